@@ -1,0 +1,31 @@
+"""Kernels for CuPy: one launch in place of one for every operation of the plain definition.
+
+Each entry stands in for the `@accelerable` function of the same name and is tested against it.
+CuPy compiles a kernel at its first launch, so building these objects needs no device.
+
+What each gains is counted in launches, the currency of small networks on a GPU (some 5 µs each):
+sigmoid 1 in place of 8, sigmoid_backward 1 in place of 5.
+"""
+
+import cupy as cp
+
+_sigmoid = cp.ElementwiseKernel(
+    "T x",
+    "T y",
+    "T z = exp(-abs(x)); y = (x >= T(0) ? T(1) : z) / (T(1) + z)",
+    "portanet_sigmoid",
+)
+
+_sigmoid_backward = cp.ElementwiseKernel(
+    "T grad, T y, T tiny",
+    "T out",
+    "out = grad * max(y * (T(1) - y), tiny)",
+    "portanet_sigmoid_backward",
+)
+
+KERNELS = {
+    "sigmoid": _sigmoid,
+    "sigmoid_backward": lambda grad, y: _sigmoid_backward(
+        grad, y, y.dtype.type(cp.finfo(y.dtype).tiny)
+    ),
+}

@@ -1,0 +1,86 @@
+"""StandardBackend: any namespace that follows the array API standard."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from portanet.errors import DtypeError
+from portanet.typing import Array, Dtype, Namespace
+
+
+class StandardBackend:
+    """A backend made of nothing but a namespace and one of its devices.
+
+    Enough for any library whose arrays `numpy.asarray` can read; those that differ (CuPy, PyTorch,
+    array-api-strict on a fake device) override what differs.
+
+    >>> import array_api_compat.numpy as xp
+    >>> backend = StandardBackend("mine", xp, "cpu")
+    >>> backend.asarray([1, 2], "float32")
+    array([1., 2.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        xp: Namespace,
+        device: Any = None,
+        kernels: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self.name, self.xp, self.device = name, xp, device
+        self.kernels = {} if kernels is None else kernels
+        self.copies_to_host = 0
+
+    def asarray(self, x: Array, dtype: str | None = None) -> Array:
+        """Return x on this device, cast if asked."""
+        name = dtype or _dtype_name(x)
+        return self.xp.asarray(x, dtype=name and self.dtype(name), device=self.device)
+
+    def to_numpy(self, x: Array) -> Any:
+        """Return x as a NumPy array; counted in `copies_to_host`."""
+        self.copies_to_host += 1
+        return np.asarray(x)
+
+    def synchronize(self) -> None:
+        """Do nothing: these arrays are ready when they are returned."""
+
+    def dtype(self, name: str) -> Dtype:
+        """Return the namespace's dtype called `name`."""
+        if name not in self.dtypes:
+            raise DtypeError(
+                f"{self}: wanted arrays of {name}, which this device does not have; "
+                f"choose one of {', '.join(sorted(self.dtypes))}"
+            )
+        return getattr(self.xp, name)
+
+    def index_dtype(self) -> str:
+        """Return "int64", or "int32" where there is no int64."""
+        return "int64" if "int64" in self.dtypes else "int32"
+
+    def free_memory(self) -> int | None:
+        """Return None: arrays live in host memory."""
+        return None
+
+    @cached_property
+    def dtypes(self) -> frozenset[str]:
+        """The names of the dtypes that this device has."""
+        return frozenset(self.xp.__array_namespace_info__().dtypes(device=self.device))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "StandardBackend":
+        return self  # there is one for each device, however many networks are copied
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, Any]]:
+        from portanet.backends._registry import get
+
+        return get, (self.name, self.device)  # a pickled network says where it was, not how
+
+    def __repr__(self) -> str:
+        return f"backend {self.name!r} on {self.device}"
+
+
+def _dtype_name(x: Array) -> str | None:
+    """Return the name of a NumPy array's dtype; None for what has no dtype or not NumPy's."""
+    dtype = getattr(x, "dtype", None)
+    return dtype.name if isinstance(dtype, np.dtype) else None

@@ -1,0 +1,236 @@
+"""What a layer is: Parameter, Buffer, Part (what layers and losses share), Layer and Sequential."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from portanet.backends import Backend, backend_of, get
+from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
+from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
+from portanet.typing import Array
+
+
+@dataclass(eq=False)
+class Parameter:
+    """A value that training changes, and dL/dvalue once a backward pass has set it.
+
+    The value is rebound, never written in place, so that immutable arrays work too.
+    """
+
+    value: Array
+    grad: Array | None = None
+
+
+@dataclass(eq=False)
+class Buffer:
+    """An array that belongs to a layer, but that no gradient changes: running statistics, tables.
+
+    It is moved and saved with the model. Floats follow the model's dtype, integers stay integers.
+    """
+
+    value: Array
+
+
+class Part:
+    """What layers and losses share: parameters found among the attributes, and a memory."""
+
+    _saved: Any = None
+    _home: tuple[Backend, str] | None = None  # where `to` has put a part without parameters
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Return the parameters of this part and its parts, by names such as "layers.0.weights".
+
+        Raises SharedParameterError if one stands in two places: each backward pass sets the
+        gradient, so the second would silently replace the first.
+        """
+        found: dict[str, Parameter] = {}
+        seen: dict[int, str] = {}
+        for name, parameter in _walk(self, Parameter):
+            if id(parameter) in seen:
+                raise SharedParameterError(
+                    f"{type(self).__name__}: {seen[id(parameter)]} and {name} are one Parameter, "
+                    "whose two gradients would replace each other; give each layer its own"
+                )
+            seen[id(parameter)] = name
+            found[name] = parameter
+        return found
+
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters of this part and its parts."""
+        return list(self.named_parameters().values())
+
+    def named_buffers(self) -> dict[str, Buffer]:
+        """Return the buffers of this part and its parts, by name."""
+        return dict(_walk(self, Buffer))
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that the parameters lie on (without any: where `to` was last told)."""
+        first = next(_walk(self, Parameter), None)
+        if first is not None:
+            return backend_of(first[1].value)
+        return self._home[0] if self._home else get("numpy")
+
+    @property
+    def dtype(self) -> str:
+        """The parameters' dtype by name, "float32" unless `to` was told otherwise."""
+        first = next(_walk(self, Parameter), None)
+        if first is not None:
+            return dtype_name(first[1].value.dtype)
+        return self._home[1] if self._home else "float32"
+
+    def to(self, backend: str | None = None, *, device: Any = None, dtype: Any = None) -> Self:
+        """Move everything to a backend, a device or a dtype, and return self.
+
+        What is not named stays: `to(dtype="float64")` keeps the backend. Gradients and what a
+        forward pass has saved are dropped. Data, optimizers and metrics follow by themselves.
+
+        Raises MissingBackendError if the backend cannot run here, ArgumentError for an unknown
+        name, DtypeError if the device lacks the dtype.
+        """
+        if backend is None and device is not None:
+            backend = self.backend.name
+        target = self.backend if backend is None else get(backend, device)
+        dtype = self.dtype if dtype is None else float_dtype(f"{type(self).__name__}.to", dtype)
+        target.dtype(dtype)  # raises before anything has moved
+        for _, parameter in _walk(self, Parameter):
+            parameter.value = _moved(parameter.value, target, dtype)
+            parameter.grad = None
+        for _, buffer in _walk(self, Buffer):
+            kept = dtype if is_float(buffer.value) else dtype_name(buffer.value.dtype)
+            buffer.value = _moved(buffer.value, target, kept)
+        for _, part in _walk(self, Part):
+            part._saved, part._home = None, (target, dtype)
+        return self
+
+    def _take_saved(self) -> Any:
+        """Return what forward saved, once. Raises OrderError if there is nothing."""
+        saved, self._saved = self._saved, None
+        if saved is None:
+            name = type(self).__name__
+            raise OrderError(
+                f"{name}.backward() has nothing to work from: call {name}.forward(..., "
+                "training=True) before each backward(), and use a layer once in a network"
+            )
+        return saved
+
+
+class Layer(Part):
+    """A function with parameters, its derivative, and a memory between the two.
+
+    A layer defines `forward(x, *, training=False)` and `backward(grad)`. `training=True` says that
+    a backward pass will follow: then forward saves what that needs in `self._saved`, and backward
+    takes it with `self._take_saved()`, sets `grad` of each Parameter to dL/dvalue (a sum over the
+    batch: the loss owns the 1/N) and returns dL/dx.
+    """
+
+    takes: ClassVar[str] = "floats"  # or "integers": the kind of numbers that forward wants
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return the layer's output for x."""
+        raise NotImplementedError
+
+    def backward(self, grad: Array) -> Array:
+        """Return dL/dx from grad = dL/d(output), and set the parameters' gradients."""
+        raise NotImplementedError
+
+    def __call__(self, x: Array, *, training: bool = False) -> Array:
+        """Return forward(x)."""
+        return self.forward(x, training=training)
+
+
+class Sequential(Layer):
+    """Layers one after the other, and the loss that they are trained on.
+
+    forward: x goes through the layers in order. backward: the gradient of the criterion (or the
+    one given) goes through them in reverse; the chain rule is this loop.
+
+    Raises ArgumentError if `layers` is empty or holds something that is not a Layer; PlacementError
+    or DtypeError if x does not lie where the network lies.
+
+    >>> import numpy as np
+    >>> from portanet import BCEWithLogits, Linear, ReLU
+    >>> model = Sequential([Linear(3, 4), ReLU(), Linear(4, 1)], BCEWithLogits())
+    >>> model.forward(np.zeros((2, 3), np.float32)).shape
+    (2, 1)
+    """
+
+    def __init__(self, layers: Sequence[Layer], criterion: Any = None) -> None:
+        if not isinstance(layers, Sequence) or not layers:
+            raise ArgumentError(f"Sequential: layers must be a list of layers, is {layers!r}")
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise ArgumentError(
+                    f"Sequential: layers[{i}] must be a Layer, is {layer!r}"
+                    + ("; make one of it with ()" if isinstance(layer, type) else "")
+                )
+        if criterion is not None and not isinstance(criterion, Part):
+            raise ArgumentError(
+                f"Sequential: criterion must be a loss such as BCEWithLogits(), is {criterion!r}"
+            )
+        self.layers, self.criterion = list(layers), criterion
+
+    @property
+    def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The kind of numbers that the first layer wants."""
+        return self.layers[0].takes
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return the output of the last layer."""
+        self._check(x)
+        for layer in self.layers:
+            x = layer.forward(x, training=training)
+        return x
+
+    def backward(self, grad: Array | None = None) -> Array:
+        """Set all gradients, and return dL/dx. Without `grad` it starts from the criterion."""
+        if grad is None:
+            if self.criterion is None:
+                raise OrderError(
+                    "Sequential.backward() has no gradient to start from: give the network a "
+                    "criterion, Sequential(layers, criterion), or call backward(grad)"
+                )
+            grad = self.criterion.backward()
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+
+    def _check(self, x: Array) -> None:
+        """Look at x once, at the door, in the words of portanet and not of a library's."""
+        first = next(_walk(self, Parameter), None)
+        if self.takes == "floats":
+            if first is not None:
+                check_alike("Sequential", "x", x, "the network", first[1].value)
+            elif not is_float(x):
+                raise DtypeError(
+                    f"Sequential: x must be float32 or float64, is {dtype_name(x.dtype)}"
+                )
+        elif not is_integer(x):
+            raise DtypeError(
+                f"Sequential: x must be integers, as {type(self.layers[0]).__name__} wants, is "
+                f"{dtype_name(x.dtype)}"
+            )
+
+    def __repr__(self) -> str:
+        parts = [*map(repr, self.layers), *([repr(self.criterion)] if self.criterion else [])]
+        return f"Sequential({', '.join(parts)})"
+
+
+def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (name, object) for every object of a kind in a part, lists and parts included."""
+    if isinstance(part, kind):
+        yield name.removesuffix("."), part
+    if isinstance(part, Part):
+        for key, value in vars(part).items():
+            if key != "_saved":
+                yield from _walk(value, kind, f"{name}{key}.")
+    elif isinstance(part, list | tuple):
+        for i, value in enumerate(part):
+            yield from _walk(value, kind, f"{name}{i}.")
+
+
+def _moved(value: Array, target: Backend, dtype: str) -> Array:
+    here = backend_of(value)
+    if here is target:
+        return value if dtype_name(value.dtype) == dtype else target.asarray(value, dtype)
+    return target.asarray(here.to_numpy(value), dtype)

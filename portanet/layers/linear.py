@@ -1,0 +1,67 @@
+"""The linear layer."""
+
+from portanet.backends import array_namespace
+from portanet.checks import check_alike, check_count
+from portanet.errors import ShapeError
+from portanet.initializers import fan_in_uniform, zeros
+from portanet.layer import Layer, Parameter
+from portanet.typing import Array, Rng
+
+
+class Linear(Layer):
+    """z = x w + b.
+
+    Shapes: x (..., n_inp), w (n_inp, n_out), b (n_out,), z (..., n_out), with at least one leading
+    axis, the batch.
+
+    With G = dL/dz the chain rule gives dL/dx = G wᵀ and dL/dw = xᵀ G (leading axes taken as one);
+    b is added to every row, so dL/db is the sum of the rows of G.
+
+    w starts from U(-k, k) with k = 1/sqrt(n_inp), b from 0, as in the blog.
+
+    Raises ShapeError unless x is (..., n_inp); PlacementError or DtypeError unless it lies with
+    the weights; ArgumentError unless n_inp and n_out are integers >= 1.
+
+    >>> import numpy as np
+    >>> Linear(3, 4)(np.zeros((2, 3), np.float32)).shape
+    (2, 4)
+    """
+
+    def __init__(
+        self, n_inp: int, n_out: int, *, bias: bool = True, rng: Rng | None = None
+    ) -> None:
+        check_count("Linear", "n_inp", n_inp)
+        check_count("Linear", "n_out", n_out)
+        self.weights = Parameter(fan_in_uniform((n_inp, n_out), rng))
+        self.bias = Parameter(zeros((n_out,))) if bias else None
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x w + b."""
+        check_alike(repr(self), "x", x, "the weights", self.weights.value)
+        n_inp = self.weights.value.shape[0]
+        if x.ndim < 2 or x.shape[-1] != n_inp:
+            raise ShapeError(
+                f"{self!r}: x must be (N, {n_inp}), is {tuple(x.shape)}"
+                + ("; one sample is x[None, :]" if tuple(x.shape) == (n_inp,) else "")
+            )
+        if training:
+            self._saved = x
+        z = x @ self.weights.value
+        return z if self.bias is None else z + self.bias.value
+
+    def backward(self, grad: Array) -> Array:
+        """Set dL/dw = xᵀ G and dL/db; return dL/dx = G wᵀ."""
+        x, g = _rows(self._take_saved()), _rows(grad)
+        self.weights.grad = x.T @ g
+        if self.bias is not None:
+            self.bias.grad = array_namespace(g).sum(g, axis=0)
+        return grad @ self.weights.value.T
+
+    def __repr__(self) -> str:
+        n_inp, n_out = self.weights.value.shape
+        return f"Linear({n_inp}, {n_out})"
+
+
+def _rows(x: Array) -> Array:
+    """Return x with its leading axes taken as one."""
+    return x if x.ndim == 2 else array_namespace(x).reshape(x, (-1, x.shape[-1]))

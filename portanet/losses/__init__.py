@@ -1,0 +1,5 @@
+"""The losses."""
+
+from portanet.losses.binary import BCEWithLogits, BinaryCrossEntropy
+
+__all__ = ["BCEWithLogits", "BinaryCrossEntropy"]

@@ -1,0 +1,88 @@
+"""Binary cross entropy, on probabilities (the blog's) and on logits (the one to use)."""
+
+from portanet.backends import array_namespace
+from portanet.layers.activations import sigmoid
+from portanet.loss import Loss, refuse
+from portanet.numeric import smallest_normal
+from portanet.typing import Array
+
+
+class _Binary(Loss):
+    """What the two share: labels are 0 or 1, or with soft_targets anything between."""
+
+    def __init__(self, *, soft_targets: bool = False) -> None:
+        self.soft_targets = soft_targets
+
+    def check_targets(self, y: Array) -> None:
+        """Raise DataError unless every label is 0 or 1 (soft_targets: in [0, 1])."""
+        if self.soft_targets:
+            bad, wanted = ~((y >= 0) & (y <= 1)), "numbers in [0, 1]"
+        else:
+            bad, wanted = (y != 0) & (y != 1), "labels 0 and 1"
+        advice = "Map -1 and 1, or 1 and 2, to 0 and 1; for probabilities use soft_targets=True."
+        refuse(type(self).__name__, y, bad, wanted, advice)
+
+
+class BinaryCrossEntropy(_Binary):
+    """l = -(y log p + (1 - y) log(1 - p)), p = y_hat a probability: what a Sigmoid gives.
+
+    Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
+
+    dl/dp = (p - y) / (p (1 - p)).
+
+    p, 1 - p and their product count as at least the smallest normal number (1e-38 in float32), so
+    that the loss stays finite for p of exactly 0 or 1 (at most 87.3, or 708.4 in float64), and
+    the gradient behind a Sigmoid is exactly p - y even there: Sigmoid.backward multiplies by what
+    this divides by. (The blog clips p at 1e-8, which float32 rounds to 1; PyTorch clips the log
+    at -100, Keras p at 1e-7.) A p near 1 has lost digits that only the logit has: BCEWithLogits
+    keeps the loss exact, too.
+
+    Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
+
+    >>> import numpy as np
+    >>> BinaryCrossEntropy()(np.asarray([[0.5], [1.0]]), np.asarray([1.0, 1.0])).round(3)
+    array([0.693, 0. ])
+    """
+
+    def loss(self, y_hat: Array, y: Array) -> Array:
+        """Return -(y log p + (1 - y) log(1 - p))."""
+        xp, tiny = array_namespace(y_hat), smallest_normal(y_hat)
+        log_p = xp.log(xp.maximum(y_hat, tiny))
+        log_q = xp.log(xp.maximum(1 - y_hat, tiny))
+        return -y * log_p - (1 - y) * log_q
+
+    def gradient(self, y_hat: Array, y: Array) -> Array:
+        """Return (p - y) / (p (1 - p))."""
+        xp = array_namespace(y_hat)
+        return (y_hat - y) / xp.maximum(y_hat * (1 - y_hat), smallest_normal(y_hat))
+
+
+class BCEWithLogits(_Binary):
+    """l = log(1 + exp(z)) - y z, z = y_hat a logit: the loss of Sigmoid + BinaryCrossEntropy.
+
+    Written max(z, 0) - y z + log1p(exp(-|z|)), which neither overflows nor loses digits.
+    Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
+
+    dl/dz = sigmoid(z) - y: the derivative of log(1 + exp(z)) is the sigmoid.
+
+    Metrics and `model.predict` see link(z) = sigmoid(z), the probabilities.
+
+    Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
+
+    >>> import numpy as np
+    >>> BCEWithLogits()(np.asarray([[0.0], [1e4]]), np.asarray([1, 0])).round(3)
+    array([6.93e-01, 1.00e+04])
+    """
+
+    def loss(self, y_hat: Array, y: Array) -> Array:
+        """Return max(z, 0) - y z + log1p(exp(-|z|))."""
+        xp = array_namespace(y_hat)
+        return xp.maximum(y_hat, 0) - y * y_hat + xp.log1p(xp.exp(-xp.abs(y_hat)))
+
+    def gradient(self, y_hat: Array, y: Array) -> Array:
+        """Return sigmoid(z) - y."""
+        return sigmoid(y_hat) - y
+
+    def link(self, y_hat: Array) -> Array:
+        """Return sigmoid(z), the probabilities."""
+        return sigmoid(y_hat)

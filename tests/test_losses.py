@@ -1,0 +1,63 @@
+"""Every row of cases.LOSSES: gradients, backends, PyTorch, weights, shapes."""
+
+import numpy as np
+import pytest
+from agreement import assert_ulps
+from cases import LOSSES
+
+import portanet
+from portanet.checks import dtype_name
+
+LOSS = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
+
+
+def run(loss, y_hat, y, place, dtype, weight=None):
+    """Return the losses and the gradient, computed at a place."""
+    loss.to(place.name, device=place.device, dtype=dtype)
+    y_hat = place.asarray(y_hat, dtype)
+    y = place.asarray(y, dtype if y.dtype.kind == "f" else place.index_dtype())
+    weight = None if weight is None else place.asarray(weight, dtype)
+    losses = loss.forward(y_hat, y, sample_weight=weight, training=True)
+    gradient = loss.backward()
+    for result in (losses, gradient):
+        assert portanet.backend_of(result) is place
+        assert dtype_name(result.dtype) == dtype
+    return place.to_numpy(losses), place.to_numpy(gradient)
+
+
+@LOSS
+def test_gradients_are_the_derivatives(case):
+    portanet.check_gradients(case.make(), *case.data())
+
+
+@LOSS
+def test_every_backend_agrees_with_float64(case, backend, dtypes):
+    oracle = run(case.make(), *case.data(), portanet.backends.get("numpy"), "float64")
+    for dtype in dtypes:
+        for value, wanted in zip(
+            run(case.make(), *case.data(), backend, dtype), oracle, strict=True
+        ):
+            assert_ulps(case.id, value, wanted, dtype, case.ulps)
+
+
+@LOSS
+@pytest.mark.parametrize("weights", [False, True])
+def test_pytorch_agrees(case, weights):
+    torch = pytest.importorskip("torch", reason="the oracle PyTorch is not installed")
+    if case.torch is None:
+        return
+    y_hat, y = case.data()
+    weight = np.linspace(0.5, 2, len(y)) if weights else None
+    t = torch.tensor(y_hat, requires_grad=True)
+    mean = case.torch(t, torch.tensor(y), None if weight is None else torch.tensor(weight))
+    mean.backward()
+    losses, gradient = run(case.make(), y_hat, y, portanet.backends.get("numpy"), "float64", weight)
+    total = len(y) if weight is None else weight.sum()
+    np.testing.assert_allclose(losses.sum() / total, mean.item(), rtol=1e-10)
+    np.testing.assert_allclose(gradient, t.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+@LOSS
+def test_one_loss_per_sample(case):
+    y_hat, y = case.data()
+    assert case.make()(y_hat, y).shape == (len(y),)
