@@ -25,6 +25,7 @@ class Accelerable:
         ACCELERABLE[self.name] = self
 
     def __call__(self, x: Any, *args: Any, **options: Any) -> Any:
+        """Call the kernel of the backend that x lives on, or the plain definition."""
         kernel = _kernels(x).get(self.name, self.plain)
         return kernel(x, *args, **options)
 

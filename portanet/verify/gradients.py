@@ -23,7 +23,9 @@ def check_gradients(part: Any, x: Array, y: Array | None = None, *, rtol: float 
     checked through L = sum(G * layer(x)) with a fixed random G; a loss through the mean of
     loss(x, y). Each derivative is taken from four points,
 
-        L'(v) = (8 (L(v+h) - L(v-h)) - (L(v+2h) - L(v-2h))) / 12 h + O(h⁴),   h = eps^(1/5) (1 + |v|),
+        L'(v) = (8 (L(v+h) - L(v-h)) - (L(v+2h) - L(v-2h))) / 12 h + O(h⁴)
+
+    with h = eps^(1/5) (1 + |v|),
 
     whose error of about eps^(4/5) = 3e-13 (1 + |L|) leaves room under rtol. Keep x away from kinks
     (a ReLU near 0): there is no derivative to compare with.
