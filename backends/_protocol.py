@@ -23,6 +23,8 @@ class Backend(Protocol):
     """The device, in the library's own terms; it compares equal to `array.device`."""
     kernels: Mapping[str, Callable[..., Any]]
     """Fast versions of `@accelerable` functions, by their names."""
+    dtypes: frozenset[str]
+    """The names of the dtypes that the device has."""
     copies_to_host: int
     """How many arrays `to_numpy` has fetched so far."""
 

@@ -7,14 +7,13 @@ one.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import Backend, array_namespace, backend_of
-from portanet.checks import check_count, dtype_name
+from portanet.checks import check_count, dtype_name, is_float
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.layer import Layer
 from portanet.random import Key, check_seed, next_key
@@ -165,19 +164,21 @@ class Batches:
 
     def _stage(self, X: Array, y: Array) -> Batch:
         """Move and cast: the one place where data are, and values are looked at."""
+        _check_fits("X", X, self.dtype)
+        _check_fits("y", y, self.dtype)
         if self._criterion is not None:
             self._criterion.check_targets(y)
             y = self._criterion.cast_targets(self.backend, y, self.dtype)
         else:
             y = self.backend.asarray(y)
+        self._model.check_values(X)
         integers = self._model.takes == "integers"
-        moved = self.backend.asarray(X, self.backend.index_dtype() if integers else self.dtype)
-        if not integers and dtype_name(X.dtype) != self.dtype:
-            _check_finite(f"X as {self.dtype}", moved)
-        return moved, y
+        return self.backend.asarray(X, self.backend.index_dtype() if integers else self.dtype), y
 
     def _stream(self, order: np.ndarray | None, slices: list[slice]) -> Iterator[Batch]:
         """Yield batches from the host; a thread reads the next one meanwhile."""
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(max_workers=1) as thread:
             ahead = thread.submit(self._read, order, slices[0])
             for following in (*slices[1:], None):
@@ -236,9 +237,21 @@ def _to_numpy(name: str, x: Any) -> np.ndarray:
         ) from error
 
 
+def _check_fits(name: str, x: Array, dtype: str) -> None:
+    """Raise DataError if a number of x is too large for the dtype that it will be cast to."""
+    if not is_float(x) or dtype_name(x.dtype) == dtype:
+        return
+    largest, limit = float(array_namespace(x).max(abs(x))), float(np.finfo(dtype).max)
+    if largest > limit:
+        raise DataError(
+            f"Dataset: {name} must fit into {dtype}, which ends at {limit:.2g}; it holds "
+            f"{largest:.2g}. Scale it, or use .to(dtype='float64')"
+        )
+
+
 def _check_finite(name: str, x: Array) -> None:
     xp = array_namespace(x)
-    if not xp.isdtype(x.dtype, "real floating"):
+    if not is_float(x):
         return
     finite = xp.isfinite(x)
     if not bool(xp.all(finite)):

@@ -134,6 +134,12 @@ class Layer(Part):
         """Return dL/dx from grad = dL/d(output), and set the parameters' gradients."""
         raise NotImplementedError
 
+    def check_values(self, x: Array) -> None:
+        """Look at the values of an input. Raises DataError if there are some that make no sense.
+
+        The loader calls this once for a whole data set, where it is staged, and never a step.
+        """
+
     def __call__(self, x: Array, *, training: bool = False) -> Array:
         """Return forward(x)."""
         return self.forward(x, training=training)
@@ -168,12 +174,17 @@ class Sequential(Layer):
             raise ArgumentError(
                 f"Sequential: criterion must be a loss such as BCEWithLogits(), is {criterion!r}"
             )
-        self.layers, self.criterion = list(layers), criterion
+        self.layers = list(layers)
+        self.criterion: Any = criterion  # a Loss, which stands on a floor above
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The kind of numbers that the first layer wants."""
         return self.layers[0].takes
+
+    def check_values(self, x: Array) -> None:
+        """Look at the values of an input: the first layer knows what it takes."""
+        self.layers[0].check_values(x)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the output of the last layer."""

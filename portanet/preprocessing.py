@@ -7,6 +7,7 @@ import numpy as np
 from portanet.backends import array_namespace
 from portanet.checks import is_float
 from portanet.errors import DataError, DtypeError, OrderError, ShapeError
+from portanet.numeric import machine_epsilon
 from portanet.typing import Array
 
 
@@ -35,10 +36,11 @@ class Normalizer:
         xp = array_namespace(X)
         if not bool(xp.all(xp.isfinite(X))):
             raise DataError("normalize: X must be finite, holds NaN or infinity; clean it first")
-        self.mean = xp.mean(X, axis=0)
+        mean = xp.mean(X, axis=0)
+        # the mean of what is left takes away the rounding of the first sum, which grows with N
+        self.mean = mean + xp.mean(X - mean, axis=0)
         std = xp.sqrt(xp.mean((X - self.mean) ** 2, axis=0))
-        # rounding alone gives a constant column this much spread
-        noise = X.shape[0] ** 0.5 * xp.finfo(X.dtype).eps * xp.abs(self.mean)
+        noise = 4 * machine_epsilon(X) * xp.abs(self.mean)  # a constant column has this at most
         self.std = xp.where(std > noise, std, xp.ones_like(std))
         return self
 

@@ -18,7 +18,7 @@ from portanet.typing import Rng
 
 
 class Key(NamedTuple):
-    """Names one stream of random numbers: (seed, purpose, index).
+    """Names one stream of random numbers: (seed, purpose, number).
 
     >>> Key(0, "weights", 0).generator().integers(10, size=3)
     array([8, 2, 2])
@@ -26,16 +26,16 @@ class Key(NamedTuple):
 
     seed: int
     purpose: str
-    index: int = 0
+    number: int = 0
 
     def generator(self, step: int = 0) -> Rng:
         """Return the generator of this stream's numbers for one step (an epoch, a batch …).
 
-        The Philox key is (seed, crc32 of the purpose); the counter is (0, 0, step, index), which
+        The Philox key is (seed, crc32 of the purpose); the counter is (0, 0, step, number), which
         leaves each step 2**128 blocks of its own.
         """
         key = np.array([self.seed, zlib.crc32(self.purpose.encode())], dtype=np.uint64)
-        counter = np.array([0, 0, step, self.index], dtype=np.uint64)
+        counter = np.array([0, 0, step, self.number], dtype=np.uint64)
         return np.random.Generator(np.random.Philox(counter=counter, key=key))
 
 
@@ -65,9 +65,9 @@ def seed(n: int) -> None:
 
 def next_key(purpose: str) -> Key:
     """Return the next key for a purpose; the keys of one purpose do not depend on another's."""
-    index = _Streams.counts.get(purpose, 0)
-    _Streams.counts[purpose] = index + 1
-    return Key(_Streams.seed, purpose, index)
+    number = _Streams.counts.get(purpose, 0)
+    _Streams.counts[purpose] = number + 1
+    return Key(_Streams.seed, purpose, number)
 
 
 def check_seed(who: str, n: int) -> int:

@@ -4,11 +4,15 @@
 shapes stand in the docstrings.
 """
 
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 Array: TypeAlias = Any
 Namespace: TypeAlias = Any
 Dtype: TypeAlias = Any  # a dtype of some namespace
-Rng: TypeAlias = np.random.Generator
+
+if TYPE_CHECKING:
+    from numpy.random import Generator as Rng
+else:
+    Rng = Any  # numpy.random costs a fifth of `import numpy`, and an import draws nothing
+
+__all__ = ["Array", "Dtype", "Namespace", "Rng"]

@@ -102,7 +102,12 @@ def _seed():
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Print the ledger: proved, not proved and why."""
+    """Print the ledger: figures that tests measured; what was proved, what not and why."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [value for r in passed for key, value in r.user_properties if key == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write("".join(f"{figure}\n" for figure in figures))
     counts = {place: Counter() for place in PLACES}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):

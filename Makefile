@@ -1,0 +1,40 @@
+# make demo   trains the blog's networks on every backend that this machine has
+# make test   runs the tests
+# Each sets up its own virtual environment first. PYTHON=python3.12 chooses another Python.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PYTEST_FLAGS ?= -n 2
+
+.PHONY: demo test matrix check bench clean
+
+demo: $(VENV)/demo.done
+	$(BIN)/portanet demo
+
+test: $(VENV)/test.done
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# the same with PyTorch and JAX installed, in an environment of their own
+matrix: $(VENV)-matrix/matrix.done
+	$(VENV)-matrix/bin/python -m pytest $(PYTEST_FLAGS)
+
+check: $(VENV)/dev.done
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) $(VENV)-matrix build dist *.egg-info
+
+$(VENV)/%.done: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "portanet needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+$(VENV)-matrix/matrix.done: pyproject.toml
+	@test -x $(VENV)-matrix/bin/python || $(PYTHON) -m venv $(VENV)-matrix
+	$(VENV)-matrix/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(VENV)-matrix/bin/python -m pip install --quiet --disable-pip-version-check -e '.[matrix]'
+	@touch $@

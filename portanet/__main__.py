@@ -1,0 +1,7 @@
+"""`python -m portanet` is `portanet`."""
+
+import sys
+
+from portanet.cli import main
+
+sys.exit(main())

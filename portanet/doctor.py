@@ -1,0 +1,71 @@
+"""`portanet doctor`: versions, backends, devices, what is missing and the command that mends it."""
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from portanet import backends
+from portanet._version import __version__
+from portanet.backends import Backend
+from portanet.errors import MissingBackendError
+
+_MODULES = {"strict": "array_api_strict"}  # where a backend's name is not its module's
+_EXTRAS = {
+    "scikit-learn": "pip install 'portanet[sklearn]'",
+    "matplotlib": "pip install 'portanet[plot]'",
+}
+
+
+def report() -> str:
+    """Return what this machine has and lacks, a line each.
+
+    >>> "numpy" in report()
+    True
+    """
+    missing = backends.missing()
+    lines = [f"portanet {__version__} on Python {platform.python_version()}, {platform.platform()}"]
+    lines += [f"  {name} {version(name)}" for name in ("numpy", "array-api-compat", "safetensors")]
+    lines += ["", "backends"]
+    for name in backends.names():
+        error = missing.get(name)
+        lines.append(_works(backends.get(name)) if error is None else _lacks(name, error))
+    return "\n".join([*lines, "", "for the demo", *map(_extra, _EXTRAS)])
+
+
+def _works(backend: Backend) -> str:
+    module = sys.modules.get(_MODULES.get(backend.name, backend.name))
+    free = backend.free_memory()
+    memory = "" if free is None else f", {free / 2**30:.1f} GiB free"
+    floats = "float32" + (" and float64" if "float64" in backend.dtypes else " (no float64)")
+    return (
+        f"  {backend.name:8} works: {getattr(module, '__version__', 'version unknown')}, "
+        f"device {_device(backend)}{memory}, {floats}"
+    )
+
+
+def _device(backend: Backend) -> str:
+    if backend.name == "cupy":
+        runtime = sys.modules["cupy"].cuda.runtime
+        name = runtime.getDeviceProperties(backend.device.id)["name"].decode()
+        return f"{backend.device.id} ({name}), CUDA {_cuda(runtime.runtimeGetVersion())}, " + (
+            f"driver for CUDA {_cuda(runtime.driverGetVersion())}"
+        )
+    return str(backend.device)
+
+
+def _cuda(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _lacks(name: str, error: MissingBackendError) -> str:
+    lines = [f"  {name:8} no {error.missing}: {str(error).partition(': ')[2]}"]
+    if error.command:
+        lines.append(f"  {'':8} -> {error.command}")
+    return "\n".join(lines)
+
+
+def _extra(package: str) -> str:
+    try:
+        return f"  {package} {version(package)}"
+    except PackageNotFoundError:
+        return f"  {package} is missing\n  {'':8} -> {_EXTRAS[package]}"

@@ -1,0 +1,265 @@
+"""Backends: what counts as available, what a missing one says, what moving does."""
+
+import pickle
+import sys
+from copy import deepcopy
+from types import ModuleType, SimpleNamespace
+
+import array_api_compat.numpy
+import numpy as np
+import pytest
+
+import portanet
+from portanet import BCEWithLogits, Linear, ReLU, Sequential, backends, doctor
+from portanet.backends import StandardBackend, _cupy, _registry
+from portanet.errors import ArgumentError, BackendError, DtypeError, MissingBackendError
+
+
+def test_numpy_is_always_there():
+    assert "numpy" in portanet.available()
+    assert backends.get("numpy") is backends.get("numpy")
+
+
+def test_arrays_know_their_backend(backend):
+    x = backend.asarray(np.ones((2, 2)), "float32")
+    assert portanet.backend_of(x) is backend
+    assert portanet.backend_of(portanet.array_namespace(x).sum(x)) is backend
+    assert portanet.array_namespace(x) is backend.xp
+
+
+def test_to_numpy_is_counted(backend):
+    before = backend.copies_to_host
+    assert backend.to_numpy(backend.asarray(np.ones(2), "float32")).sum() == 2
+    backend.synchronize()
+    assert backend.copies_to_host == before + 1
+
+
+def test_values_survive_the_way_there_and_back(backend, dtypes):
+    for dtype in dtypes:
+        x = np.array([0.1, -0.0, np.inf, np.nan, np.finfo(dtype).max], dtype)
+        x.setflags(write=False)  # as a memory map's or a JAX array's
+        back = backend.to_numpy(backend.asarray(x))
+        assert back.tobytes() == x.tobytes()
+
+
+def hide(monkeypatch, *packages):
+    """Make the packages look as if they were not installed."""
+    for package in packages:
+        monkeypatch.setitem(sys.modules, package, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "command"),
+    [
+        ("cupy", "cupy", "pip install 'portanet[cuda13]'"),
+        ("torch", "torch", "pip install 'portanet[torch]'"),
+        ("jax", "jax", "pip install 'portanet[jax]'"),
+        ("strict", "array_api_strict", "pip install 'portanet[strict]'"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_command(monkeypatch, name, package, command):
+    hide(monkeypatch, package)
+    with pytest.raises(MissingBackendError, match=r"is not installed; run: pip install") as caught:
+        backends.get(name)
+    assert (caught.value.backend, caught.value.missing) == (name, "package")
+    assert caught.value.command == command
+    assert command in doctor.report()
+    assert name not in portanet.available()
+
+
+class FakeCUDAError(Exception):
+    def __init__(self, status):
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None):
+    """Put a CuPy into sys.modules that finds this many devices, or fails to look for them."""
+
+    def count():
+        if status is not None:
+            raise FakeCUDAError(status)
+        return n_devices
+
+    runtime = SimpleNamespace(
+        getDeviceCount=count, CUDARuntimeError=FakeCUDAError, errorInsufficientDriver=35
+    )
+    cupy = ModuleType("cupy")
+    cupy.__version__ = version
+    cupy.cuda = SimpleNamespace(runtime=runtime, Device=lambda: SimpleNamespace(id=0))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+
+
+@pytest.mark.parametrize(
+    ("fake", "missing", "words"),
+    [
+        (
+            {"version": "13.6.0"},
+            "package",
+            r"CuPy 13.6.0 is too old, 14 or newer.*--upgrade 'portanet\[cuda13\]'",
+        ),
+        (
+            {"status": 35},
+            "driver",
+            r"CuPy 14.2.0 is installed, but there is no NVIDIA driver.*nvidia-smi",
+        ),
+        ({"status": 100}, "device", r"finds no CUDA device.*CUDA_VISIBLE_DEVICES"),
+        ({"n_devices": 0}, "device", r"finds no CUDA device"),
+    ],
+)
+def test_cupy_says_whether_package_driver_or_device_is_missing(monkeypatch, fake, missing, words):
+    fake_cupy(monkeypatch, **fake)
+    with pytest.raises(MissingBackendError, match=words) as caught:
+        backends.get("cupy")
+    assert caught.value.missing == missing
+
+
+def test_a_cupy_that_does_not_import_says_why(monkeypatch):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "cupy":
+                raise ImportError("libcuda.so.1: cannot open shared object file")
+
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(MissingBackendError, match=r"does not import \(libcuda.so.1"):
+        backends.get("cupy")
+
+
+def test_another_cuda_device_than_the_current_is_refused(monkeypatch):
+    fake_cupy(monkeypatch, n_devices=2)
+    with pytest.raises(ArgumentError, match=r"cupy.cuda.Device\(1\).use\(\)"):
+        backends.get("cupy", "cuda:1")
+    with pytest.raises(ArgumentError, match="device must be a number"):
+        backends.get("cupy", "gpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "device"), [("torch", "nowhere"), ("jax", "tpu9"), ("jax", "cpu:99")]
+)
+def test_an_unknown_device_is_named(name, device):
+    if name not in portanet.available():
+        return  # the ledger says so
+    with pytest.raises(ArgumentError, match=f"backend '{name}': device must be .*{device}"):
+        backends.get(name, device)
+
+
+def test_jax_without_64_bits_refuses_float64():
+    if "jax" not in portanet.available():
+        return
+    import jax
+
+    jax.config.update("jax_enable_x64", False)
+    try:
+        backend = backends.get("jax")
+        with pytest.raises(
+            DtypeError, match=r"float64, which JAX gives only after jax.config.update"
+        ):
+            backend.asarray(np.ones(2))
+        assert backend.index_dtype() == "int32"
+    finally:
+        jax.config.update("jax_enable_x64", True)
+
+
+class Entry:
+    """What importlib.metadata gives for an installed package's entry point."""
+
+    name = "theirs"
+
+    @staticmethod
+    def load():
+        return lambda device=None: StandardBackend("theirs", array_api_compat.numpy, "cpu")
+
+
+def test_third_parties_register_through_an_entry_point(monkeypatch):
+    monkeypatch.setattr(_registry, "_entries", lambda: [Entry])
+    assert "theirs" in backends.names()
+    model = Sequential([Linear(2, 1)]).to("theirs")
+    assert model.forward(np.ones((3, 2), np.float32)).shape == (3, 1)
+
+
+def test_a_backend_that_cannot_add_is_not_used():
+    broken = StandardBackend("broken", array_api_compat.numpy, "cpu")
+    broken.to_numpy = lambda x: np.float32(5)
+    with pytest.raises(BackendError, match="cannot be used"):
+        _registry._prove(broken)
+
+
+def test_arrays_of_an_unregistered_namespace_are_told_how_to_register():
+    class Foreign:
+        device = None
+
+        def __array_namespace__(self):
+            return SimpleNamespace(__name__="foreign")
+
+    with pytest.raises(BackendError, match=r"no backend for arrays of foreign: register one"):
+        portanet.backend_of(Foreign())
+
+
+def network():
+    return Sequential([Linear(3, 4), ReLU(), Linear(4, 1)], BCEWithLogits())
+
+
+def test_moving_there_and_back_changes_no_bit(backend):
+    model = network()
+    before = [p.value.copy() for p in model.parameters()]
+    model.to(backend.name, device=backend.device)
+    assert model.backend is backend
+    assert all(portanet.backend_of(p.value) is backend for p in model.parameters())
+    model.to("numpy")
+    for a, p in zip(before, model.parameters(), strict=True):
+        assert a.tobytes() == p.value.tobytes()
+
+
+def test_a_dtype_alone_keeps_the_backend(backend, dtypes):
+    model = network().to(backend.name, device=backend.device)
+    for dtype in dtypes:
+        assert model.to(dtype=dtype).dtype == dtype
+        assert model.backend is backend
+
+
+def test_a_network_without_parameters_remembers_where_it_was_moved():
+    model = Sequential([ReLU()]).to("strict", dtype="float64")
+    assert (model.backend.name, model.dtype) == ("strict", "float64")
+    assert model.to(device="device2").backend.device == model.backend.xp.Device("device2")
+
+
+def test_networks_can_be_copied_and_pickled():
+    model = network().to("numpy")
+    for other in (deepcopy(model), pickle.loads(pickle.dumps(model))):
+        for a, b in zip(model.parameters(), other.parameters(), strict=True):
+            assert a is not b
+            assert (a.value == b.value).all()
+        assert other.backend is model.backend
+
+
+def test_the_optimizer_follows_a_network_that_moves(backend):
+    """Half the steps here, half there: the same as all steps here, to float32's rounding."""
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
+
+    def trained(move):
+        portanet.seed(0)
+        model = network()
+        optimizer = portanet.SGD(model, lr=0.1)
+        for step in range(4):
+            if step == 2 and move:
+                model.to(backend.name, device=backend.device)
+            place = model.backend
+            y_hat = model.forward(place.asarray(x), training=True)
+            model.criterion.forward(y_hat, place.asarray(y), training=True)
+            model.backward()
+            optimizer.step()
+        return [model.backend.to_numpy(p.value) for p in model.parameters()]
+
+    for a, b in zip(trained(False), trained(True), strict=True):
+        np.testing.assert_allclose(a, b, rtol=4 * 2.0**-23, atol=2.0**-24)
+
+
+def test_cupys_install_commands_are_the_extras_of_pyproject():
+    import tomllib
+    from pathlib import Path
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    assert _cupy.INSTALL == "pip install 'portanet[cuda13]'"
+    assert {"cuda12", "cuda13", "torch", "jax", "strict", "demo"} <= set(extras)

@@ -1,0 +1,24 @@
+"""The examples, at reduced size, end above a stated score on the validation set."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SCORES = {  # file: (arguments of main, the least score)
+    "own_layer": ({"n_epochs": 10}, 0.90),
+}
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_example_reaches_its_score(name, capsys):
+    options, least = SCORES[name]
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.main(**options) >= least
+
+
+def test_every_example_is_tested():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SCORES)

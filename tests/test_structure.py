@@ -1,0 +1,147 @@
+"""The shape of the library: which way imports point, what an import loads, what is public."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import portanet
+from portanet import Layer, Loss, Optimizer
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(portanet.__file__).parent
+
+# The floors of the house, from the ground up: a module may import from its own floor and below.
+FLOORS = [
+    {"errors", "typing", "_version"},
+    {"backends"},
+    {"dispatch", "checks", "random"},
+    {"numeric", "initializers"},
+    {"layer"},
+    {"loss", "optimizer", "layers", "gradients"},
+    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
+    {"trainer"},
+    {"demo", "doctor"},
+    {"cli"},
+    {"", "__main__"},
+]  # fmt: skip
+OPTIONAL = {"cupy", "cupyx", "torch", "jax", "numba", "sklearn", "matplotlib", "scipy"}
+
+
+def modules():
+    """Yield (dotted name below portanet, syntax tree) of every module."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__")
+        yield name.rstrip("."), ast.parse(path.read_text())
+
+
+def floor(name):
+    part = name.partition(".")[0]
+    return next(i for i, parts in enumerate(FLOORS) if part in parts)
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module if node.module != "portanet" else f"portanet.{node.names[0].name}"
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_no_import_runs_up():
+    for name, tree in modules():
+        for imported in imports(tree):
+            if imported.startswith("portanet"):
+                target = imported.removeprefix("portanet").lstrip(".")
+                assert floor(target) <= floor(name), f"portanet.{name} imports {imported}"
+
+
+def test_the_ground_floor_knows_errors_and_types_only():
+    for name, tree in modules():
+        if name.startswith("backends"):
+            for imported in imports(tree):
+                allowed = ("portanet.backends", "portanet.errors", "portanet.typing")
+                assert not imported.startswith("portanet") or imported.startswith(allowed)
+
+
+def test_no_circle():
+    graph = {
+        name: {i.removeprefix("portanet.") for i in imports(tree) if i.startswith("portanet.")}
+        for name, tree in modules()
+        if name and not name.startswith("backends")
+    }
+
+    def visit(name, path):
+        assert name not in path, " -> ".join((*path, name))
+        for target in graph.get(name, ()):
+            visit(target, (*path, name))
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_optional_libraries_are_imported_inside_functions():
+    for name, tree in modules():
+        if name.startswith("backends._cupy_kernels"):
+            continue  # imported by the CuPy backend only, once CuPy has proved to work
+        at_top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+        for node in at_top:
+            for imported in imports(ast.Module([node], [])):
+                assert imported.partition(".")[0] not in OPTIONAL, f"{name} imports {imported}"
+
+
+def test_importing_portanet_loads_nothing_optional():
+    code = (
+        "import sys, portanet; "
+        f"print(*sorted({OPTIONAL!r} & {{name.partition('.')[0] for name in sys.modules}}))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == []
+    assert out.stderr == ""
+
+
+def test_everything_public_is_listed_once_and_sorted():
+    names = portanet.__all__
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert hasattr(portanet, name)
+    for kind in (Layer, Loss, Optimizer):
+        for cls in subclasses(kind):
+            if not cls.__name__.startswith("_") and cls.__module__.startswith("portanet."):
+                assert cls.__name__ in names, f"{cls.__name__} is not public"
+
+
+def subclasses(cls):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from subclasses(sub)
+
+
+@pytest.mark.parametrize("name", sorted(set(portanet.__all__) - {"__version__"}))
+def test_public_names_have_docstrings(name):
+    assert getattr(portanet, name).__doc__
+
+
+def test_version_and_changelog_agree():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {portanet.__version__}" in changelog or "## Unreleased" in changelog
+
+
+def test_packages_are_all_listed():
+    """A package left out of pyproject.toml is left out of the wheel, and `pip install -e` hides it."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {"portanet"} | {
+        ".".join(("portanet", *path.parent.relative_to(PACKAGE).parts))
+        for path in PACKAGE.rglob("__init__.py")
+        if path.parent != PACKAGE
+    }
+    assert set(listed) == found | {"portanet.backends"}
+
+
+@pytest.mark.parametrize("path", [*ROOT.rglob("*.py")], ids=str)
+def test_files_hold_one_concept(path):
+    if path.parts[len(ROOT.parts)] in ("portanet", "backends"):
+        assert len(path.read_text().splitlines()) <= 300, "about 200 lines is the aim"
