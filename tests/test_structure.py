@@ -143,5 +143,7 @@ def test_packages_are_all_listed():
 
 def test_files_hold_one_concept():
     """About 200 lines is the aim; 300 is where a file must be two."""
-    long = {p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 300}
+    long = {
+        p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 300
+    }
     assert not long
