@@ -36,9 +36,17 @@ class CupyBackend(StandardBackend):
     def __init__(self, cp: Any, device: Any) -> None:
         import array_api_compat.cupy as xp
 
-        from portanet.backends._cupy_kernels import KERNELS
+        from portanet.backends import (
+            _cupy_kernels,
+            _cupy_kernels_conv,
+            _cupy_kernels_erf,
+            _cupy_kernels_segments,
+        )
 
-        super().__init__("cupy", xp, device, KERNELS)
+        # a file of kernels is one name here
+        files = (_cupy_kernels, _cupy_kernels_conv, _cupy_kernels_erf, _cupy_kernels_segments)
+        kernels = {name: kernel for file in files for name, kernel in file.KERNELS.items()}
+        super().__init__("cupy", xp, device, kernels)
         self._cp = cp
 
     def to_numpy(self, x: Array) -> Any:

@@ -39,10 +39,13 @@ class TorchBackend(StandardBackend):
         self._torch = torch
 
     def asarray(self, x: Array, dtype: str | None = None) -> Array:
-        """Return x on this device; read-only NumPy arrays are copied, as torch would warn."""
-        if getattr(getattr(x, "flags", None), "writeable", True):
-            return super().asarray(x, dtype)
-        return super().asarray(x.copy(), dtype)
+        """Return x on this device; what torch cannot share of NumPy is copied.
+
+        That is read-only arrays, of which it warns, and reversed ones (X[::-1]), which it refuses.
+        """
+        flags, strides = getattr(x, "flags", None), getattr(x, "strides", ())
+        shareable = flags is None or (flags.writeable and min(strides, default=0) >= 0)
+        return super().asarray(x if shareable else x.copy(), dtype)
 
     def to_numpy(self, x: Array) -> Any:
         """Return x on the host, without its autograd history."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import Backend, array_namespace, backend_of
-from portanet.checks import check_count, dtype_name, is_float
+from portanet.checks import check_count, dtype_name, is_float, values_trusted
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.layer import Layer
 from portanet.random import Key, check_seed, next_key
@@ -137,6 +137,7 @@ class Batches:
     def __init__(self, loader: DataLoader, model: Any) -> None:
         self.loader, self.backend, self.dtype = loader, model.backend, model.dtype
         self._model, self._criterion = model, getattr(model, "criterion", None)
+        self._shape: tuple[int, ...] | None = None
         X, y = loader.ds.X, loader.ds.y
         home = backend_of(X)
         if home.name != "numpy" and home is not self.backend:
@@ -166,14 +167,20 @@ class Batches:
         """Move and cast: the one place where data are, and values are looked at."""
         _check_fits("X", X, self.dtype)
         _check_fits("y", y, self.dtype)
-        if self._criterion is not None:
-            self._criterion.check_targets(y)
-            y = self._criterion.cast_targets(self.backend, y, self.dtype)
-        else:
-            y = self.backend.asarray(y)
         self._model.check_values(X)
         integers = self._model.takes == "integers"
-        return self.backend.asarray(X, self.backend.index_dtype() if integers else self.dtype), y
+        x = self.backend.asarray(X, self.backend.index_dtype() if integers else self.dtype)
+        if self._criterion is None:
+            return x, self.backend.asarray(y)
+        self._criterion.check_targets(y, self._output_shape(x))
+        return x, self._criterion.cast_targets(self.backend, y, self.dtype)
+
+    def _output_shape(self, x: Array) -> tuple[int, ...]:
+        """Return the shape of the model's output; one sample shows how many classes there are."""
+        if self._shape is None:
+            with values_trusted():
+                self._shape = tuple(self._model.forward(x[:1, ...]).shape)
+        return self._shape
 
     def _stream(self, order: np.ndarray | None, slices: list[slice]) -> Iterator[Batch]:
         """Yield batches from the host; a thread reads the next one meanwhile."""

@@ -19,6 +19,7 @@ class Parameter:
 
     value: Array
     grad: Array | None = None
+    trainable: bool = True  # optimizers leave it alone otherwise; its gradient is still computed
 
 
 @dataclass(eq=False)
@@ -94,11 +95,11 @@ class Part:
         dtype = self.dtype if dtype is None else float_dtype(f"{type(self).__name__}.to", dtype)
         target.dtype(dtype)  # raises before anything has moved
         for _, parameter in _walk(self, Parameter):
-            parameter.value = _moved(parameter.value, target, dtype)
+            parameter.value = moved(parameter.value, target, dtype)
             parameter.grad = None
         for _, buffer in _walk(self, Buffer):
             kept = dtype if is_float(buffer.value) else dtype_name(buffer.value.dtype)
-            buffer.value = _moved(buffer.value, target, kept)
+            buffer.value = moved(buffer.value, target, kept)
         for _, part in _walk(self, Part):
             part._saved, part._home = None, (target, dtype)
         return self
@@ -139,6 +140,21 @@ class Layer(Part):
 
         The loader calls this once for a whole data set, where it is staged, and never a step.
         """
+
+    def freeze(self) -> Self:
+        """Keep optimizers from moving this layer's parameters; return self.
+
+        Running statistics (buffers) still follow the data while training.
+        """
+        for parameter in self.parameters():
+            parameter.trainable = False
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let optimizers move this layer's parameters; return self."""
+        for parameter in self.parameters():
+            parameter.trainable = True
+        return self
 
     def __call__(self, x: Array, *, training: bool = False) -> Array:
         """Return forward(x)."""
@@ -240,7 +256,8 @@ def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _walk(value, kind, f"{name}{i}.")
 
 
-def _moved(value: Array, target: Backend, dtype: str) -> Array:
+def moved(value: Array, target: Backend, dtype: str) -> Array:
+    """Return value on a backend and in a dtype."""
     here = backend_of(value)
     if here is target:
         return value if dtype_name(value.dtype) == dtype else target.asarray(value, dtype)

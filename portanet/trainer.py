@@ -9,7 +9,7 @@ from portanet.data import Batches, DataLoader
 from portanet.errors import ArgumentError
 from portanet.layer import Sequential
 from portanet.optimizers import Optimizer
-from portanet.typing import Array
+from portanet.typing import Array, Namespace
 
 Metric = Callable[[Array, Array], Array]
 
@@ -76,13 +76,13 @@ class Trainer:
 
     def _train_one_epoch(self) -> dict[str, Array]:
         """Take a step with each batch; return the mean loss, on the device."""
-        batches, total, n = self._batches(self.train_dl), 0.0, 0
+        batches, total, weight = self._batches(self.train_dl), 0.0, 0
         xp = batches.backend.xp
         with values_trusted():
             for x, y in batches:
                 total = total + xp.sum(self.step(x, y))
-                n += x.shape[0]
-        return {"loss": total / n}
+                weight = weight + self._weight(xp, y)
+        return {"loss": total / weight}
 
     def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Array]:
         """Return the mean loss and the metric over all data of a loader, on the device."""
@@ -90,17 +90,23 @@ class Trainer:
             return {}
         batches, criterion = self._batches(dl), self.model.criterion
         xp = batches.backend.xp
-        losses, predictions, targets = [], [], []
+        losses, weight, predictions, targets = [], 0, [], []
         with values_trusted():
             for x, y in batches:
                 y_hat = self.model.forward(x)
                 losses.append(criterion.forward(y_hat, y))
+                weight = weight + self._weight(xp, y)
                 predictions.append(criterion.link(y_hat))
                 targets.append(y)
-        row = {f"{prefix}loss": xp.mean(xp.concat(losses))}
+        row = {f"{prefix}loss": xp.sum(xp.concat(losses)) / weight}
         if self.metric is not None:
             row[f"{prefix}metric"] = self.metric(xp.concat(predictions), xp.concat(targets))
         return row
+
+    def _weight(self, xp: Namespace, y: Array) -> Any:
+        """Return what a batch counts in the epoch's mean: its samples, or their weights."""
+        weights = self.model.criterion.weight_of(y)
+        return y.shape[0] if weights is None else xp.sum(weights)
 
     def _fetch(self, row: dict[str, Array]) -> dict[str, float]:
         """Return the numbers on the host: the one copy from the device an epoch."""

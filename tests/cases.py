@@ -4,7 +4,12 @@ The generic tests in test_layers.py and test_losses.py run every row on every ba
 layer is one row here, or in the file of its kind, which is added up below.
 """
 
+from cases_activations import ACTIVATIONS
 from cases_base import LayerCase, LossCase, weighted
+from cases_convolution import CONVOLUTION
+from cases_losses import LOSSES as MORE_LOSSES
+from cases_normalization import NORMALIZATION
+from cases_sequences import SEQUENCES
 
 from portanet import BCEWithLogits, BinaryCrossEntropy, Linear, ReLU, Sigmoid
 
@@ -55,3 +60,8 @@ LOSSES = [
         torch=_torch_bce_with_logits,
     ),
 ]  # fmt: skip
+
+LAYERS += CONVOLUTION
+LAYERS += ACTIVATIONS + NORMALIZATION
+LAYERS += SEQUENCES
+LOSSES += MORE_LOSSES

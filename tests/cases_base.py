@@ -26,6 +26,7 @@ class LayerCase:
     x: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] | None = None
     ulps: float = 16
     empty: bool = True  # a batch of no samples works, forward and backward
+    single: bool = True  # so does a batch of one
 
     def input(self, n: int | None = None) -> np.ndarray:
         """Return x in float64 (or integers), for the row's own or another number of samples."""

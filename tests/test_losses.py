@@ -52,7 +52,8 @@ def test_pytorch_agrees(case, weights):
     mean = case.torch(t, torch.tensor(y), None if weight is None else torch.tensor(weight))
     mean.backward()
     losses, gradient = run(case.make(), y_hat, y, portanet.backends.get("numpy"), "float64", weight)
-    total = len(y) if weight is None else weight.sum()
+    each = case.make().to(dtype="float64").weight_of(y, weight)
+    total = len(y) if each is None else each.sum()
     np.testing.assert_allclose(losses.sum() / total, mean.item(), rtol=1e-10)
     np.testing.assert_allclose(gradient, t.grad.numpy(), rtol=1e-10, atol=1e-14)
 

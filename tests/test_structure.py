@@ -21,7 +21,7 @@ FLOORS = [
     {"dispatch", "checks", "random"},
     {"numeric", "initializers"},
     {"layer"},
-    {"loss", "optimizer", "layers", "gradients"},
+    {"loss", "optimizer", "layers", "gradients", "groups", "state"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
     {"trainer"},
     {"demo", "doctor"},

@@ -1,6 +1,9 @@
 """Activations: functions applied to each number alone.
 
 A function with a gradient comes as a pair: `f(x)` and `f_backward(grad, saved)`.
+
+Their relatives: rectifiers.py (LeakyReLU, PReLU, ELU, SELU), gated.py (GELU, SiLU, Mish,
+HardSwish), softmax.py.
 """
 
 from portanet.backends import array_namespace
@@ -57,6 +60,32 @@ class Sigmoid(Layer):
         return "Sigmoid()"
 
 
+class Tanh(Layer):
+    """y = tanh(x), elementwise, in (-1, 1). Shapes: x and y alike, any.
+
+    dy/dx = 1 - y².
+
+    >>> import numpy as np
+    >>> Tanh()(np.asarray([-np.inf, 0.0, 1.0])).round(3)
+    array([-1.   ,  0.   ,  0.762])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return tanh(x)."""
+        y = array_namespace(x).tanh(x)
+        if training:
+            self._saved = y
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad (1 - y²)."""
+        y = self._take_saved()
+        return grad * (1 - y * y)
+
+    def __repr__(self) -> str:
+        return "Tanh()"
+
+
 class ReLU(Layer):
     """y = max(x, 0), elementwise. Shapes: x and y alike, any.
 
@@ -75,3 +104,74 @@ class ReLU(Layer):
 
     def __repr__(self) -> str:
         return "ReLU()"
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)), written max(x, 0) + log1p(exp(-|x|)): no overflow, no lost digits.
+
+    >>> import numpy as np
+    >>> softplus(np.asarray([-1e4, 0.0, 1e4])).round(3)
+    array([0.00e+00, 6.93e-01, 1.00e+04])
+    """
+    xp = array_namespace(x)
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+class Softplus(Layer):
+    """y = log(1 + exp(x)), elementwise: a ReLU without the corner. Shapes: x and y alike, any.
+
+    dy/dx = exp(x) / (1 + exp(x)) = sigmoid(x).
+
+    Exact for every x. (PyTorch gives x itself above its `threshold` of 20, which costs 1e-10 of
+    the value there, and has a `beta`; Keras is as here.)
+
+    >>> import numpy as np
+    >>> Softplus()(np.asarray([-np.inf, 0.0, 50.0])).round(3)
+    array([ 0.   ,  0.693, 50.   ])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return log(1 + exp(x))."""
+        if training:
+            self._saved = x
+        return softplus(x)
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad sigmoid(x)."""
+        return grad * sigmoid(self._take_saved())
+
+    def __repr__(self) -> str:
+        return "Softplus()"
+
+
+def hard_sigmoid(x: Array) -> Array:
+    """min(max(x/6 + 1/2, 0), 1): a sigmoid of three straight lines, level up to -3 and from 3."""
+    xp = array_namespace(x)
+    return xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1)
+
+
+class HardSigmoid(Layer):
+    """y = min(max(x/6 + 1/2, 0), 1), elementwise. Shapes: x and y alike, any.
+
+    dy/dx = 1/6 where -3 < x < 3, else 0; at the corners themselves 0, as in PyTorch.
+
+    (PyTorch and Keras 3 have this slope; Keras 2 had 1/5.)
+
+    >>> import numpy as np
+    >>> HardSigmoid()(np.asarray([-4.0, 0.0, 1.5]))
+    array([0.  , 0.5 , 0.75])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return min(max(x/6 + 1/2, 0), 1)."""
+        if training:
+            self._saved = x
+        return hard_sigmoid(x)
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad / 6 where -3 < x < 3, else 0."""
+        xp, x = array_namespace(grad), self._take_saved()
+        return xp.where(xp.abs(x) < 3, grad / 6, 0)
+
+    def __repr__(self) -> str:
+        return "HardSigmoid()"

@@ -3,7 +3,7 @@
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count
 from portanet.errors import ShapeError
-from portanet.initializers import fan_in_uniform, zeros
+from portanet.initializers import Initializer, fan_in_uniform, zeros
 from portanet.layer import Layer, Parameter
 from portanet.typing import Array, Rng
 
@@ -17,7 +17,8 @@ class Linear(Layer):
     With G = dL/dz the chain rule gives dL/dx = G wᵀ and dL/dw = xᵀ G (leading axes taken as one);
     b is added to every row, so dL/db is the sum of the rows of G.
 
-    w starts from U(-k, k) with k = 1/sqrt(n_inp), b from 0, as in the blog.
+    w starts from U(-k, k) with k = 1/sqrt(n_inp), b from 0, as in the blog; `weights` may be
+    another function of (shape, rng), such as portanet.initializers.he_normal.
 
     Raises ShapeError unless x is (..., n_inp); PlacementError or DtypeError unless it lies with
     the weights; ArgumentError unless n_inp and n_out are integers >= 1.
@@ -28,11 +29,17 @@ class Linear(Layer):
     """
 
     def __init__(
-        self, n_inp: int, n_out: int, *, bias: bool = True, rng: Rng | None = None
+        self,
+        n_inp: int,
+        n_out: int,
+        *,
+        bias: bool = True,
+        weights: Initializer = fan_in_uniform,
+        rng: Rng | None = None,
     ) -> None:
         check_count("Linear", "n_inp", n_inp)
         check_count("Linear", "n_out", n_out)
-        self.weights = Parameter(fan_in_uniform((n_inp, n_out), rng))
+        self.weights = Parameter(weights((n_inp, n_out), rng))
         self.bias = Parameter(zeros((n_out,))) if bias else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:

@@ -1,8 +1,12 @@
 """Binary cross entropy, on probabilities (the blog's) and on logits (the one to use)."""
 
+from collections.abc import Sequence
+
 from portanet.backends import array_namespace
+from portanet.layer import Buffer
 from portanet.layers.activations import sigmoid
-from portanet.loss import Loss, refuse
+from portanet.loss import Loss, bounded, refuse
+from portanet.losses.weights import Weights, parse_weights, weights_like
 from portanet.numeric import smallest_normal
 from portanet.typing import Array
 
@@ -13,7 +17,7 @@ class _Binary(Loss):
     def __init__(self, *, soft_targets: bool = False) -> None:
         self.soft_targets = soft_targets
 
-    def check_targets(self, y: Array) -> None:
+    def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:  # noqa: ARG002
         """Raise DataError unless every label is 0 or 1 (soft_targets: in [0, 1])."""
         if self.soft_targets:
             bad, wanted = ~((y >= 0) & (y <= 1)), "numbers in [0, 1]"
@@ -21,6 +25,9 @@ class _Binary(Loss):
             bad, wanted = (y != 0) & (y != 1), "labels 0 and 1"
         advice = "Map -1 and 1, or 1 and 2, to 0 and 1; for probabilities use soft_targets=True."
         refuse(type(self).__name__, y, bad, wanted, advice)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'soft_targets=True' if self.soft_targets else ''})"
 
 
 class BinaryCrossEntropy(_Binary):
@@ -65,7 +72,14 @@ class BCEWithLogits(_Binary):
 
     dl/dz = sigmoid(z) - y: the derivative of log(1 + exp(z)) is the sigmoid.
 
-    Metrics and `model.predict` see link(z) = sigmoid(z), the probabilities.
+    positive_weight w, a number or one for each column, >= 0, makes positives count w times:
+    l = w y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)), of which the mean is still taken over the
+    number of samples (as by PyTorch's pos_weight). It is (number of 0s) / (number of 1s) for
+    classes that shall count alike.
+
+    Logits count as between -2^100 and 2^100: an infinite one on the right side costs 0, on the
+    wrong side 1.3e30. (PyTorch gives NaN and inf.) Metrics and `model.predict` see
+    link(z) = sigmoid(z), the probabilities.
 
     Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
 
@@ -74,15 +88,37 @@ class BCEWithLogits(_Binary):
     array([6.93e-01, 1.00e+04])
     """
 
+    def __init__(
+        self, *, soft_targets: bool = False, positive_weight: float | Sequence[float] | None = None
+    ) -> None:
+        super().__init__(soft_targets=soft_targets)
+        who = "BCEWithLogits"
+        self.positive_weight: Weights = parse_weights(who, "positive_weight", positive_weight)
+
     def loss(self, y_hat: Array, y: Array) -> Array:
-        """Return max(z, 0) - y z + log1p(exp(-|z|))."""
-        xp = array_namespace(y_hat)
-        return xp.maximum(y_hat, 0) - y * y_hat + xp.log1p(xp.exp(-xp.abs(y_hat)))
+        """Return max(z, 0) - y z + log1p(exp(-|z|)); (1 - y) z + (1 + (w-1) y) softplus(-z)."""
+        xp, z = array_namespace(y_hat), bounded(y_hat)
+        log_term = xp.log1p(xp.exp(-xp.abs(z)))
+        if self.positive_weight is None:
+            return xp.maximum(z, 0) - y * z + log_term
+        scale = 1 + (self._weight_like(y_hat) - 1) * y
+        return (1 - y) * z + scale * (log_term + xp.maximum(-z, 0))
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
-        """Return sigmoid(z) - y."""
-        return sigmoid(y_hat) - y
+        """Return sigmoid(z) - y; (1 - y) sigmoid(z) - w y (1 - sigmoid(z)) with a weight."""
+        if self.positive_weight is None:
+            return sigmoid(y_hat) - y
+        return (1 - y) * sigmoid(y_hat) - self._weight_like(y_hat) * y * sigmoid(-y_hat)
 
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(z), the probabilities."""
         return sigmoid(y_hat)
+
+    def __repr__(self) -> str:
+        weight = "..." if isinstance(self.positive_weight, Buffer) else self.positive_weight
+        options = ["soft_targets=True"] * self.soft_targets
+        options += [] if weight is None else [f"positive_weight={weight}"]
+        return f"BCEWithLogits({', '.join(options)})"
+
+    def _weight_like(self, y_hat: Array) -> Array:
+        return weights_like("BCEWithLogits", "positive_weight", self.positive_weight, y_hat, -1)

@@ -20,8 +20,8 @@ def check_gradients(part: Any, x: Array, y: Array | None = None, *, rtol: float 
     """Compare every gradient of a layer, a network or a loss with finite differences.
 
     Works on a copy, in float64 on NumPy: the part may lie anywhere, x is a NumPy array. A layer is
-    checked through L = sum(G * layer(x)) with a fixed random G; a loss through the mean of
-    loss(x, y). Each derivative is taken from four points,
+    checked through L = sum(G * layer(x)) with a fixed random G; a loss through the (weighted) mean
+    of loss(x, y). Each derivative is taken from four points,
 
         L'(v) = (8 (L(v+h) - L(v-h)) - (L(v+2h) - L(v-2h))) / 12 h + O(h⁴)
 
@@ -69,7 +69,8 @@ def _loss_problem(
     loss: Loss, x: np.ndarray, y: Array | None
 ) -> tuple[Callable[[], float], Callable[[], Any]]:
     def L() -> float:
-        return float(np.mean(loss.forward(x, y)))
+        losses, weights = loss.forward(x, y), loss.weight_of(y)
+        return float(np.sum(losses) / (len(losses) if weights is None else np.sum(weights)))
 
     def gradients() -> Any:
         loss.forward(x, y, training=True)

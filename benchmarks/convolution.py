@@ -1,0 +1,125 @@
+"""Conv2d forward and backward: portanet's NumPy kernel, its plain definition, PyTorch on the CPU.
+
+    python benchmarks/convolution.py [--rounds 9] [--threads 1 2]
+
+Each contender lives in a process of its own with the same number of threads, so that no thread
+pool spins beside another's work; the processes take turns, and medians are compared. Memory is what
+a forward and backward pass allocate at their peak (tracemalloc, which NumPy reports to).
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+SHAPE, N_OUT, KERNEL = (64, 32, 28, 28), 64, 3
+PROBLEMS = {
+    "padding 1": {"padding": 1},
+    "padding 0": {"padding": 0},
+    "stride 2": {"padding": 1, "stride": 2},
+}
+
+
+def numpy_step(options, plain=False):
+    import numpy as np
+
+    import portanet
+    from portanet import backends
+
+    if plain:
+        backends.get("numpy").kernels = {}
+    portanet.seed(0)
+    layer = portanet.Conv2d(SHAPE[1], N_OUT, KERNEL, **options)
+    x = np.random.default_rng(0).standard_normal(SHAPE, np.float32)
+    grad = np.random.default_rng(1).standard_normal(layer.forward(x).shape, np.float32)
+
+    def step():
+        y = layer.forward(x, training=True)
+        return y, layer.backward(grad)
+
+    return step, x.nbytes + grad.nbytes
+
+
+def torch_step(options):
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    layer = torch.nn.Conv2d(SHAPE[1], N_OUT, KERNEL, **options)
+    x = torch.randn(SHAPE, requires_grad=True)
+    grad = torch.randn(layer(x).shape)
+
+    def step():
+        x.grad = layer.weight.grad = layer.bias.grad = None
+        layer(x).backward(grad)
+
+    return step, 0
+
+
+def work(name, problem):
+    """Answer each line on stdin with the milliseconds of one step; at first with its memory."""
+    import time
+    import tracemalloc
+
+    options = PROBLEMS[problem]
+    step, size = torch_step(options) if name == "torch" else numpy_step(options, name == "plain")
+    step()
+    memory = 0.0
+    if size:
+        tracemalloc.start()
+        results = step()
+        memory = (tracemalloc.get_traced_memory()[1] - sum(a.nbytes for a in results)) / size
+        tracemalloc.stop()
+        del results
+    print(memory, flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        step()
+        print((time.perf_counter() - start) * 1e3, flush=True)
+
+
+def start(name, problem, threads):
+    count = {f"{lib}_NUM_THREADS": str(threads) for lib in ("OMP", "OPENBLAS", "MKL")}
+    return subprocess.Popen(
+        [sys.executable, __file__, "--work", name, problem], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | count,
+    )  # fmt: skip
+
+
+def ask(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())
+
+
+def compare(problem, threads, rounds):
+    processes = {name: start(name, problem, threads) for name in ("kernel", "plain", "torch")}
+    memory = {name: float(p.stdout.readline()) for name, p in processes.items()}
+    times = {name: [] for name in processes}
+    for _ in range(rounds):
+        for name, process in processes.items():
+            ask(process)  # awake again
+            times[name].append(ask(process))
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    kernel, plain, torch = (statistics.median(t) for t in times.values())
+    print(
+        f"{problem}, {threads} thread(s): kernel {kernel:.0f} ms, plain {plain:.0f} ms, PyTorch {torch:.0f} ms; "
+        f"plain/kernel {plain / kernel:.2f}, kernel/PyTorch {kernel / torch:.2f}; memory beyond the results, in units "
+        f"of x and y: kernel {memory['kernel']:.2f}, plain {memory['plain']:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", nargs=2)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    given = parser.parse_args()
+    if given.work:
+        work(*given.work)
+    else:
+        for threads in given.threads:
+            for problem in PROBLEMS:
+                compare(problem, threads, given.rounds)

@@ -1,0 +1,105 @@
+"""The running mean of the weights, which often does better than the weights themselves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from portanet.backends import backend_of
+from portanet.checks import check_number, dtype_name
+from portanet.errors import ArgumentError, OrderError
+from portanet.layer import Part, moved
+from portanet.state import State, check_like
+from portanet.typing import Array
+
+
+class ExponentialMovingAverage:
+    """mean <- decay mean + (1 - decay) value, for every parameter of a model.
+
+    The mean starts from the model's values when this object is made. Call update() after each
+    step, and evaluate `with ema.weights():`, where the model has the mean's values; its own come
+    back at the end, whatever happens in between. Buffers, such as running statistics, which are
+    means already, are left alone. The mean follows the model to another backend or dtype.
+
+    decay in [0, 1): 0.99 remembers about 100 steps, 0.999 about 1000.
+
+    Raises ArgumentError if the decay is out of its range; OrderError from update() and weights()
+    inside of weights(), where the model's values are not its own.
+
+    Source: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with
+    exponential weights.
+
+    >>> from portanet import Linear
+    >>> layer = Linear(1, 1)
+    >>> ema = ExponentialMovingAverage(layer, decay=0.9)
+    >>> layer.bias.value = layer.bias.value + 1
+    >>> ema.update()
+    >>> with ema.weights():
+    ...     layer.bias.value
+    array([0.1], dtype=float32)
+    >>> layer.bias.value
+    array([1.], dtype=float32)
+    """
+
+    def __init__(self, model: Part, decay: float = 0.999) -> None:
+        if not isinstance(model, Part) or not model.parameters():
+            raise ArgumentError(
+                f"ExponentialMovingAverage: model must be a network with parameters, is {model!r}"
+            )
+        if check_number("ExponentialMovingAverage", "decay", decay, 0, 1) == 1:
+            raise ArgumentError("ExponentialMovingAverage: decay must be a number in [0, 1), is 1")
+        self.model, self.decay = model, float(decay)
+        self._means = {name: p.value for name, p in model.named_parameters().items()}
+        self._swapped = False
+
+    def update(self) -> None:
+        """Let the mean take in the model's values."""
+        self._refuse_swapped("update")
+        for name, parameter in self.model.named_parameters().items():
+            value = parameter.value
+            mean = _beside(self._means.get(name, value), value)
+            self._means[name] = mean + (1 - self.decay) * (value - mean)
+
+    @contextmanager
+    def weights(self) -> Iterator[None]:
+        """Within this block the model has the mean's values."""
+        self._refuse_swapped("weights")
+        parameters = self.model.named_parameters()
+        own = {name: p.value for name, p in parameters.items()}
+        self._swapped = True
+        try:
+            for name, p in parameters.items():
+                p.value = _beside(self._means.get(name, p.value), p.value)
+            yield
+        finally:
+            for name, p in parameters.items():
+                p.value = _beside(own[name], p.value)  # the model may have moved in the block
+            self._swapped = False
+
+    def state(self) -> State:
+        """Return the means and the decay: what a checkpoint saves."""
+        return State(dict(self._means), {"decay": self.decay})
+
+    def load_state(self, state: State) -> None:
+        """Go on from a state. Raises ArgumentError, ShapeError or DtypeError if it does not fit."""
+        parameters = self.model.named_parameters()
+        if set(state.arrays) != set(parameters):
+            differing = ", ".join(sorted(set(state.arrays) ^ set(parameters)))
+            raise ArgumentError(
+                "ExponentialMovingAverage: the state must have the model's parameters; in one of "
+                f"the two only: {differing}"
+            )
+        for name, p in parameters.items():
+            check_like("ExponentialMovingAverage", name, state.arrays[name], p.value)
+        self._means = {name: _beside(state.arrays[name], p.value) for name, p in parameters.items()}
+        self.decay = state.numbers["decay"]
+
+    def _refuse_swapped(self, method: str) -> None:
+        if self._swapped:
+            raise OrderError(
+                f"ExponentialMovingAverage.{method}(): inside of weights() the model has the "
+                "mean's values, not its own; call this after the block"
+            )
+
+
+def _beside(array: Array, value: Array) -> Array:
+    """Return array where value lies, in its dtype."""
+    return moved(array, backend_of(value), dtype_name(value.dtype))

@@ -1,0 +1,30 @@
+"""Channels: axis 1 of x, as everywhere in this library."""
+
+from math import prod
+
+from portanet.backends import array_namespace
+from portanet.errors import ShapeError
+from portanet.typing import Array
+
+
+def check_channels(
+    who: str, x: Array, channels: int, wanted: str, ndims: tuple[int, ...] = ()
+) -> None:
+    """Raise ShapeError unless x has the channels on axis 1, and as many axes as one of ndims."""
+    if x.ndim < 2 or x.shape[1] != channels or (ndims and x.ndim not in ndims):
+        raise ShapeError(f"{who}: x must be {wanted}, is {tuple(x.shape)}")
+
+
+def other_axes(x: Array) -> tuple[int, ...]:
+    """Return all axes but that of the channels."""
+    return (0, *range(2, x.ndim))
+
+
+def values_per_channel(x: Array) -> int:
+    """Return how many numbers each channel of x has."""
+    return prod(x.shape[axis] for axis in other_axes(x))
+
+
+def along_channels(value: Array, x: Array) -> Array:
+    """Return value, shape (channels,), in a shape that meets x on axis 1."""
+    return array_namespace(value).reshape(value, (1, -1, *(1,) * (x.ndim - 2)))

@@ -1,0 +1,140 @@
+"""Batch normalization: each channel's mean and variance over the batch."""
+
+from typing import Any, ClassVar
+
+from portanet.backends import array_namespace
+from portanet.checks import check_alike, check_count, check_number
+from portanet.errors import ShapeError
+from portanet.initializers import zeros
+from portanet.layer import Buffer, Layer, Parameter
+from portanet.layers._channels import (
+    along_channels,
+    check_channels,
+    other_axes,
+    values_per_channel,
+)
+from portanet.typing import Array
+
+
+class _BatchNorm(Layer):
+    """What BatchNorm1d and BatchNorm2d share: everything but the shapes that they take."""
+
+    ndims: ClassVar[tuple[int, ...]]
+    wanted: ClassVar[str]
+
+    def __init__(self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        who = type(self).__name__
+        self.channels = check_count(who, "channels", channels)
+        self.momentum = check_number(who, "momentum", momentum, 0, 1)
+        self.eps = check_number(who, "eps", eps, 0, 1, open_low=True)
+        self.weights = Parameter(zeros((channels,)) + 1)
+        self.bias = Parameter(zeros((channels,)))
+        self.running_mean = Buffer(zeros((channels,)))
+        self.running_variance = Buffer(zeros((channels,)) + 1)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return g n + b, with the batch's mean and variance if training, else the running ones."""
+        self._check(x, training)
+        xp = array_namespace(x)
+        if training:
+            mean, centred, variance = self._statistics(x)
+            self._update_running(mean, variance, values_per_channel(x))
+        else:
+            centred = x - along_channels(self.running_mean.value, x)
+            variance = along_channels(self.running_variance.value, x)
+        inverse_std = 1 / xp.sqrt(variance + self.eps)
+        normal = centred * inverse_std
+        if training:
+            self._saved = normal, inverse_std
+        g, b = along_channels(self.weights.value, x), along_channels(self.bias.value, x)
+        return normal * g + b
+
+    def backward(self, grad: Array) -> Array:
+        """Set dL/dg and dL/db; return dL/dx."""
+        normal, inverse_std = self._take_saved()
+        xp, axes = array_namespace(grad), other_axes(grad)
+        self.weights.grad = along = xp.sum(grad * normal, axis=axes)
+        self.bias.grad = total = xp.sum(grad, axis=axes)
+        n = max(values_per_channel(grad), 1)
+        mean, along = along_channels(total / n, grad), along_channels(along / n, grad)
+        g = along_channels(self.weights.value, grad)
+        return g * inverse_std * (grad - mean - normal * along)
+
+    def _statistics(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return mean, x - mean and variance over all but the channels, in two passes."""
+        xp, axes = array_namespace(x), other_axes(x)
+        n = max(values_per_channel(x), 1)  # a batch of none: 0, where a mean would be NaN
+        mean = xp.sum(x, axis=axes, keepdims=True) / n
+        centred = x - mean
+        return mean, centred, xp.sum(centred * centred, axis=axes, keepdims=True) / n
+
+    def _update_running(self, mean: Array, variance: Array, n: int) -> None:
+        """Move the running statistics towards a batch's; the variance as of n - 1 values."""
+        if n == 0:
+            return
+        xp, m = array_namespace(mean), self.momentum
+        mean = xp.reshape(mean, (self.channels,))
+        variance = xp.reshape(variance, (self.channels,)) * (n / (n - 1))
+        self.running_mean.value = (1 - m) * self.running_mean.value + m * mean
+        self.running_variance.value = (1 - m) * self.running_variance.value + m * variance
+
+    def _check(self, x: Any, training: bool) -> None:
+        check_alike(repr(self), "x", x, "the weights", self.weights.value)
+        check_channels(repr(self), x, self.channels, self.wanted.format(self.channels), self.ndims)
+        if training and values_per_channel(x) == 1:
+            raise ShapeError(
+                f"{self!r}: training wants more than one value for each channel, as one value has "
+                f"no variance; x is {tuple(x.shape)}: take a larger batch (drop_last=True leaves "
+                "out a last one of 1)"
+            )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.channels})"
+
+
+class BatchNorm1d(_BatchNorm):
+    """y = g n + b, n = (x - m) / sqrt(v + eps), m and v each channel's mean and variance.
+
+    Shapes: x and y alike, (N, channels) or (N, channels, L); g, b, m, v (channels,).
+
+    With training=True m and v are those of the batch, and x moves them, too: with H = G g,
+    dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over all but the channels;
+    dL/db and dL/dg are the sums of G and G n. With training=False m and v are running averages,
+    moved by each training forward: m <- (1 - momentum) m + momentum (batch's mean), v alike. A
+    batch of none moves nothing.
+
+    momentum in [0, 1] is the weight of the new batch, 0.1 as in PyTorch (Keras' momentum is the
+    weight of the old, 0.99, and its eps 1e-3). The batch is divided by the variance of N values;
+    the running average takes that of N - 1, as in PyTorch (Keras: N). g starts at 1, b at 0.
+
+    Raises ShapeError unless x has those shapes, or if a training batch has one value a channel;
+    ArgumentError unless channels >= 1, momentum is in [0, 1] and eps in (0, 1]; PlacementError or
+    DtypeError unless x lies with the weights.
+
+    Source: Ioffe & Szegedy, "Batch normalization", 2015, algorithms 1 and 2.
+
+    >>> import numpy as np
+    >>> norm, x = BatchNorm1d(1), np.asarray([[1.0], [3.0]], np.float32)
+    >>> norm.forward(x, training=True).round(3)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> norm.running_mean.value, norm.running_variance.value.round(3)
+    (array([0.2], dtype=float32), array([1.1], dtype=float32))
+    """
+
+    ndims = (2, 3)
+    wanted = "(N, {0}) or (N, {0}, L)"
+
+
+class BatchNorm2d(_BatchNorm):
+    """BatchNorm1d for images: x (N, channels, H, W), m and v over the batch and all pixels.
+
+    Formula, gradient, running averages, arguments and errors as there.
+
+    >>> import numpy as np
+    >>> BatchNorm2d(3).forward(np.zeros((1, 3, 4, 4), np.float32), training=True).shape
+    (1, 3, 4, 4)
+    """
+
+    ndims = (4,)
+    wanted = "(N, {0}, H, W)"

@@ -1,0 +1,157 @@
+"""Layers made of layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portanet.backends import array_namespace
+from portanet.checks import check_count
+from portanet.errors import ArgumentError, ShapeError
+from portanet.layer import Layer, Sequential
+from portanet.typing import Array
+
+
+class Residual(Layer):
+    """y = x + f(x), where f is a network: what f has to learn is the difference from doing nothing.
+
+    Shapes: x and y alike, as f takes them; f must keep the shape.
+
+    With G = dL/dy: dL/dx = G + f.backward(G), for both summands get all of G.
+
+    `layers` is a layer, such as a Sequential, or a list of layers.
+
+    Raises ShapeError unless f(x) has x's shape; ArgumentError unless `layers` are layers.
+
+    Source: He et al., "Deep residual learning for image recognition", 2016, equation 1.
+
+    >>> import numpy as np
+    >>> from portanet import ReLU
+    >>> Residual([ReLU()])(np.asarray([[-1.0, 2.0]]))
+    array([[-1.,  4.]])
+    """
+
+    def __init__(self, layers: Layer | Sequence[Layer]) -> None:
+        self.layers = _as_layer("Residual", "layers", layers)
+
+    @property
+    def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The kind of numbers that f wants."""
+        return self.layers.takes
+
+    def check_values(self, x: Array) -> None:
+        """Look at the values of an input: f knows what it takes."""
+        self.layers.check_values(x)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x + f(x)."""
+        y = self.layers.forward(x, training=training)
+        if tuple(y.shape) != tuple(x.shape):
+            raise ShapeError(
+                f"Residual: f(x) must have the shape of x, {tuple(x.shape)}, to be added to it, "
+                f"has {tuple(y.shape)}; let the layers keep the shape (padding='same')"
+            )
+        if training:
+            self._saved = True
+        return x + y
+
+    def backward(self, grad: Array) -> Array:
+        """Return G + f.backward(G)."""
+        self._take_saved()
+        return grad + self.layers.backward(grad)
+
+    def __repr__(self) -> str:
+        return f"Residual({self.layers!r})"
+
+
+class Parallel(Layer):
+    """y = f1(x), f2(x), ... side by side along an axis (how="concat"), or added up (how="sum").
+
+    Shapes: x as the branches take it. concat: they may differ along `axis` only, and y is as long
+    there as they are together; sum: all alike.
+
+    Each branch gets its part of G = dL/dy (concat: a slice, sum: all of it), and dL/dx is the sum
+    of what they return, as all saw the same x.
+
+    `branches` is a list; a branch is a layer or a list of layers. `axis` 1 are the channels.
+
+    Raises ShapeError unless the outputs fit together; ArgumentError for branches that are no
+    layers, or an unknown `how`.
+
+    Source: Szegedy et al., "Going deeper with convolutions", 2015, section 4.
+
+    >>> import numpy as np
+    >>> from portanet import ReLU, Sigmoid
+    >>> Parallel([ReLU(), [Sigmoid()]])(np.asarray([[0.0, 3.0]])).shape
+    (1, 4)
+    """
+
+    def __init__(self, branches: Sequence[Any], *, how: str = "concat", axis: int = 1) -> None:
+        if not isinstance(branches, Sequence) or not branches:
+            raise ArgumentError(f"Parallel: branches must be a list of layers, is {branches!r}")
+        if how not in ("concat", "sum"):
+            raise ArgumentError(f"Parallel: how must be 'concat' or 'sum', is {how!r}")
+        self.how, self.axis = how, check_count("Parallel", "axis", axis)
+        self.branches = [_as_layer("Parallel", f"branches[{i}]", b) for i, b in enumerate(branches)]
+
+    @property
+    def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The kind of numbers that the branches want."""
+        return self.branches[0].takes
+
+    def check_values(self, x: Array) -> None:
+        """Look at the values of an input: every branch knows what it takes."""
+        for branch in self.branches:
+            branch.check_values(x)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return the outputs of all branches, joined."""
+        outputs = [branch.forward(x, training=training) for branch in self.branches]
+        self._check(outputs)
+        if training:
+            self._saved = [y.shape[self.axis] for y in outputs] if self.how == "concat" else [0]
+        if self.how == "concat":
+            return array_namespace(x).concat(outputs, axis=self.axis)
+        return _sum(outputs)
+
+    def backward(self, grad: Array) -> Array:
+        """Return the sum of the branches' dL/dx."""
+        sizes = self._take_saved()
+        grads = self._split(grad, sizes) if self.how == "concat" else [grad] * len(self.branches)
+        return _sum([branch.backward(g) for branch, g in zip(self.branches, grads, strict=True)])
+
+    def _split(self, grad: Array, sizes: list[int]) -> list[Array]:
+        leading, stops = (
+            (slice(None),) * self.axis,
+            [sum(sizes[: i + 1]) for i in range(len(sizes))],
+        )
+        return [
+            grad[(*leading, slice(stop - size, stop), ...)]
+            for size, stop in zip(sizes, stops, strict=True)
+        ]
+
+    def _check(self, outputs: list[Array]) -> None:
+        shapes = [tuple(y.shape) for y in outputs]
+        if self.how == "sum":
+            fits, wanted = set(shapes), "one shape, to be added up"
+        else:
+            fits = {(*s[: self.axis], *s[self.axis + 1 :]) for s in shapes}
+            wanted = f"shapes that differ along axis {self.axis} only"
+        if len(fits) > 1 or (self.how == "concat" and len(shapes[0]) <= self.axis):
+            raise ShapeError(f"Parallel: the branches' outputs must have {wanted}, are {shapes}")
+
+    def __repr__(self) -> str:
+        return f"Parallel({self.branches}, how={self.how!r}, axis={self.axis})"
+
+
+def _as_layer(who: str, name: str, layers: Any) -> Layer:
+    if isinstance(layers, Layer):
+        return layers
+    if not isinstance(layers, Sequence) or not layers:
+        raise ArgumentError(f"{who}: {name} must be a layer or a list of layers, is {layers!r}")
+    return Sequential(layers)
+
+
+def _sum(arrays: list[Array]) -> Array:
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return total

@@ -1,0 +1,68 @@
+"""Dropout."""
+
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import check_number
+from portanet.errors import ArgumentError
+from portanet.layer import Layer
+from portanet.random import Key, next_key
+from portanet.typing import Array
+
+
+class Dropout(Layer):
+    """y = x / (1 - p) where kept, 0 where dropped; with training=False y = x.
+
+    Shapes: x and y alike, any.
+
+    dy/dx = 1 / (1 - p) where kept, 0 where dropped. Each number is dropped with probability p,
+    alone, and dividing by 1 - p ("inverted" dropout) keeps the mean of y at x.
+
+    p is the probability to drop, in [0, 1). (PyTorch takes 1, too, and drops everything.)
+
+    What is kept is drawn on the host, from a stream of the layer's own: its `key`, taken when the
+    layer is made (`portanet.seed` makes it anew), and its `step`, which counts the training
+    forwards so far. So every backend and dtype drops the same numbers, a copy of the layer goes on
+    as the original would, and a run resumed with `step` set draws what it would have drawn. Each
+    training forward moves one mask, a byte for each number of x, from host to device.
+
+    Raises ArgumentError unless p is a number in [0, 1).
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout: a simple way to
+    prevent neural networks from overfitting", 2014, section 10 (the inverted form).
+
+    >>> import numpy as np, portanet
+    >>> portanet.seed(0)
+    >>> Dropout(0.5).forward(np.ones((2, 6)), training=True)
+    array([[2., 2., 2., 2., 0., 2.],
+           [2., 0., 0., 2., 0., 2.]])
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = check_number("Dropout", "p", p, 0, 1)
+        if p == 1:
+            raise ArgumentError("Dropout: p must be in [0, 1), is 1, which would drop everything")
+        self.key, self.step = next_key("dropout"), 0
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x with numbers dropped, if training; else x."""
+        if not training:
+            return x
+        self._saved = kept = draw_kept(self.key, self.step, self.p, x)
+        self.step += 1
+        return self._drop(x, kept)
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad / (1 - p) where kept, else 0."""
+        return self._drop(grad, self._take_saved())
+
+    def _drop(self, x: Array, kept: Array) -> Array:
+        # a `where`, as a product with 0 would make NaN of a dropped inf
+        return array_namespace(x).where(kept, x * (1 / (1 - self.p)), 0)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p:g})"
+
+
+def draw_kept(key: Key, step: int, p: float, x: Array) -> Array:
+    """Return, where x lies, True for each number of x that one step keeps (probability 1 - p)."""
+    numbers = key.generator(step).random(tuple(x.shape), dtype="float32")
+    return backend_of(x).asarray(numbers >= p)

@@ -1,0 +1,135 @@
+"""Embedding: a learned vector for each token."""
+
+from math import prod
+
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import check_count, dtype_name, is_integer, trusts_values
+from portanet.dispatch import accelerable
+from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError
+from portanet.initializers import stream
+from portanet.layer import Layer, Parameter
+from portanet.typing import Array, Rng
+
+
+@accelerable
+def segment_sum(values: Array, indices: Array, n: int) -> Array:
+    """Return, for each j in 0 … n - 1, the sum of the rows of values whose index is j.
+
+    Shapes: values (M, F), indices (M,) integers in [0, n), result (n, F).
+
+    The result is the product of the one-hot matrix of the indices with the values; the kernels add
+    without that matrix, always in the same order, so that repeats are bit-identical.
+
+    >>> import numpy as np
+    >>> segment_sum(np.asarray([[1.0], [2.0], [4.0]]), np.asarray([2, 0, 2]), 3)
+    array([[2.],
+           [0.],
+           [5.]])
+    """
+    xp = array_namespace(values)
+    segments = xp.arange(n, dtype=indices.dtype, device=indices.device)
+    one_hot = xp.astype(segments[:, None] == indices[None, :], values.dtype)
+    return one_hot @ values
+
+
+class Embedding(Layer):
+    """y = w[x]: row x of the table w, for each integer in x.
+
+    Shapes: x (N, ...) integers in [0, n_tokens), w (n_tokens, n_features), y (N, ..., n_features).
+
+    y is the product of the one-hot rows of x with w, so with G = dL/dy row j of dL/dw is the sum
+    of the rows of G where x is j. Integers have no derivative: backward returns None.
+
+    w starts from N(0, 1), as in PyTorch (Keras starts from U(-0.05, 0.05)). The row
+    `padding_index`, if there is one, starts from 0 and gets no gradient.
+
+    Raises ArgumentError unless n_tokens and n_features are integers >= 1 and padding_index is a
+    token; DtypeError unless x holds integers, PlacementError unless it lies with w; DataError for
+    an index outside [0, n_tokens), where values are looked at: in direct calls, and once where
+    data are staged.
+
+    Source: Bengio, Ducharme, Vincent & Jauvin, "A neural probabilistic language model", 2003,
+    section 2: the shared matrix C.
+
+    >>> import numpy as np
+    >>> Embedding(10, 3)(np.asarray([[1, 2, 1, 9]])).shape
+    (1, 4, 3)
+    """
+
+    takes = "integers"
+
+    def __init__(
+        self, n_tokens: int, n_features: int, *, padding_index: int | None = None,
+        rng: Rng | None = None,
+    ) -> None:  # fmt: skip
+        n_tokens = check_count("Embedding", "n_tokens", n_tokens)
+        n_features = check_count("Embedding", "n_features", n_features)
+        table = stream(rng).standard_normal((n_tokens, n_features)).astype("float32")
+        if padding_index is not None:
+            if check_count("Embedding", "padding_index", padding_index, 0) >= n_tokens:
+                raise ArgumentError(
+                    f"Embedding: padding_index must be in [0, {n_tokens}), is {padding_index}"
+                )
+            table[padding_index] = 0
+        self.padding_index = padding_index
+        self.weights = Parameter(table)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return w[x]."""
+        self._check(x)
+        if not trusts_values():
+            self.check_values(x)
+        weights, indices = self.weights.value, _flat_indices(x)
+        if training:
+            self._saved = indices
+        xp = array_namespace(weights)
+        return xp.reshape(xp.take(weights, indices, axis=0), (*x.shape, weights.shape[1]))
+
+    def backward(self, grad: Array) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Set dL/dw: the rows of G, added up by token. Integers have no gradient."""
+        indices, xp = self._take_saved(), array_namespace(grad)
+        n_tokens, n_features = self.weights.value.shape
+        rows = xp.reshape(grad, (indices.shape[0], n_features))
+        total = segment_sum(rows, indices, n_tokens)
+        if self.padding_index is not None:
+            tokens = xp.arange(n_tokens, dtype=indices.dtype, device=indices.device)
+            total = xp.where(tokens[:, None] == self.padding_index, 0, total)
+        self.weights.grad = total
+
+    def check_values(self, x: Array) -> None:
+        """Look at every index. Raises DataError, which names the first, if one has no row."""
+        xp, n_tokens = array_namespace(x), self.weights.value.shape[0]
+        indices = _flat_indices(x)
+        bad = (indices < 0) | (indices >= n_tokens)
+        if bool(xp.any(bad)):
+            where = int(xp.argmax(xp.astype(bad, xp.int32)))
+            raise DataError(
+                f"{self!r}: x must hold integers in [0, {n_tokens}); number {where} of it is "
+                f"{int(indices[where])}. Count tokens from 0, map unknown ones to one of their "
+                "own, or raise n_tokens"
+            )
+
+    def _check(self, x: Array) -> None:
+        if not is_integer(x):
+            raise DtypeError(
+                f"{self!r}: x must be integers, is {dtype_name(x.dtype)}; cast it with "
+                "astype('int64')"
+            )
+        here, there = backend_of(x), self.backend
+        if here is not there:
+            raise PlacementError(
+                f"{self!r}: x must lie where the weights lie, on {there}; it lies on {here}. Move "
+                f"the network with .to({here.name!r}), or the array with "
+                f"portanet.backends.get({there.name!r}).asarray(...)"
+            )
+
+    def __repr__(self) -> str:
+        n_tokens, n_features = self.weights.value.shape
+        return f"Embedding({n_tokens}, {n_features})"
+
+
+def _flat_indices(x: Array) -> Array:
+    """Return x as one axis of the backend's index dtype, which every library can take by."""
+    xp, backend = array_namespace(x), backend_of(x)
+    flat = xp.reshape(x, (prod(x.shape),))
+    return xp.astype(flat, backend.dtype(backend.index_dtype()), copy=False)

@@ -1,0 +1,76 @@
+"""Group normalization: the mean and variance of a sample's channels, some at a time."""
+
+from math import prod
+
+from portanet.backends import array_namespace
+from portanet.checks import check_alike, check_count, check_number
+from portanet.errors import ArgumentError
+from portanet.initializers import zeros
+from portanet.layer import Layer, Parameter
+from portanet.layers._channels import along_channels, check_channels, other_axes
+from portanet.layers.normalization import standardize, standardize_backward
+from portanet.typing import Array
+
+
+class GroupNorm(Layer):
+    """y = g n + b, n = (x - m) / sqrt(v + eps), m and v over a sample's values in a group.
+
+    Shapes: x and y alike, (N, channels, ...); g and b (channels,). The channels stand in `groups`
+    groups of neighbours: groups=1 takes a whole sample, groups=channels each channel alone
+    (instance normalization).
+
+    dL/db and dL/dg are the sums of G and G n over all but the channels; with H = G g,
+    dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over a group.
+
+    eps > 0 as in LayerNorm, 1e-5 as in PyTorch (Keras: 1e-3). g starts at 1, b at 0.
+
+    Raises ArgumentError unless groups divides channels; ShapeError unless x is
+    (N, channels, ...); PlacementError or DtypeError unless x lies with the weights.
+
+    Source: Wu & He, "Group normalization", 2018, equations 1 and 7.
+
+    >>> import numpy as np
+    >>> GroupNorm(2, 4)(np.asarray([[1, 3, 10, 50]], np.float32)).round(3)
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, groups: int, channels: int, *, eps: float = 1e-5) -> None:
+        self.groups = check_count("GroupNorm", "groups", groups)
+        self.channels = check_count("GroupNorm", "channels", channels)
+        if channels % groups:
+            raise ArgumentError(
+                f"GroupNorm: groups must divide channels = {channels}, is {groups!r}"
+            )
+        self.eps = check_number("GroupNorm", "eps", eps, 0, 1, open_low=True)
+        self.weights = Parameter(zeros((channels,)) + 1)
+        self.bias = Parameter(zeros((channels,)))
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return g n + b."""
+        check_alike(repr(self), "x", x, "the weights", self.weights.value)
+        check_channels(repr(self), x, self.channels, f"(N, {self.channels}, ...)")
+        xp = array_namespace(x)
+        normal, inverse_std = standardize(self._grouped(x), (2,), self.eps)
+        normal = xp.reshape(normal, x.shape)
+        if training:
+            self._saved = normal, inverse_std
+        g, b = along_channels(self.weights.value, x), along_channels(self.bias.value, x)
+        return normal * g + b
+
+    def backward(self, grad: Array) -> Array:
+        """Set dL/dg and dL/db; return dL/dx."""
+        normal, inverse_std = self._take_saved()
+        xp, axes = array_namespace(grad), other_axes(grad)
+        self.weights.grad = xp.sum(grad * normal, axis=axes)
+        self.bias.grad = xp.sum(grad, axis=axes)
+        grad = grad * along_channels(self.weights.value, grad)
+        grad_x = standardize_backward(self._grouped(grad), self._grouped(normal), inverse_std, (2,))
+        return xp.reshape(grad_x, grad.shape)
+
+    def _grouped(self, x: Array) -> Array:
+        """Return x as (N, groups, values of a group)."""
+        values = prod(x.shape[1:]) // self.groups  # not -1, which a batch of none leaves open
+        return array_namespace(x).reshape(x, (x.shape[0], self.groups, values))
+
+    def __repr__(self) -> str:
+        return f"GroupNorm({self.groups}, {self.channels})"

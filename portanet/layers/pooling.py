@@ -1,0 +1,213 @@
+"""Pooling: each channel of an image alone, made smaller. Sequences are images of height 1."""
+
+from math import prod
+from typing import ClassVar
+
+from portanet.backends import array_namespace
+from portanet.checks import dtype_name, is_float
+from portanet.errors import ArgumentError, DtypeError, ShapeError
+from portanet.layer import Layer
+from portanet.layers.convolution import Size, as_images, like
+from portanet.layers.pooling_functions import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from portanet.layers.windows import Window, check_fits, check_images, make_window
+from portanet.typing import Array
+
+
+class _Pooling(Layer):
+    """What pooling layers share: a window, and the checks at the door."""
+
+    n_axes: ClassVar[int]
+
+    def __init__(self, kernel: Size, *, stride: Size | None = None, padding: Size = 0) -> None:
+        who = type(self).__name__
+        stride = kernel if stride is None else stride
+        self.window = make_window(who, self.n_axes, kernel, stride, padding, 1)
+        for (before, _), size in zip(self.window.padding, self.window.kernel, strict=True):
+            if 2 * before > size:
+                raise ArgumentError(
+                    f"{who}: padding must be at most half the kernel, so that no place sees "
+                    f"padding alone; is {padding!r} with kernel={kernel!r}"
+                )
+
+    def _images(self, x: Array) -> Array:
+        """Return x as images, looked at."""
+        _check_floats(self, x)
+        check_images(repr(self), self.n_axes, x, None)
+        check_fits(repr(self), self.window, self.n_axes, tuple(x.shape[2:]))
+        return as_images(x)
+
+    def __repr__(self) -> str:
+        kernel, stride = (
+            pair[2 - self.n_axes :] for pair in (self.window.kernel, self.window.stride)
+        )
+        return f"{type(self).__name__}({kernel}, stride={stride})"
+
+
+class MaxPool2d(_Pooling):
+    """y[n, c, p, q] = the maximum over i, j of x[n, c, p s + i, q s + j].
+
+    Shapes: x (N, C, H, W), y (N, C, OH, OW) with OH = floor((H + 2 padding - kh) / s) + 1.
+
+    dL/dx: y is one of the numbers that it sees, so all of its gradient goes there; of several
+    alike to the first, row by row (as PyTorch on a CPU). NaN among them makes y NaN.
+
+    kernel, stride and padding are one integer, or (height, width); stride is the kernel's size
+    unless given. Padding, at most half the kernel, counts as -inf.
+
+    Raises ShapeError unless x is (N, C, H, W) and the window fits; DtypeError unless x holds
+    floats; ArgumentError for numbers that make no sense.
+
+    Source: Ranzato et al., "Unsupervised learning of invariant feature hierarchies", 2007.
+
+    >>> import numpy as np
+    >>> MaxPool2d(2)(np.asarray([[[[1.0, 2.0, 3.0, 9.0], [4.0, 0.0, 5.0, 6.0]]]]))
+    array([[[[4., 9.]]]])
+    """
+
+    n_axes = 2
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return the maximum of each window."""
+        x = self._images(x)
+        y = max_pool2d(x, self.window)
+        if training:
+            self._saved = (x, y)
+        return like(y, self.n_axes)
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad where each maximum was found, else 0."""
+        x, y = self._take_saved()
+        return like(max_pool2d_backward(as_images(grad), x, y, self.window), self.n_axes)
+
+
+class MaxPool1d(MaxPool2d):
+    """y[n, c, p] = the maximum over i of x[n, c, p s + i]: MaxPool2d along one axis.
+
+    Shapes: x (N, C, L), y (N, C, OL) with OL = floor((L + 2 padding - k) / s) + 1.
+
+    Gradients, arguments and errors are those of MaxPool2d.
+
+    >>> import numpy as np
+    >>> MaxPool1d(2)(np.asarray([[[1.0, 2.0, 5.0, 3.0]]]))
+    array([[[2., 5.]]])
+    """
+
+    n_axes = 1
+
+
+class AvgPool2d(_Pooling):
+    """y[n, c, p, q] = the mean over i, j of x[n, c, p s + i, q s + j].
+
+    Shapes: x (N, C, H, W), y (N, C, OH, OW) with OH = floor((H + 2 padding - kh) / s) + 1.
+
+    dL/dx: each of the n numbers that y sees gets 1/n of its gradient.
+
+    Padding counts as zeros and n = kh kw; with count_include_pad=False n is how many numbers of
+    the image itself y sees. Other arguments and errors are those of MaxPool2d. The defaults are
+    PyTorch's; Keras never counts the padding.
+
+    Source: LeCun et al., "Handwritten digit recognition with a back-propagation network", 1989.
+
+    >>> import numpy as np
+    >>> AvgPool2d(2)(np.asarray([[[[1.0, 2.0, 3.0, 9.0], [4.0, 1.0, 5.0, 7.0]]]]))
+    array([[[[2., 6.]]]])
+    """
+
+    n_axes = 2
+
+    def __init__(
+        self,
+        kernel: Size,
+        *,
+        stride: Size | None = None,
+        padding: Size = 0,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel, stride=stride, padding=padding)
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return the mean of each window."""
+        x = self._images(x)
+        size = (x.shape[2], x.shape[3])
+        share = None if self.count_include_pad else _share_inside(x, self.window)
+        if training:
+            self._saved = (size, share)
+        y = avg_pool2d(x, self.window)
+        return like(y if share is None else y / share, self.n_axes)
+
+    def backward(self, grad: Array) -> Array:
+        """Return each gradient's shares, added up where windows overlap."""
+        (size, share), grad = self._take_saved(), as_images(grad)
+        grad = grad if share is None else grad / share
+        return like(avg_pool2d_backward(grad, self.window, size), self.n_axes)
+
+
+class AvgPool1d(AvgPool2d):
+    """y[n, c, p] = the mean over i of x[n, c, p s + i]: AvgPool2d along one axis.
+
+    Shapes: x (N, C, L), y (N, C, OL) with OL = floor((L + 2 padding - k) / s) + 1.
+
+    Gradients, arguments and errors are those of AvgPool2d.
+
+    >>> import numpy as np
+    >>> AvgPool1d(2)(np.asarray([[[1.0, 2.0, 5.0, 3.0]]]))
+    array([[[1.5, 4. ]]])
+    """
+
+    n_axes = 1
+
+
+class GlobalAvgPool(Layer):
+    """y[n, c] = the mean of x[n, c, ...]: what is in an image, without where.
+
+    Shapes: x (N, C, L), (N, C, H, W) or with more axes, y (N, C).
+
+    dL/dx: each of the n numbers of a channel gets 1/n of its gradient.
+
+    Raises ShapeError unless x has at least three axes and a number in each channel; DtypeError
+    unless x holds floats.
+
+    Source: Lin, Chen & Yan, "Network in network", 2014, section 3.2.
+
+    >>> import numpy as np
+    >>> GlobalAvgPool()(np.asarray([[[[1.0, 2.0], [3.0, 6.0]]]]))
+    array([[3.]])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return the mean of each channel."""
+        _check_floats(self, x)
+        if x.ndim < 3 or 0 in x.shape[2:]:
+            raise ShapeError(
+                f"GlobalAvgPool: x must be (N, C, height, width) or (N, C, length), with something "
+                f"to average, is {tuple(x.shape)}"
+            )
+        if training:
+            self._saved = tuple(x.shape)
+        return array_namespace(x).mean(x, axis=tuple(range(2, x.ndim)))
+
+    def backward(self, grad: Array) -> Array:
+        """Return each gradient's equal shares."""
+        xp, shape = array_namespace(grad), self._take_saved()
+        grad = xp.reshape(grad / prod(shape[2:]), (*shape[:2], *(1,) * (len(shape) - 2)))
+        return xp.broadcast_to(grad, shape)
+
+    def __repr__(self) -> str:
+        return "GlobalAvgPool()"
+
+
+def _check_floats(layer: Layer, x: Array) -> None:
+    if not is_float(x):
+        raise DtypeError(f"{layer!r}: x must be float32 or float64, is {dtype_name(x.dtype)}")
+
+
+def _share_inside(x: Array, window: Window) -> Array:
+    """Return which part of each window lies in the image, not in the padding: (1, 1, OH, OW)."""
+    xp = array_namespace(x)
+    return avg_pool2d(xp.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device), window)

@@ -1,0 +1,143 @@
+"""Positions: what tells an attention layer the order of its tokens."""
+
+from math import cos, sin
+from typing import Any
+
+from portanet.backends import array_namespace
+from portanet.checks import check_alike, check_count
+from portanet.errors import ArgumentError, ShapeError
+from portanet.initializers import zeros
+from portanet.layer import Buffer, Layer
+from portanet.typing import Array
+
+
+class SinusoidalPositions(Layer):
+    """y_p = x_p + t_p, with the table t_(p,2i) = sin(p w_i), t_(p,2i+1) = cos(p w_i).
+
+    The frequencies are w_i = 10000^(-2i / n_features).
+
+    Shapes: x and y (N, L, n_features), L <= max_length; t (max_length, n_features), a buffer.
+
+    A constant is added, so dL/dx = dL/dy.
+
+    The table is computed on the host in double precision and rounded to float32.
+
+    Raises ShapeError unless x is (N, L <= max_length, n_features), DtypeError or PlacementError
+    unless it lies with the table; ArgumentError unless n_features is even and both are >= 1.
+
+    Source: Vaswani et al., "Attention is all you need", 2017, section 3.5.
+
+    >>> import numpy as np
+    >>> SinusoidalPositions(4, 10)(np.zeros((1, 2, 4), np.float32))[0].round(2)
+    array([[0.  , 1.  , 0.  , 1.  ],
+           [0.84, 0.54, 0.01, 1.  ]], dtype=float32)
+    """
+
+    def __init__(self, n_features: int, max_length: int) -> None:
+        table = zeros((check_count("SinusoidalPositions", "max_length", max_length),
+                       _even("SinusoidalPositions", n_features)))  # fmt: skip
+        table[:, 0::2], table[:, 1::2] = _waves(n_features, max_length)
+        self.table = Buffer(table)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x + t."""
+        table = self.table.value
+        _check_positions(self, x, table, table.shape[1])
+        if x.ndim != 3:
+            raise ShapeError(f"{self!r}: x must be (N, L, {table.shape[1]}), is {tuple(x.shape)}")
+        if training:
+            self._saved = True
+        return x + table[: x.shape[1], :]
+
+    def backward(self, grad: Array) -> Array:
+        """Return dL/dy."""
+        self._take_saved()
+        return grad
+
+    def __repr__(self) -> str:
+        max_length, n_features = self.table.value.shape
+        return f"SinusoidalPositions({n_features}, {max_length})"
+
+
+class RotaryPositions(Layer):
+    """Turns each pair of features at position p by the angle p w_i, w_i = 10000^(-2i / n):
+
+        y_(2i)   = x_(2i) cos(p w_i) - x_(2i+1) sin(p w_i)
+        y_(2i+1) = x_(2i) sin(p w_i) + x_(2i+1) cos(p w_i)
+
+    Shapes: x and y (..., L, n_features), L <= max_length. The product of a query at p and a key at
+    q, both turned, depends on p - q alone. MultiHeadAttention(rotary=True) turns them.
+
+    A rotation's transpose turns back: dL/dx is dL/dy turned by -p w_i.
+
+    The tables are computed on the host in double precision and rounded to float32.
+
+    Raises ShapeError unless x is (..., L <= max_length, n_features), DtypeError or PlacementError
+    unless it lies with the tables; ArgumentError unless n_features is even and both are >= 1.
+
+    Source: Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021,
+    equation 34, whose pairs are neighbours. Some frameworks pair i with i + n/2, which is the same
+    up to the order of the features.
+
+    >>> import numpy as np
+    >>> RotaryPositions(2, 10)(np.asarray([[1, 0], [1, 0]], np.float32)).round(2)
+    array([[1.  , 0.  ],
+           [0.54, 0.84]], dtype=float32)
+    """
+
+    def __init__(self, n_features: int, max_length: int) -> None:
+        check_count("RotaryPositions", "max_length", max_length)
+        shape = (max_length, _even("RotaryPositions", n_features) // 2)
+        sines, cosines = zeros(shape), zeros(shape)
+        sines[:], cosines[:] = _waves(n_features, max_length)
+        self.sines, self.cosines = Buffer(sines), Buffer(cosines)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x, each position turned by its angles."""
+        _check_positions(self, x, self.sines.value, 2 * self.sines.value.shape[1])
+        if training:
+            self._saved = True
+        return self.turned(x)
+
+    def backward(self, grad: Array) -> Array:
+        """Return the gradient, turned back."""
+        self._take_saved()
+        return self.turned(grad, back=True)
+
+    def turned(self, x: Array, *, back: bool = False) -> Array:
+        """Return x turned, or turned back; nothing is saved."""
+        xp, L = array_namespace(x), x.shape[-2]
+        s, c = self.sines.value[:L, :], self.cosines.value[:L, :]
+        s = -s if back else s
+        pairs = xp.reshape(x, (*x.shape[:-1], x.shape[-1] // 2, 2))
+        even, odd = pairs[..., 0], pairs[..., 1]
+        return xp.reshape(xp.stack([even * c - odd * s, even * s + odd * c], axis=-1), x.shape)
+
+    def __repr__(self) -> str:
+        max_length, half = self.sines.value.shape
+        return f"RotaryPositions({2 * half}, {max_length})"
+
+
+def _waves(n_features: int, max_length: int) -> tuple[list[list[float]], list[list[float]]]:
+    """Return sin(p w_i) and cos(p w_i) for all positions p and frequencies w_i."""
+    frequencies = [10000.0 ** (-i / n_features) for i in range(0, n_features, 2)]
+    angles = [[p * w for w in frequencies] for p in range(max_length)]
+    return [[sin(a) for a in row] for row in angles], [[cos(a) for a in row] for row in angles]
+
+
+def _even(who: str, n_features: Any) -> int:
+    n_features = check_count(who, "n_features", n_features, 2)
+    if n_features % 2:
+        raise ArgumentError(f"{who}: n_features must be even, for pairs; is {n_features}")
+    return n_features
+
+
+def _check_positions(layer: Layer, x: Array, table: Array, n_features: int) -> None:
+    check_alike(repr(layer), "x", x, "the table", table)
+    if x.ndim < 2 or x.shape[-1] != n_features:
+        raise ShapeError(f"{layer!r}: x must be (..., L, {n_features}), is {tuple(x.shape)}")
+    if x.shape[-2] > table.shape[0]:
+        raise ShapeError(
+            f"{layer!r}: x must have at most {table.shape[0]} positions, has {x.shape[-2]}; make "
+            "the layer with a larger max_length"
+        )

@@ -1,0 +1,91 @@
+"""A walk over time with a cell, and back: backpropagation through time."""
+
+import numpy as np
+
+from portanet.backends import array_namespace
+from portanet.initializers import fan_in_uniform, zeros
+from portanet.layer import Parameter, Part
+from portanet.layers.recurrent_cells import Cell, State
+from portanet.typing import Array, Rng
+
+
+class Pass(Part):
+    """One walk over time with a cell: h_t = cell(x_t w + b, h_(t-1) u), from the state 0.
+
+    `valid` (N, L) is false behind a sample's end. There the state is held: walking forward the
+    last state is that of the sample's end, walking in reverse the state is 0 up to the end.
+    """
+
+    def __init__(
+        self, cell: Cell, n_inp: int, n_hidden: int, reverse: bool, rng: Rng | None
+    ) -> None:
+        columns = len(cell.first_bias) * n_hidden
+        self.cell, self.reverse = cell, reverse
+        self.weights = Parameter(fan_in_uniform((n_inp, columns), rng))
+        self.recurrent_weights = Parameter(fan_in_uniform((n_hidden, columns), rng))
+        self.bias = Parameter(np.repeat(np.asarray(cell.first_bias, np.float32), n_hidden))
+        self.recurrent_bias = None if cell.only_the_sum else Parameter(zeros((columns,)))
+
+    def forward(self, x: Array, valid: Array | None, training: bool) -> tuple[Array, Array]:
+        """Return the outputs of all steps (N, L, n_hidden), and the last (N, n_hidden)."""
+        xp, u, b = array_namespace(x), self.recurrent_weights.value, self.recurrent_bias
+        a = x @ self.weights.value + self.bias.value  # of all steps, in one product
+        start = xp.zeros((x.shape[0], u.shape[0]), dtype=x.dtype, device=x.device)
+        state = (start,) * self.cell.n_states
+        outputs, steps = [start] * x.shape[1], []
+        for t in self._times(x.shape[1]):
+            h = state[0]
+            r = h @ u if b is None else h @ u + b.value
+            new, saved = self.cell.step(a[:, t, :], r, state)
+            state = new if valid is None else _where(valid[:, t, None], new, state)
+            outputs[t] = state[0]
+            steps.append((t, h, saved))
+        if training:
+            self._saved = (x, steps)
+        y = xp.stack(outputs, axis=1)
+        return (y if valid is None else xp.where(valid[:, :, None], y, 0)), state[0]
+
+    def backward(self, grad: Array, grad_last: Array, valid: Array | None) -> Array:
+        """Walk back through the steps from dL/d(outputs) and dL/d(last); return dL/dx."""
+        x, steps = self._take_saved()
+        xp, u_t = array_namespace(x), self.recurrent_weights.value.T
+        if valid is not None:
+            grad = xp.where(valid[:, :, None], grad, 0)
+        flow = (grad_last, *[xp.zeros_like(grad_last)] * (self.cell.n_states - 1))
+        grads_a, grads_r, before = ([grad_last] * len(steps) for _ in range(3))
+        for t, h, saved in reversed(steps):
+            flow = (flow[0] + grad[:, t, :], *flow[1:])
+            grad_a, grad_r, direct = self.cell.step_backward(flow, saved)
+            back = (direct[0] + grad_r @ u_t, *direct[1:])
+            if valid is not None:  # a state that was held passes its gradient on unchanged
+                here = valid[:, t, None]
+                grad_a, grad_r = xp.where(here, grad_a, 0), xp.where(here, grad_r, 0)
+                back = _where(here, back, flow)
+            flow = back
+            grads_a[t], grads_r[t], before[t] = grad_a, grad_r, h
+        grad_a = xp.stack(grads_a, axis=1)
+        grad_r = grad_a if self.cell.only_the_sum else xp.stack(grads_r, axis=1)
+        return self._set_gradients(x, xp.stack(before, axis=1), grad_a, grad_r)
+
+    def _set_gradients(self, x: Array, h: Array, grad_a: Array, grad_r: Array) -> Array:
+        """Set dL/dw = xᵀ dL/da and dL/du = hᵀ dL/dr over all steps; return dL/dx."""
+        xp, g_a, g_r = array_namespace(x), _rows(grad_a), _rows(grad_r)
+        self.weights.grad = _rows(x).T @ g_a
+        self.recurrent_weights.grad = _rows(h).T @ g_r
+        self.bias.grad = xp.sum(g_a, axis=0)
+        if self.recurrent_bias is not None:
+            self.recurrent_bias.grad = xp.sum(g_r, axis=0)
+        return grad_a @ self.weights.value.T
+
+    def _times(self, length: int) -> range:
+        return range(length - 1, -1, -1) if self.reverse else range(length)
+
+
+def _where(condition: Array, new: State, old: State) -> State:
+    where = array_namespace(condition).where
+    return tuple(where(condition, a, b) for a, b in zip(new, old, strict=True))
+
+
+def _rows(x: Array) -> Array:
+    """Return x (N, L, F) as (N L, F)."""
+    return array_namespace(x).reshape(x, (-1, x.shape[-1]))

@@ -1,0 +1,79 @@
+"""Layers that only change an array's shape."""
+
+from collections.abc import Sequence
+from math import prod
+
+from portanet.backends import array_namespace
+from portanet.checks import check_count
+from portanet.errors import ArgumentError, ShapeError
+from portanet.layer import Layer
+from portanet.typing import Array
+
+
+class Flatten(Layer):
+    """y = x with all axes but the first taken as one. Shapes: x (N, ...), y (N, n).
+
+    dL/dx is dL/dy in the shape of x: no number changes.
+
+    Raises ShapeError if x has no axis.
+
+    >>> import numpy as np
+    >>> Flatten()(np.zeros((10, 8, 4, 4))).shape
+    (10, 128)
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x as rows."""
+        if x.ndim == 0:
+            raise ShapeError("Flatten: x must be (N, ...), is a single number")
+        return _reshaped(self, x, (prod(x.shape[1:]),), training)
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad in the shape of x."""
+        return array_namespace(grad).reshape(grad, self._take_saved())
+
+    def __repr__(self) -> str:
+        return "Flatten()"
+
+
+class Reshape(Layer):
+    """y = x with each sample in another shape. Shapes: x (N, ...), y (N, *shape).
+
+    dL/dx is dL/dy in the shape of x: no number changes.
+
+    `shape` is a tuple of integers >= 1, without N.
+
+    Raises ShapeError unless a sample has as many numbers as `shape`; ArgumentError for a shape
+    that is none.
+
+    >>> import numpy as np
+    >>> Reshape((1, 8, 8))(np.zeros((10, 64))).shape
+    (10, 1, 8, 8)
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        if not isinstance(shape, tuple | list):
+            raise ArgumentError(f"Reshape: shape must be a tuple such as (1, 8, 8), is {shape!r}")
+        self.shape = tuple(check_count("Reshape", "shape", n) for n in shape)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Return x as (N, *shape)."""
+        if x.ndim == 0 or prod(x.shape[1:]) != prod(self.shape):
+            raise ShapeError(
+                f"{self!r}: x must be (N, ...) with {prod(self.shape)} numbers a sample, is "
+                f"{tuple(x.shape)}"
+            )
+        return _reshaped(self, x, self.shape, training)
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad in the shape of x."""
+        return array_namespace(grad).reshape(grad, self._take_saved())
+
+    def __repr__(self) -> str:
+        return f"Reshape({self.shape})"
+
+
+def _reshaped(layer: Layer, x: Array, shape: tuple[int, ...], training: bool) -> Array:
+    if training:
+        layer._saved = tuple(x.shape)
+    return array_namespace(x).reshape(x, (x.shape[0], *shape))

@@ -1,0 +1,183 @@
+"""What losses over C classes share: indices as targets, weights of classes, what is ignored."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import check_alike, dtype_name, is_float
+from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
+from portanet.layer import Buffer
+from portanet.loss import Loss, check_outputs, refuse
+from portanet.losses.weights import Weights, parse_weights, weights_like
+from portanet.typing import Array, Dtype
+
+_USUAL = (
+    ("axis", -1),
+    ("class_weights", None),
+    ("ignore_index", None),
+    ("label_smoothing", 0.0),
+)  # what a repr leaves out
+_SUM_TOLERANCE = 1e-3  # lets rounding pass, also of float32, and catches percentages and logits
+
+
+class _Classes(Loss):
+    """What losses over classes share: indices as targets, weights of classes, what is ignored.
+
+    `masses` says what each class counts in a sample's loss; a loss is made of that and y_hat.
+    """
+
+    targets: ClassVar[str] = "classes"
+
+    def __init__(
+        self,
+        class_weights: Sequence[float] | None = None,
+        ignore_index: int | None = None,
+        axis: int = -1,
+    ) -> None:
+        who = type(self).__name__
+        if class_weights is not None and isinstance(class_weights, int | float):
+            raise ArgumentError(
+                f"{who}: class_weights must be numbers, one for each class, is {class_weights!r}"
+            )
+        if axis == 0 or not isinstance(axis, int):
+            raise ArgumentError(
+                f"{who}: axis must be that of the classes, -1 or 1 as a rule, is {axis!r}; 0 is "
+                "the samples'"
+            )
+        if ignore_index is not None and not isinstance(ignore_index, int):
+            raise ArgumentError(f"{who}: ignore_index must be an integer, is {ignore_index!r}")
+        self.class_weights: Weights = parse_weights(who, "class_weights", class_weights)
+        self.ignore_index, self.axis = ignore_index, axis
+
+    def align(self, y_hat: Array, y: Array) -> Array:
+        """Return class indices with an axis of length 1 for the classes; probabilities as is."""
+        who = type(self).__name__
+        check_outputs(who, y_hat)
+        kept = self._kept_shape(tuple(y_hat.shape))
+        if is_float(y):
+            self._check_soft(tuple(y.shape), tuple(y_hat.shape), dtype_name(y.dtype))
+            check_alike(who, "y", y, "y_hat", y_hat)
+            return y
+        backend = backend_of(y_hat)
+        if backend_of(y) is not backend:
+            raise PlacementError(
+                f"{who}: y must lie where y_hat lies, on {backend}; it lies on {backend_of(y)}. "
+                f"Move it with portanet.backends.get({backend.name!r}).asarray(...)"
+            )
+        axis = self.axis % y_hat.ndim
+        positions = kept[:axis] + kept[axis + 1 :]
+        if tuple(y.shape) not in (kept, positions):
+            raise ShapeError(
+                f"{who}: y must be {positions}, class indices for y_hat {tuple(y_hat.shape)}, is "
+                f"{tuple(y.shape)}" + self._advice
+            )
+        xp = backend.xp
+        return xp.reshape(xp.astype(y, backend.dtype(backend.index_dtype()), copy=False), kept)
+
+    def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:
+        """Raise DataError if y holds what is no class index (or no probabilities).
+
+        With y_hat_shape indices are compared with the number of classes, too.
+        """
+        who = type(self).__name__
+        if is_float(y):
+            self._check_soft(tuple(y.shape), y_hat_shape, dtype_name(y.dtype))
+            check_probabilities(who, y, self.axis)
+            return
+        xp = array_namespace(y)
+        if xp.isdtype(y.dtype, "bool"):
+            y = xp.astype(y, xp.int8)
+        bad, wanted = y < 0, "class indices >= 0"
+        if y_hat_shape is not None:
+            n_classes = y_hat_shape[self.axis]
+            bad, wanted = bad | (y >= n_classes), f"class indices from 0 to {n_classes - 1}"
+        if self.ignore_index is not None:
+            bad = bad & (y != self.ignore_index)
+        advice = "Number the classes from 0, or give the network more outputs; "
+        refuse(who, y, bad, wanted, advice + "ignore_index=... leaves targets out.")
+
+    def element_weights(self, y: Array, dtype: Dtype) -> Array | None:
+        """Return the weight of each target's class, 0 for what is ignored; None where all are 1."""
+        if is_float(y) or (self.ignore_index is None and self.class_weights is None):
+            return None
+        xp, counts = array_namespace(y), self._counts(y)
+        if not isinstance(self.class_weights, Buffer):
+            return xp.astype(counts, dtype)
+        classes = xp.reshape(xp.where(counts, y, xp.zeros_like(y)), (-1,))
+        weights = xp.take(xp.astype(self.class_weights.value, dtype), classes, axis=0)
+        return xp.reshape(weights, tuple(y.shape)) * xp.astype(counts, dtype)
+
+    def masses(self, y_hat: Array, y: Array, smoothing: float = 0.0) -> Array:
+        """Return what -log p of each class counts in the loss, y_hat's shape: one-hot, say."""
+        xp, n_classes = array_namespace(y_hat), y_hat.shape[self.axis]
+        if is_float(y):
+            masses = y
+        else:
+            shape = [1] * y_hat.ndim
+            shape[self.axis] = n_classes
+            classes = xp.arange(n_classes, dtype=y.dtype, device=y_hat.device)
+            masses = xp.astype(xp.reshape(classes, tuple(shape)) == y, y_hat.dtype)
+        if smoothing:
+            masses = (1 - smoothing) * masses + smoothing / n_classes
+        if self.class_weights is not None:
+            who, name = type(self).__name__, "class_weights"
+            masses = masses * weights_like(who, name, self.class_weights, y_hat, self.axis)
+        if self.ignore_index is not None and not is_float(y):
+            masses = xp.where(self._counts(y), masses, xp.zeros_like(masses))
+        return masses
+
+    def __repr__(self) -> str:
+        options = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        if isinstance(self.class_weights, Buffer):
+            options["class_weights"] = "..."
+        shown = [f"{n}={v}" for n, v in options.items() if (n, v) not in _USUAL]
+        return f"{type(self).__name__}({', '.join(sorted(shown))})"
+
+    def _counts(self, y: Array) -> Array:
+        """Return which targets are not ignored."""
+        xp = array_namespace(y)
+        return (
+            xp.ones_like(y, dtype=xp.bool) if self.ignore_index is None else y != self.ignore_index
+        )
+
+    def _kept_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return y_hat's shape with 1 in the place of the number of classes."""
+        who, n = type(self).__name__, len(shape)
+        if n < 2 or not -n < self.axis < n or shape[self.axis] < 2:
+            raise ShapeError(
+                f"{who}: y_hat must hold two or more classes along axis {self.axis}, is {shape}; "
+                "for one output of yes or no use BCEWithLogits"
+            )
+        axis = self.axis % n
+        return (*shape[:axis], 1, *shape[axis + 1 :])
+
+    _advice = "; give indices, y.argmax(axis), for one-hot targets"
+
+    def _check_soft(
+        self,
+        shape: tuple[int, ...],  # noqa: ARG002
+        y_hat_shape: tuple[int, ...] | None,  # noqa: ARG002
+        dtype: str,
+    ) -> None:
+        """Raise DtypeError: floats are no class indices. Some losses take probabilities, though."""
+        raise DtypeError(
+            f"{type(self).__name__}: y must be class indices, integers, is {dtype}; cast it with "
+            f"astype('int64'){self._advice}"
+        )
+
+
+def check_probabilities(who: str, y: Array, axis: int) -> None:
+    """Raise DataError unless y >= 0 and its sums along an axis are 1, within 1e-3."""
+    xp, advice = array_namespace(y), "Divide by the sum over the classes."
+    if not is_float(y):
+        y = xp.astype(y, xp.float32)
+    refuse(who, y, ~(y >= 0), "probabilities >= 0", advice)
+    sums = xp.sum(y, axis=axis)
+    far = ~(xp.abs(sums - 1) <= _SUM_TOLERANCE)
+    if bool(xp.any(far)):
+        where = int(xp.argmax(xp.astype(xp.reshape(far, (-1,)), xp.int32)))
+        total = float(xp.reshape(sums, (-1,))[where])
+        raise DataError(
+            f"{who}: y must hold probabilities with the sum 1; those of number {where} sum to "
+            f"{total:g}. {advice}"
+        )

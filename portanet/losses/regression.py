@@ -1,0 +1,130 @@
+"""Losses for numbers: how far is y_hat from y?"""
+
+from portanet.backends import array_namespace
+from portanet.checks import check_number
+from portanet.loss import Loss
+from portanet.typing import Array
+
+
+class MSE(Loss):
+    """l = (y_hat - y)², the squared error.
+
+    Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
+
+    dl/dy_hat = 2 (y_hat - y): the power rule. (Some books halve l; PyTorch and Keras do not.)
+
+    Raises what Loss raises.
+
+    >>> import numpy as np
+    >>> MSE()(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0]))
+    array([0., 4.])
+    """
+
+    def loss(self, y_hat: Array, y: Array) -> Array:
+        """Return (y_hat - y)²."""
+        difference = y_hat - y
+        return difference * difference
+
+    def gradient(self, y_hat: Array, y: Array) -> Array:
+        """Return 2 (y_hat - y)."""
+        return 2 * (y_hat - y)
+
+
+class MAE(Loss):
+    """l = |y_hat - y|, the absolute error.
+
+    Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
+
+    dl/dy_hat = sign(y_hat - y), at the kink 0, as in PyTorch (L1Loss).
+
+    Raises what Loss raises.
+
+    >>> import numpy as np
+    >>> MAE()(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    def loss(self, y_hat: Array, y: Array) -> Array:
+        """Return |y_hat - y|."""
+        return array_namespace(y_hat).abs(y_hat - y)
+
+    def gradient(self, y_hat: Array, y: Array) -> Array:
+        """Return sign(y_hat - y)."""
+        return array_namespace(y_hat).sign(y_hat - y)
+
+
+class Huber(Loss):
+    """l = d²/2 where |d| <= delta, else delta (|d| - delta/2), with d = y_hat - y.
+
+    Squared near the target, absolute far from it, so that outliers pull no harder than delta.
+    With m = min(|d|, delta) both cases are l = m (|d| - m/2).
+    Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
+
+    dl/dy_hat = d, held between -delta and delta.
+
+    delta > 0 is in the units of y; infinity gives MSE / 2.
+
+    Raises ArgumentError if delta is out of its range; see Loss.
+
+    Source: Huber, "Robust estimation of a location parameter", 1964. As in PyTorch and Keras.
+
+    >>> import numpy as np
+    >>> Huber(delta=1.0)(np.asarray([[0.5], [3.0]]), np.asarray([0.0, 0.0]))
+    array([0.125, 2.5  ])
+    """
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self.delta = check_number("Huber", "delta", delta, 0, float("inf"), open_low=True)
+
+    def loss(self, y_hat: Array, y: Array) -> Array:
+        """Return m (|d| - m/2), m = min(|d|, delta)."""
+        xp = array_namespace(y_hat)
+        distance = xp.abs(y_hat - y)
+        near = xp.minimum(distance, self.delta)
+        return near * (distance - near / 2)
+
+    def gradient(self, y_hat: Array, y: Array) -> Array:
+        """Return y_hat - y, held between -delta and delta."""
+        xp = array_namespace(y_hat)
+        return xp.minimum(xp.maximum(y_hat - y, -self.delta), self.delta)
+
+    def __repr__(self) -> str:
+        return f"Huber(delta={self.delta:g})"
+
+
+class SmoothL1(Loss):
+    """l = d²/(2 beta) where |d| <= beta, else |d| - beta/2, with d = y_hat - y.
+
+    It is Huber(delta=beta) / beta: slope 1 far from the target, whatever beta.
+    Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
+
+    dl/dy_hat = d / beta, held between -1 and 1.
+
+    beta > 0 is in the units of y. (PyTorch takes 0 as well, which is MAE.)
+
+    Raises ArgumentError if beta is out of its range; see Loss.
+
+    Source: Girshick, "Fast R-CNN", 2015, equation 3, with beta = 1.
+
+    >>> import numpy as np
+    >>> SmoothL1(beta=2.0)(np.asarray([[1.0], [3.0]]), np.asarray([0.0, 0.0]))
+    array([0.25, 2.  ])
+    """
+
+    def __init__(self, beta: float = 1.0) -> None:
+        self.beta = check_number("SmoothL1", "beta", beta, 0, 1e30, open_low=True)
+
+    def loss(self, y_hat: Array, y: Array) -> Array:
+        """Return m/beta (|d| - m/2), m = min(|d|, beta)."""
+        xp = array_namespace(y_hat)
+        distance = xp.abs(y_hat - y)
+        near = xp.minimum(distance, self.beta)
+        return near / self.beta * (distance - near / 2)
+
+    def gradient(self, y_hat: Array, y: Array) -> Array:
+        """Return (y_hat - y) / beta, held between -1 and 1."""
+        xp = array_namespace(y_hat)
+        return xp.minimum(xp.maximum(y_hat - y, -self.beta), self.beta) / self.beta
+
+    def __repr__(self) -> str:
+        return f"SmoothL1(beta={self.beta:g})"

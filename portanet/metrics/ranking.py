@@ -1,0 +1,94 @@
+"""Metrics of rankings: do positives score higher than negatives? Nothing is thresholded.
+
+Both count, for every score, how many others it beats: a sort and binary searches, so equal scores
+are treated alike whatever their order, and nothing depends on the values of the data but values.
+"""
+
+from portanet.backends import array_namespace
+from portanet.errors import ShapeError
+from portanet.loss import as_column
+from portanet.typing import Array
+
+
+def roc_auc(y_hat: Array, y: Array) -> Array:
+    """Return the area under the ROC curve: the chance that a positive outscores a negative.
+
+    Ties count half. Shapes: y_hat (N,) or (N, 1) of any scores, y alike, positive above 0.5; or
+    y_hat (N, 2), of which the second column counts, with y (N,).
+
+    With one class only there is no curve, and the result is NaN (scikit-learn: NaN and a warning);
+    so it is if a score is NaN. Raises ShapeError if y does not belong to y_hat.
+
+    >>> import numpy as np
+    >>> float(roc_auc(np.asarray([0.9, 0.2, 0.6, 0.6]), np.asarray([1, 0, 0, 1])))
+    0.875
+    """
+    scores, positive = _scores("roc_auc", y_hat, y)
+    xp, dtype = array_namespace(scores), scores.dtype
+    n_negatives = xp.sum(xp.astype(~positive, xp.int32))
+    negatives = xp.sort(xp.where(positive, xp.full_like(scores, xp.inf), scores))
+    # what stands in for positives is no negative, even where a score is infinite, too
+    below = xp.searchsorted(negatives, scores, side="left")
+    up_to = xp.searchsorted(negatives, scores, side="right")
+    up_to = xp.minimum(up_to, xp.astype(n_negatives, up_to.dtype))
+    beaten = xp.astype(below + up_to, dtype) / 2 / _at_least_one(n_negatives, dtype)
+    enough = n_negatives > 0
+    return _mean_over_positives(beaten, positive, scores, enough)
+
+
+def average_precision(y_hat: Array, y: Array) -> Array:
+    """Return the area under the precision-recall curve: the mean precision over the positives.
+
+    For each positive the precision is that of predicting everything positive that scores as high
+    or higher. No interpolation, equal scores are one threshold: as in scikit-learn.
+    Shapes: as for roc_auc.
+
+    Without a positive the result is NaN (scikit-learn: 0 and a warning); so it is if a score is
+    NaN. Raises ShapeError if y does not belong to y_hat.
+
+    >>> import numpy as np
+    >>> scores, labels = np.asarray([0.9, 0.2, 0.6, 0.6]), np.asarray([1, 0, 0, 1])
+    >>> round(float(average_precision(scores, labels)), 3)
+    0.833
+    """
+    scores, positive = _scores("average_precision", y_hat, y)
+    xp, dtype, n = array_namespace(scores), scores.dtype, scores.shape[0]
+    n_positives = xp.sum(xp.astype(positive, xp.int32))
+    positives = xp.sort(xp.where(positive, scores, xp.full_like(scores, xp.inf)))
+    as_high = n - xp.searchsorted(xp.sort(scores), scores, side="left")
+    below = xp.searchsorted(positives, scores, side="left")
+    true = xp.astype(n_positives, below.dtype) - below
+    at_least_one = xp.where(as_high > 0, as_high, xp.ones_like(as_high))
+    precision = xp.astype(true, dtype) / xp.astype(at_least_one, dtype)
+    return _mean_over_positives(precision, positive, scores, n_positives > 0)
+
+
+def _scores(who: str, y_hat: Array, y: Array) -> tuple[Array, Array]:
+    """Return the scores and which of them are positives, both (N,)."""
+    xp = array_namespace(y_hat)
+    if y_hat.ndim == 2 and y_hat.shape[1] == 2:
+        y_hat = y_hat[:, 1:]
+    if y_hat.ndim > 2 or (y_hat.ndim == 2 and y_hat.shape[1] > 1):
+        raise ShapeError(
+            f"{who}: y_hat must be (N,), (N, 1) or (N, 2), scores of two classes, is "
+            f"{tuple(y_hat.shape)}"
+        )
+    y = as_column(who, y_hat, y)
+    # + 0.0 copies a column into a row of its own (PyTorch warns of searches in strided ones)
+    y = xp.astype(y, y_hat.dtype)
+    return xp.reshape(y_hat, (-1,)) + 0.0, xp.reshape(y, (-1,)) > 0.5
+
+
+def _mean_over_positives(values: Array, positive: Array, scores: Array, enough: Array) -> Array:
+    """Return the mean of values where positive; NaN if that is nothing or a score is NaN."""
+    xp = array_namespace(values)
+    n_positives = xp.sum(xp.astype(positive, xp.int32))
+    total = xp.sum(xp.where(positive, values, xp.zeros_like(values)))
+    mean = total / _at_least_one(n_positives, values.dtype)
+    known = enough & (n_positives > 0) & ~xp.any(xp.isnan(scores))
+    return xp.where(known, mean, xp.full_like(mean, xp.nan))
+
+
+def _at_least_one(count: Array, dtype: object) -> Array:
+    xp = array_namespace(count)
+    return xp.astype(xp.where(count > 0, count, xp.ones_like(count)), dtype)

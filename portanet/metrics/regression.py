@@ -1,0 +1,60 @@
+"""Metrics of numbers: how far off, and how much better than the mean."""
+
+from portanet.backends import array_namespace
+from portanet.loss import as_column
+from portanet.typing import Array
+
+
+def mse(y_hat: Array, y: Array) -> Array:
+    """Return the mean squared error. Shapes: y_hat (N, ...), y alike or (N,) for (N, 1).
+
+    Raises ShapeError if y does not belong to y_hat.
+
+    >>> import numpy as np
+    >>> float(mse(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0])))
+    2.0
+    """
+    difference = _difference("mse", y_hat, y)
+    return array_namespace(y_hat).mean(difference * difference)
+
+
+def mae(y_hat: Array, y: Array) -> Array:
+    """Return the mean absolute error. Shapes: y_hat (N, ...), y alike or (N,) for (N, 1).
+
+    Raises ShapeError if y does not belong to y_hat.
+
+    >>> import numpy as np
+    >>> float(mae(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0])))
+    1.0
+    """
+    xp = array_namespace(y_hat)
+    return xp.mean(xp.abs(_difference("mae", y_hat, y)))
+
+
+def r2(y_hat: Array, y: Array) -> Array:
+    """Return R², the share of y's variance that is explained: 1 - sum (y - y_hat)² / sum (y - m)².
+
+    m is the mean of y: predicting it scores 0, perfection 1, worse than m is negative. Several
+    columns score the mean of their R². A column that is constant scores 1 if it is met exactly and
+    0 otherwise, as in scikit-learn.
+    Shapes: y_hat (N, ...), y alike or (N,) for (N, 1). Raises ShapeError as mse.
+
+    >>> import numpy as np
+    >>> float(r2(np.asarray([1.0, 2.0, 4.0]), np.asarray([1.0, 2.0, 3.0])))
+    0.5
+    """
+    xp = array_namespace(y_hat)
+    difference = _difference("r2", y_hat, y)
+    y = xp.astype(as_column("r2", y_hat, y), y_hat.dtype)
+    deviation = y - y[:1, ...]  # first from one sample: what is constant is then exactly 0
+    deviation = deviation - xp.mean(deviation, axis=0)
+    unexplained = xp.sum(difference * difference, axis=0)
+    variance = xp.sum(deviation * deviation, axis=0)
+    constant = variance == 0
+    scores = 1 - unexplained / xp.where(constant, xp.ones_like(variance), variance)
+    met = xp.astype(unexplained == 0, scores.dtype)
+    return xp.mean(xp.where(constant, met, scores))
+
+
+def _difference(who: str, y_hat: Array, y: Array) -> Array:
+    return y_hat - array_namespace(y_hat).astype(as_column(who, y_hat, y), y_hat.dtype)

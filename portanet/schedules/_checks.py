@@ -1,0 +1,34 @@
+"""Checks that schedules share."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from portanet.checks import check_count, check_number
+from portanet.errors import ArgumentError
+
+Schedule = Callable[[int], float]
+
+
+def check_options(schedule: Any, **options: tuple[Any, float, float]) -> None:
+    """Raise ArgumentError unless each option, (value, low, high), is a number in [low, high]."""
+    for name, (value, low, high) in options.items():
+        check_number(type(schedule).__name__, name, value, low, high)
+
+
+def check_schedules(who: str, schedules: Sequence[Any]) -> None:
+    """Raise ArgumentError unless all are functions."""
+    for schedule in schedules:
+        if not callable(schedule):
+            raise ArgumentError(
+                f"{who}: a schedule must be a function of the step such as Constant(0.1), "
+                f"is {schedule!r}"
+            )
+
+
+def check_rising(who: str, name: str, values: Sequence[Any]) -> None:
+    """Raise ArgumentError unless values are rising integers >= 1."""
+    for value in values:
+        check_count(who, name, value)
+    if any(a >= b for a, b in pairwise(values)):
+        raise ArgumentError(f"{who}: {name} must rise, are {list(values)}")

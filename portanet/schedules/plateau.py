@@ -1,0 +1,97 @@
+"""Plateau: a learning rate that falls when the metric stops to improve."""
+
+from typing import Any
+
+from portanet.checks import check_count, check_number
+from portanet.errors import ArgumentError
+from portanet.state import State
+
+
+class Plateau:
+    """lr, times `factor` whenever `report` has not been told of anything better for long.
+
+        schedule = Plateau(0.1, patience=2)
+        optimizer = SGD(model, lr=schedule)
+        ... after each epoch: schedule.report(trainer.evaluate(val_dl)[0])
+
+    A report is better if it is below best (1 - threshold), or with best="largest" above
+    best (1 + threshold). More than `patience` reports in a row that are not: the rate falls, down
+    to `lowest`, and the next `cooldown` reports are not counted. Checkpoints save where it stands.
+
+    lr >= 0, factor in [0, 1), patience and cooldown integers >= 0, threshold >= 0. The rules are
+    those of ReduceLROnPlateau of PyTorch (with threshold_mode="rel").
+
+    Raises ArgumentError if an option is out of its range.
+
+    >>> schedule = Plateau(0.5, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.report(loss)
+    >>> schedule(0)
+    0.25
+    """
+
+    def __init__(
+        self,
+        lr: float,
+        *,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        lowest: float = 0.0,
+        best: str = "smallest",
+    ) -> None:
+        for name, value, high in (
+            ("lr", lr, float("inf")),
+            ("factor", factor, 1),
+            ("threshold", threshold, float("inf")),
+            ("lowest", lowest, float("inf")),
+        ):
+            check_number("Plateau", name, value, 0, high)
+        if factor == 1:
+            raise ArgumentError("Plateau: factor must be less than 1, or the rate never falls")
+        if best not in ("smallest", "largest"):
+            raise ArgumentError(f"Plateau: best must be 'smallest' or 'largest', is {best!r}")
+        self.lr, self.factor, self.threshold, self.lowest = float(lr), factor, threshold, lowest
+        self.patience = check_count("Plateau", "patience", patience, 0)
+        self.cooldown = check_count("Plateau", "cooldown", cooldown, 0)
+        self._sign = 1 if best == "smallest" else -1
+        self._best: float | None = None
+        self._n_bad = self._n_cooling = 0
+
+    def __call__(self, step: int) -> float:  # noqa: ARG002 - what counts is what was reported
+        """Return the rate in force."""
+        return self.lr
+
+    def report(self, value: float) -> None:
+        """Take note of a metric (NaN counts as no improvement)."""
+        value = float(value)
+        if self._is_better(value):
+            self._best, self._n_bad = value, 0
+        else:
+            self._n_bad += 1
+        if self._n_cooling:
+            self._n_cooling, self._n_bad = self._n_cooling - 1, 0
+        if self._n_bad > self.patience:
+            self.lr = max(self.lr * self.factor, self.lowest)
+            self._n_cooling, self._n_bad = self.cooldown, 0
+
+    def _is_better(self, value: float) -> bool:
+        if self._best is None:
+            return value == value
+        return self._sign * value < self._sign * self._best * (1 - self._sign * self.threshold)
+
+    def state(self) -> State:
+        """Return where the schedule stands, for a checkpoint."""
+        best = None if self._best is None else float(self._best)
+        numbers: dict[str, Any] = {"lr": self.lr, "best": best}
+        return State({}, numbers | {"n_bad": self._n_bad, "n_cooling": self._n_cooling})
+
+    def load_state(self, state: State) -> None:
+        """Go on from there."""
+        numbers = state.numbers
+        self.lr, self._best = numbers["lr"], numbers["best"]
+        self._n_bad, self._n_cooling = numbers["n_bad"], numbers["n_cooling"]
+
+    def __repr__(self) -> str:
+        return f"Plateau({self.lr:g}, factor={self.factor:g}, patience={self.patience})"
