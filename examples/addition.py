@@ -60,7 +60,7 @@ def all_digits_right(probabilities, y):
     return xp.mean(xp.astype(xp.all(right, axis=1), probabilities.dtype))
 
 
-def main(n_epochs=5, backend="numpy", seed=0, n_digits=3, n_train=100_000, n_test=5000):
+def main(n_epochs=4, backend="numpy", seed=0, n_digits=3, n_train=100_000, n_test=5000):
     """Train a GRU of 128 units, show some of its sums, and return the share that is right."""
     portanet.seed(seed)
     train, test = sums(n_digits, n_train, n_test, seed)
@@ -90,6 +90,6 @@ def show(model, test, n):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--backend", default="numpy")
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
     main(options.epochs, options.backend)

@@ -28,23 +28,25 @@ def save(
     path: str | os.PathLike[str],
     model: Part,
     optimizer: Stateful | None = None,
+    extra: Any = None,
     **parts: Stateful,
 ) -> None:
     """Write the model's parameters and buffers, and the states of the optimizer and other parts.
 
     A part is anything with `state()` and `load_state(state)`, under a name of your choice:
-    `save("run.safetensors", model, optimizer, ema=ema)`. The file replaces an older one only once
-    it is complete.
+    `save("run.safetensors", model, optimizer, ema=ema)`. `extra` is anything that JSON can hold,
+    for `load` to return. The file replaces an older one only once it is complete.
 
-    Raises ArgumentError if something has no state to save.
+    Raises ArgumentError if something has no state to save, or if JSON cannot hold extra.
 
     >>> import tempfile
     >>> from portanet import SGD, Linear
     >>> layer, path = Linear(2, 1), tempfile.mkdtemp() + "/run.safetensors"
     >>> optimizer = SGD(layer, lr=0.1, momentum=0.9)
-    >>> save(path, layer, optimizer)
+    >>> save(path, layer, optimizer, extra={"epoch": 3})
     >>> other = Linear(2, 1)
     >>> load(path, other, SGD(other, lr=0.1, momentum=0.9))
+    {'epoch': 3}
     >>> bool((other.weights.value == layer.weights.value).all())
     True
     """
@@ -57,6 +59,7 @@ def save(
         arrays |= {f"{part}/{name}": array for name, array in state.arrays.items()}
     numbers = json.dumps({name: state.numbers for name, state in states.items()})
     metadata = {"format": FORMAT, "portanet": __version__, "numbers": numbers}
+    metadata["extra"] = _json(extra)
     partial = f"{os.fspath(path)}.partial"
     save_file({name: _on_host(array) for name, array in arrays.items()}, partial, metadata)
     os.replace(partial, path)
@@ -67,8 +70,10 @@ def load(
     model: Part,
     optimizer: Stateful | None = None,
     **parts: Stateful,
-) -> None:
+) -> Any:
     """Read what `save` has written into a model, an optimizer and parts made like the saved ones.
+
+    Returns the `extra` that was saved, None if there was none.
 
     The arrays go to where the model lies. Its dtype must be the file's: `model.to(dtype=…)` first.
     Parts of the file that are not asked for are left; without an optimizer this reads weights only.
@@ -78,7 +83,8 @@ def load(
     shape or dtype; DataError if the file is no checkpoint; FileNotFoundError if there is none.
     """
     parts = _all_parts("load", model, optimizer, parts)
-    arrays, numbers = _read(path)
+    arrays, metadata = _read(path)
+    numbers: dict[str, dict[str, Any]] = json.loads(metadata["numbers"])
     of_part: dict[str, dict[str, Array]] = {"model": {}, **{name: {} for name in numbers}}
     for name, array in arrays.items():
         part, _, key = name.partition("/")
@@ -96,6 +102,17 @@ def load(
         holder.value = _put(of_part["model"][name], holder.value)
         if isinstance(holder, Parameter):
             holder.grad = None
+    return json.loads(metadata.get("extra", "null"))
+
+
+def _json(extra: Any) -> str:
+    try:
+        return json.dumps(extra)
+    except TypeError as error:
+        raise ArgumentError(
+            f"save: extra must be what JSON can hold (numbers, text, lists, dicts): {error}; an "
+            "object with state() and load_state(state) is saved as a part, name=object"
+        ) from error
 
 
 def _all_parts(
@@ -119,8 +136,8 @@ def _held(model: Part) -> dict[str, Parameter | Buffer]:
     return {**model.named_parameters(), **model.named_buffers()}
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, dict[str, Any]]]:
-    """Return a file's arrays, on the host, and its parts' numbers."""
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Return a file's arrays, on the host, and its metadata."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
@@ -135,7 +152,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, dic
         raise DataError(
             f"load: {path} must be a {FORMAT!r}, is {metadata.get('format', 'some other file')!r}"
         )
-    return arrays, json.loads(metadata["numbers"])
+    return arrays, metadata
 
 
 def _check_fit(

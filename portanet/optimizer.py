@@ -140,14 +140,15 @@ class Optimizer:
             if grads is None:
                 return
         grads = self._clipped(grads)
+        numbers = self._numbers(parameters)
         self.n_steps += 1
-        known: dict[Any, dict[str, float]] = {}
         for name, parameter in parameters.items():
-            rule, scalars = self._numbers_of(name, parameter, known)
+            rule, age, scalars = numbers[name]
             slots = self._slots.get(name) or rule.init(parameter.value)
             parameter.value, self._slots[name] = rule.update(
                 parameter.value, grads[name], slots, scalars
             )
+            self._ages[name] = age
 
     def _trainable(self) -> dict[str, Parameter]:
         named = self.model.named_parameters()
@@ -197,21 +198,23 @@ class Optimizer:
             values = clip_by_norm(values, self.clip_norm)
         return dict(zip(grads, values, strict=True))
 
-    def _numbers_of(
-        self, name: str, parameter: Parameter, known: dict[Any, dict[str, float]]
-    ) -> tuple[Self, dict[str, float]]:
-        """Return a parameter's rule and scalars, which are computed once for all who share them.
+    def _numbers(
+        self, parameters: dict[str, Parameter]
+    ) -> dict[str, tuple[Self, int, dict[str, float]]]:
+        """Return each parameter's rule, age and scalars, computed once for all who share them.
 
         A parameter that was frozen at first begins at step 1 when it is set free (bias corrections
         count from there), while the schedule goes on.
         """
-        rule = self._rule_of.get(name) or self._find_rule(name, parameter)
-        age = self._ages[name] = self._ages.get(name, 0) + 1
-        scalars = known.get((id(rule), age))
-        if scalars is None:
-            rule.offset = self.n_steps - age
-            scalars = known[id(rule), age] = rule.scalars(age)
-        return rule, scalars
+        numbers, known = {}, {}
+        for name, parameter in parameters.items():
+            rule = self._rule_of.get(name) or self._find_rule(name, parameter)
+            age = self._ages.get(name, 0) + 1
+            if (rule, age) not in known:
+                rule.offset = self.n_steps + 1 - age
+                known[rule, age] = rule.scalars(age)
+            numbers[name] = rule, age, known[rule, age]
+        return numbers
 
     def _find_rule(self, name: str, parameter: Parameter) -> Self:
         rules = (rule for belongs, _, rule in self._rules if belongs(name, parameter))

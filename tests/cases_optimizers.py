@@ -28,8 +28,8 @@ class OptimizerCase:
     `n_steps` bring (x, y) from (-1, 1), where Rosenbrock's function is 4, into its valley near the
     minimum at (1, 1), where it is at most `reached`. `parabola_lr` is for a round bowl. `ulps` bounds
     the distance from float64 on NumPy after 50 steps, in units of the dtype's last place at the
-    largest number: a step rounds the value once, by half a unit, and its move, which is a small
-    part of the value, a few times.
+    largest number: each step rounds the value, by half a unit, which makes 25; a move is a small
+    part of the value, and what its own roundings add up to is left the other 7.
     """
 
     id: str
@@ -39,7 +39,7 @@ class OptimizerCase:
     n_steps: int = 2000
     reached: float = 0.05
     parabola_lr: float = 0.02
-    ulps: float = 64
+    ulps: float = 32
 
 
 def _both(muon):

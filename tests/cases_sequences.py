@@ -19,6 +19,7 @@ from portanet import (
 
 LENGTHS = np.array([2, 3, 1])
 MASK = np.array([[1, 1, 0], [0, 1, 1]], bool)
+MASK_AFTER = np.array([[1, 1, 0], [1, 0, 1]], bool)  # every token sees the first one
 
 
 class WithLengths(Layer):
@@ -133,7 +134,7 @@ def past(length):
 
 def torch_masked(layer, x, p):
     inner = {name.removeprefix("layer."): value for name, value in p.items()}
-    return torch_attention(layer.layer, x, inner, mask=MASK)
+    return torch_attention(layer.layer, x, inner, mask=layer.lengths.value)
 
 
 def torch_crossed(layer, x, p):
@@ -270,6 +271,11 @@ MORE_SEQUENCES = [
     LayerCase(
         "MultiHeadAttention, causal, no bias",
         lambda: MultiHeadAttention(4, 1, causal=True, bias=False), (2, 4, 4), torch=torch_attention,
+    ),
+    LayerCase(
+        "MultiHeadAttention, causal, padding",
+        lambda: WithMask(MultiHeadAttention(4, 2, causal=True), MASK_AFTER), (2, 3, 4),
+        torch=torch_masked,
     ),
     LayerCase(
         "MultiHeadAttention, rotary",

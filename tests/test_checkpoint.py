@@ -25,6 +25,7 @@ from portanet import (
     save,
 )
 from portanet.errors import ArgumentError, DataError
+from portanet.schedules import Plateau, WarmUp
 from portanet.state import State
 
 RULES = {
@@ -162,6 +163,32 @@ def test_other_parts_are_saved_under_their_names(tmp_path):
     with ema.weights(), ema_2.weights():
         for name, value in values(other).items():
             np.testing.assert_array_equal(value, values(model)[name])
+
+
+def test_extra_is_returned_and_must_be_json(tmp_path):
+    model, path = Linear(2, 1), tmp_path / "run.safetensors"
+    extra = {"epoch": 3, "history": [{"loss": 0.5}], "note": "größer"}
+    save(path, model, extra=extra)
+    assert load(path, model) == extra
+    with pytest.raises(ArgumentError, match=r"save: extra must be what JSON can hold .*Linear"):
+        save(path, model, extra={"layer": model})
+    assert load(path, model) == extra, "the older file is still there"
+    save(path, model)
+    assert load(path, model) is None
+
+
+def test_a_plateau_goes_on_where_it_stood(tmp_path):
+    def parts():
+        model, schedule = Linear(2, 1), WarmUp(Plateau(0.5, patience=0), 10)
+        return model, SGD(model, lr=schedule), schedule
+
+    model, optimizer, schedule = parts()
+    for loss in (1.0, 2.0, 3.0):
+        schedule.after.report(loss)
+    save(tmp_path / "run.safetensors", model, optimizer)
+    model, optimizer, resumed = parts()
+    load(tmp_path / "run.safetensors", model, optimizer)
+    assert resumed(99) == schedule(99) == pytest.approx(0.005)
 
 
 def test_views_and_numbers_without_axes_are_saved(tmp_path):

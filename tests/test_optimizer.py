@@ -194,12 +194,14 @@ def test_a_schedule_is_asked_for_the_steps_taken_before():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.1])
 def test_a_schedule_that_gives_nonsense_is_refused_before_anything_moves(bad):
     model = network()
-    optimizer, before = SGD(model, lr=lambda step: bad), values(model)
+    last = Group(lambda name, p: name == "layers.2.bias", lr=lambda step: bad)
+    optimizer, before = SGD(model, lr=0.1, groups=[last]), values(model)
     backward(model, *data())
     with pytest.raises(
         ArgumentError, match=r"SGD: lr must be a number in \[0, inf\), but the sch.*for step 0"
     ):
         optimizer.step()
+    assert optimizer.n_steps == 0
     assert all(value is before[name] for name, value in values(model).items())
 
 

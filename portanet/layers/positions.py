@@ -1,12 +1,12 @@
 """Positions: what tells an attention layer the order of its tokens."""
 
-from math import cos, sin
 from typing import Any
+
+import numpy as np
 
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count
 from portanet.errors import ArgumentError, ShapeError
-from portanet.initializers import zeros
 from portanet.layer import Buffer, Layer
 from portanet.typing import Array
 
@@ -34,10 +34,10 @@ class SinusoidalPositions(Layer):
     """
 
     def __init__(self, n_features: int, max_length: int) -> None:
-        table = zeros((check_count("SinusoidalPositions", "max_length", max_length),
-                       _even("SinusoidalPositions", n_features)))  # fmt: skip
-        table[:, 0::2], table[:, 1::2] = _waves(n_features, max_length)
-        self.table = Buffer(table)
+        check_count("SinusoidalPositions", "max_length", max_length)
+        n_features = _even("SinusoidalPositions", n_features)
+        waves = np.stack(_waves(n_features, max_length), axis=-1)
+        self.table = Buffer(waves.reshape(max_length, n_features).astype(np.float32))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x + t."""
@@ -87,10 +87,9 @@ class RotaryPositions(Layer):
 
     def __init__(self, n_features: int, max_length: int) -> None:
         check_count("RotaryPositions", "max_length", max_length)
-        shape = (max_length, _even("RotaryPositions", n_features) // 2)
-        sines, cosines = zeros(shape), zeros(shape)
-        sines[:], cosines[:] = _waves(n_features, max_length)
-        self.sines, self.cosines = Buffer(sines), Buffer(cosines)
+        sines, cosines = _waves(_even("RotaryPositions", n_features), max_length)
+        self.sines = Buffer(sines.astype(np.float32))
+        self.cosines = Buffer(cosines.astype(np.float32))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x, each position turned by its angles."""
@@ -118,11 +117,11 @@ class RotaryPositions(Layer):
         return f"RotaryPositions({2 * half}, {max_length})"
 
 
-def _waves(n_features: int, max_length: int) -> tuple[list[list[float]], list[list[float]]]:
-    """Return sin(p w_i) and cos(p w_i) for all positions p and frequencies w_i."""
-    frequencies = [10000.0 ** (-i / n_features) for i in range(0, n_features, 2)]
-    angles = [[p * w for w in frequencies] for p in range(max_length)]
-    return [[sin(a) for a in row] for row in angles], [[cos(a) for a in row] for row in angles]
+def _waves(n_features: int, max_length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return sin(p w_i) and cos(p w_i) for all positions p and frequencies w_i, in float64."""
+    frequencies = 10000.0 ** (-np.arange(0, n_features, 2) / n_features)
+    angles = np.arange(max_length)[:, None] * frequencies
+    return np.sin(angles), np.cos(angles)
 
 
 def _even(who: str, n_features: Any) -> int:

@@ -36,7 +36,7 @@ class TransformerBlock(Layer):
 
     def __init__(
         self, n_features: int, n_heads: int, *, n_hidden: int | None = None, causal: bool = False,
-        rotary: bool = False, dropout: float = 0.0, max_length: int = 1024, rng: Rng | None = None,
+        rotary: bool = False, dropout: float = 0.0, max_length: int = 2048, rng: Rng | None = None,
     ) -> None:  # fmt: skip
         check_count("TransformerBlock", "n_features", n_features)
         n_hidden = 4 * n_features if n_hidden is None else n_hidden

@@ -64,7 +64,14 @@ class Lion(Optimizer):
     ) -> tuple[Array, Slots]:
         """Return value - lr (sign(c) + weight_decay value)."""
         m, lr = slots["m"], scalars["lr"]
-        move = array_namespace(value).sign(self.beta1 * m + (1 - self.beta1) * grad)
+        move = _sign(self.beta1 * m + (1 - self.beta1) * grad)
         if self.weight_decay:
             value = decayed(value, lr * self.weight_decay)
         return value - lr * move, {"m": self.beta2 * m + (1 - self.beta2) * grad}
+
+
+def _sign(x: Array) -> Array:
+    """Return -1, 0 or 1, and NaN for NaN; array_api_compat's own waits for the device."""
+    xp = array_namespace(x)
+    ones = xp.ones_like(x)
+    return xp.where(x > 0, ones, xp.where(x < 0, -ones, x))

@@ -124,7 +124,7 @@ class Muon(Optimizer):
             n_out, n_inp = n_inp, n_out
         if self.scaling == "rms":
             return 0.2 * sqrt(max(n_out, n_inp))
-        return sqrt(max(1, n_out / n_inp))
+        return sqrt(max(1, n_out / max(1, n_inp)))
 
 
 def orthogonalized(x: Array, n_iterations: int = 5) -> Array:
