@@ -13,10 +13,12 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import cases  # noqa: E402
 import conftest  # noqa: E402
+from cases_optimizers import OPTIMIZERS  # noqa: E402
 
 import portanet  # noqa: E402
 from portanet import Layer, Loss, Optimizer, initializers, metrics, schedules  # noqa: E402
 
+APART = {"Sequential"}  # no row of its own: the blog's networks run everywhere
 HEAD = """# Catalogue
 
 Every layer, loss, optimizer, schedule, initialiser and metric, with its formula, gradient and source. This page is generated from the docstrings by
@@ -24,6 +26,7 @@ Every layer, loss, optimizer, schedule, initialiser and metric, with its formula
 
 **Proved on** names where the tests hold an entry's values and gradients to float64 on NumPy: {places}. The tests that need a package or a device
 that a machine lacks do not run there, and the ledger at the end of a test run says so. CuPy was checked with CuPy on a CPU, not on a GPU.
+Schedules and initialisers run on the host, once for every backend. Functions older than the field name no source.
 """
 
 
@@ -42,11 +45,17 @@ def sections():
 
     def kind(base):
         return {
-            n: c for n, c in public.items() if inspect.isclass(c) and issubclass(c, base) and c is not base
+            n: c
+            for n, c in public.items()
+            if inspect.isclass(c) and issubclass(c, base) and c is not base
         }
 
     def members(module):
-        return {n: getattr(module, n) for n in module.__all__}
+        names = getattr(module, "__all__", None) or [
+            n for n, f in vars(module).items()
+            if inspect.isfunction(f) and f.__module__ == module.__name__ and n not in ("fans", "stream")
+        ]  # fmt: skip
+        return {n: getattr(module, n) for n in names if n[0] != "_"}
 
     return {
         "Layers": kind(Layer),
@@ -72,13 +81,15 @@ def signature(thing):
         parameters = inspect.signature(thing).parameters.values()
     except ValueError:
         return "(…)"
-    return str(inspect.Signature([p.replace(annotation=p.empty) for p in parameters]))
+    text = str(inspect.Signature([p.replace(annotation=p.empty) for p in parameters]))
+    return re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)
 
 
 def proved(name):
     """Return the places where a row of the tables runs this entry."""
     made = {type(case.make()).__name__ for case in (*cases.LAYERS, *cases.LOSSES)}
-    return list(conftest.PLACES) if name in made | cases.PROVED else []
+    made |= {case.id.split()[0] for case in OPTIMIZERS} | set(metrics.__all__) | APART
+    return list(conftest.PLACES) if name in made else []
 
 
 if __name__ == "__main__":

@@ -4,205 +4,162 @@ One network, written against the Python array API standard, trains on NumPy on a
 NVIDIA GPU, and on PyTorch, JAX and array-api-strict; `model.to("cupy")` is the whole difference.
 """
 
-from portanet import backends, errors
-from portanet._version import __version__
-from portanet.backends import array_namespace, available, backend_of
-from portanet.checkpoint import load, save
-from portanet.data import DataLoader, Dataset
-from portanet.dispatch import accelerable
-from portanet.ema import ExponentialMovingAverage
-from portanet.layer import Buffer, Layer, Parameter, Sequential
-from portanet.layers import (
-    ELU,
-    GELU,
-    GRU,
-    LSTM,
-    RNN,
-    SELU,
-    AvgPool1d,
-    AvgPool2d,
-    BatchNorm1d,
-    BatchNorm2d,
-    Conv1d,
-    Conv2d,
-    ConvTranspose2d,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAvgPool,
-    GroupNorm,
-    HardSigmoid,
-    HardSwish,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    LogSoftmax,
-    MaxPool1d,
-    MaxPool2d,
-    Mish,
-    MultiHeadAttention,
-    Parallel,
-    PReLU,
-    ReLU,
-    Reshape,
-    Residual,
-    RMSNorm,
-    RotaryPositions,
-    Sigmoid,
-    SiLU,
-    SinusoidalPositions,
-    Softmax,
-    Softplus,
-    Tanh,
-    TransformerBlock,
-)
-from portanet.loss import Loss
-from portanet.losses import (
-    MAE,
-    MSE,
-    NLL,
-    BCEWithLogits,
-    BinaryCrossEntropy,
-    Cosine,
-    CrossEntropy,
-    Hinge,
-    Huber,
-    KLDiv,
-    PoissonNLL,
-    SmoothL1,
-)
-from portanet.metrics import (
-    accuracy,
-    average_precision,
-    confusion_matrix,
-    f1,
-    mae,
-    mse,
-    precision,
-    r2,
-    recall,
-    roc_auc,
-    top_k_accuracy,
-)
-from portanet.optimizers import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    Group,
-    Lion,
-    Muon,
-    NAdam,
-    Optimizer,
-    RAdam,
-    RMSprop,
-    is_vector,
-)
-from portanet.preprocessing import Normalizer, normalize
-from portanet.random import seed
-from portanet.trainer import Trainer
-from portanet.verify import check_gradients
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "GRU",
-    "LSTM",
-    "MAE",
-    "MSE",
-    "NLL",
-    "RNN",
-    "SELU",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "AvgPool1d",
-    "AvgPool2d",
-    "BCEWithLogits",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "BinaryCrossEntropy",
-    "Buffer",
-    "Conv1d",
-    "Conv2d",
-    "ConvTranspose2d",
-    "Cosine",
-    "CrossEntropy",
-    "DataLoader",
-    "Dataset",
-    "Dropout",
-    "Embedding",
-    "ExponentialMovingAverage",
-    "Flatten",
-    "GlobalAvgPool",
-    "Group",
-    "GroupNorm",
-    "HardSigmoid",
-    "HardSwish",
-    "Hinge",
-    "Huber",
-    "KLDiv",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "Lion",
-    "LogSoftmax",
-    "Loss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "Mish",
-    "MultiHeadAttention",
-    "Muon",
-    "NAdam",
-    "Normalizer",
-    "Optimizer",
-    "PReLU",
-    "Parallel",
-    "Parameter",
-    "PoissonNLL",
-    "RAdam",
-    "RMSNorm",
-    "RMSprop",
-    "ReLU",
-    "Reshape",
-    "Residual",
-    "RotaryPositions",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SinusoidalPositions",
-    "SmoothL1",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-    "Trainer",
-    "TransformerBlock",
-    "__version__",
-    "accelerable",
-    "accuracy",
-    "array_namespace",
-    "available",
-    "average_precision",
-    "backend_of",
-    "backends",
-    "check_gradients",
-    "confusion_matrix",
-    "errors",
-    "f1",
-    "is_vector",
-    "load",
-    "mae",
-    "mse",
-    "normalize",
-    "precision",
-    "r2",
-    "recall",
-    "roc_auc",
-    "save",
-    "seed",
-    "top_k_accuracy",
-]
+from portanet._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from portanet import backends as backends
+    from portanet import errors as errors
+    from portanet import initializers as initializers
+    from portanet import schedules as schedules
+    from portanet.backends import array_namespace as array_namespace
+    from portanet.backends import available as available
+    from portanet.backends import backend_of as backend_of
+    from portanet.checkpoint import load as load
+    from portanet.checkpoint import save as save
+    from portanet.data import DataLoader as DataLoader
+    from portanet.data import Dataset as Dataset
+    from portanet.dispatch import accelerable as accelerable
+    from portanet.ema import ExponentialMovingAverage as ExponentialMovingAverage
+    from portanet.layer import Buffer as Buffer
+    from portanet.layer import Layer as Layer
+    from portanet.layer import Parameter as Parameter
+    from portanet.layer import Sequential as Sequential
+    from portanet.layers import ELU as ELU
+    from portanet.layers import GELU as GELU
+    from portanet.layers import GRU as GRU
+    from portanet.layers import LSTM as LSTM
+    from portanet.layers import RNN as RNN
+    from portanet.layers import SELU as SELU
+    from portanet.layers import AvgPool1d as AvgPool1d
+    from portanet.layers import AvgPool2d as AvgPool2d
+    from portanet.layers import BatchNorm1d as BatchNorm1d
+    from portanet.layers import BatchNorm2d as BatchNorm2d
+    from portanet.layers import Conv1d as Conv1d
+    from portanet.layers import Conv2d as Conv2d
+    from portanet.layers import ConvTranspose2d as ConvTranspose2d
+    from portanet.layers import Dropout as Dropout
+    from portanet.layers import Embedding as Embedding
+    from portanet.layers import Flatten as Flatten
+    from portanet.layers import GlobalAvgPool as GlobalAvgPool
+    from portanet.layers import GroupNorm as GroupNorm
+    from portanet.layers import HardSigmoid as HardSigmoid
+    from portanet.layers import HardSwish as HardSwish
+    from portanet.layers import LayerNorm as LayerNorm
+    from portanet.layers import LeakyReLU as LeakyReLU
+    from portanet.layers import Linear as Linear
+    from portanet.layers import LogSoftmax as LogSoftmax
+    from portanet.layers import MaxPool1d as MaxPool1d
+    from portanet.layers import MaxPool2d as MaxPool2d
+    from portanet.layers import Mish as Mish
+    from portanet.layers import MultiHeadAttention as MultiHeadAttention
+    from portanet.layers import Parallel as Parallel
+    from portanet.layers import PReLU as PReLU
+    from portanet.layers import ReLU as ReLU
+    from portanet.layers import Reshape as Reshape
+    from portanet.layers import Residual as Residual
+    from portanet.layers import RMSNorm as RMSNorm
+    from portanet.layers import RotaryPositions as RotaryPositions
+    from portanet.layers import Sigmoid as Sigmoid
+    from portanet.layers import SiLU as SiLU
+    from portanet.layers import SinusoidalPositions as SinusoidalPositions
+    from portanet.layers import Softmax as Softmax
+    from portanet.layers import Softplus as Softplus
+    from portanet.layers import Tanh as Tanh
+    from portanet.layers import TransformerBlock as TransformerBlock
+    from portanet.loss import Loss as Loss
+    from portanet.losses import MAE as MAE
+    from portanet.losses import MSE as MSE
+    from portanet.losses import NLL as NLL
+    from portanet.losses import BCEWithLogits as BCEWithLogits
+    from portanet.losses import BinaryCrossEntropy as BinaryCrossEntropy
+    from portanet.losses import Cosine as Cosine
+    from portanet.losses import CrossEntropy as CrossEntropy
+    from portanet.losses import Hinge as Hinge
+    from portanet.losses import Huber as Huber
+    from portanet.losses import KLDiv as KLDiv
+    from portanet.losses import PoissonNLL as PoissonNLL
+    from portanet.losses import SmoothL1 as SmoothL1
+    from portanet.metrics import accuracy as accuracy
+    from portanet.metrics import average_precision as average_precision
+    from portanet.metrics import confusion_matrix as confusion_matrix
+    from portanet.metrics import f1 as f1
+    from portanet.metrics import mae as mae
+    from portanet.metrics import mse as mse
+    from portanet.metrics import precision as precision
+    from portanet.metrics import r2 as r2
+    from portanet.metrics import recall as recall
+    from portanet.metrics import roc_auc as roc_auc
+    from portanet.metrics import top_k_accuracy as top_k_accuracy
+    from portanet.optimizers import SGD as SGD
+    from portanet.optimizers import Adadelta as Adadelta
+    from portanet.optimizers import Adagrad as Adagrad
+    from portanet.optimizers import Adam as Adam
+    from portanet.optimizers import AdamW as AdamW
+    from portanet.optimizers import Group as Group
+    from portanet.optimizers import Lion as Lion
+    from portanet.optimizers import Muon as Muon
+    from portanet.optimizers import NAdam as NAdam
+    from portanet.optimizers import Optimizer as Optimizer
+    from portanet.optimizers import RAdam as RAdam
+    from portanet.optimizers import RMSprop as RMSprop
+    from portanet.optimizers import is_vector as is_vector
+    from portanet.preprocessing import Normalizer as Normalizer
+    from portanet.preprocessing import normalize as normalize
+    from portanet.random import seed as seed
+    from portanet.trainer import Trainer as Trainer
+    from portanet.verify import check_gradients as check_gradients
+
+# Where each public name lives. A module is loaded when one of its names is first asked for, so
+# `import portanet` costs next to nothing. The imports above are for type checkers; a test compares.
+_HOMES = {
+    "portanet.backends": "array_namespace available backend_of",
+    "portanet.checkpoint": "load save",
+    "portanet.data": "DataLoader Dataset",
+    "portanet.dispatch": "accelerable",
+    "portanet.ema": "ExponentialMovingAverage",
+    "portanet.layer": "Buffer Layer Parameter Sequential",
+    "portanet.layers": (
+        "AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d Conv1d Conv2d ConvTranspose2d "
+        "Dropout ELU Embedding Flatten GELU GRU GlobalAvgPool GroupNorm HardSigmoid "
+        "HardSwish LSTM LayerNorm LeakyReLU Linear LogSoftmax MaxPool1d MaxPool2d Mish "
+        "MultiHeadAttention PReLU Parallel RMSNorm RNN ReLU Reshape Residual "
+        "RotaryPositions SELU SiLU Sigmoid SinusoidalPositions Softmax Softplus Tanh "
+        "TransformerBlock"
+    ),
+    "portanet.loss": "Loss",
+    "portanet.losses": (
+        "BCEWithLogits BinaryCrossEntropy Cosine CrossEntropy Hinge Huber KLDiv MAE MSE "
+        "NLL PoissonNLL SmoothL1"
+    ),
+    "portanet.metrics": (
+        "accuracy average_precision confusion_matrix f1 mae mse precision r2 recall "
+        "roc_auc top_k_accuracy"
+    ),
+    "portanet.optimizers": (
+        "Adadelta Adagrad Adam AdamW Group Lion Muon NAdam Optimizer RAdam RMSprop SGD is_vector"
+    ),
+    "portanet.preprocessing": "Normalizer normalize",
+    "portanet.random": "seed",
+    "portanet.trainer": "Trainer",
+    "portanet.verify": "check_gradients",
+}
+_MODULES = ("backends", "errors", "initializers", "schedules")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(["__version__", *_HOME_OF, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"portanet.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'portanet' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -95,12 +95,25 @@ def test_optional_libraries_are_imported_inside_functions():
 
 def test_importing_portanet_loads_nothing_optional():
     code = (
-        "import sys, portanet; "
+        "import sys; from portanet import *; "
         f"print(*sorted({OPTIONAL!r} & {{name.partition('.')[0] for name in sys.modules}}))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == []
     assert out.stderr == ""
+
+
+def test_the_two_lists_of_public_names_agree():
+    """One is for type checkers, the other loads a module when a name is first asked for."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(n for n in tree.body if isinstance(n, ast.If))
+    typed = {(node.module, alias.name) for node in block.body for alias in node.names}
+    homes = {(home, name) for home, names in portanet._HOMES.items() for name in names.split()}
+    assert typed == homes | {("portanet", name) for name in portanet._MODULES}
+    assert portanet.__getattr__("Linear") is portanet.Linear
+    with pytest.raises(AttributeError, match="no attribute 'Lineer'"):
+        portanet.__getattr__("Lineer")
+    assert dir(portanet) == portanet.__all__
 
 
 def test_everything_public_is_listed_once_and_sorted():
