@@ -90,7 +90,7 @@ def check_number(
     fits = (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and (isfinite(value) or value == high)
+        and isfinite(value)
         and (low < value if open_low else low <= value)
         and value <= high
     )

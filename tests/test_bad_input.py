@@ -149,6 +149,7 @@ BAD = {
         r"BCEWithLogits: sample_weight must be \(6,\), one for each sample, is \(5,\)"),
     "a negative learning rate": (lambda: SGD(model(), lr=-0.1), ArgumentError,
         r"SGD: lr must be a number in \(0, inf\), is -0\.1"),
+    "an infinite learning rate": (lambda: SGD(model(), lr=float("inf")), ArgumentError, r"SGD: lr must.*is inf"),
     "a learning rate of NaN": (lambda: SGD(model(), lr=float("nan")), ArgumentError, r"SGD: lr must.*is nan"),
     "a learning rate of text": (lambda: SGD(model(), lr="0.1"), ArgumentError, r"SGD: lr must.*is '0\.1'"),
     "nothing to train": (lambda: SGD(Sequential([ReLU()]), lr=0.1), ArgumentError, r"SGD: the model has no parameters"),
