@@ -74,7 +74,11 @@ class Huber(Loss):
     """
 
     def __init__(self, delta: float = 1.0) -> None:
-        self.delta = check_number("Huber", "delta", delta, 0, float("inf"), open_low=True)
+        self.delta = (
+            delta
+            if delta == float("inf")  # no outliers then: half the square everywhere
+            else check_number("Huber", "delta", delta, 0, float("inf"), open_low=True)
+        )
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return m (|d| - m/2), m = min(|d|, delta)."""
