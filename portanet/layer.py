@@ -64,6 +64,10 @@ class Part:
         """Return the buffers of this part and its parts, by name."""
         return dict(_walk(self, Buffer))
 
+    def named_parts(self) -> dict[str, "Part"]:
+        """Return this part (under the name "") and the parts it is made of, by name."""
+        return dict(_walk(self, Part))
+
     @property
     def backend(self) -> Backend:
         """The backend that the parameters lie on (without any: where `to` was last told)."""

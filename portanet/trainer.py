@@ -8,7 +8,9 @@ from portanet.checks import check_count, values_trusted
 from portanet.data import Batches, DataLoader
 from portanet.errors import ArgumentError
 from portanet.layer import Sequential
-from portanet.optimizers import Optimizer
+from portanet.optimizer import Optimizer
+from portanet.random import Key
+from portanet.state import State
 from portanet.typing import Array, Namespace
 
 Metric = Callable[[Array, Array], Array]
@@ -73,6 +75,35 @@ class Trainer:
         """Return the mean loss over a loader's data, and the metric (None without one)."""
         row = self._fetch(self._evaluate(dl, ""))
         return row["loss"], row.get("metric")
+
+    def state(self) -> State:
+        """Return what `save(path, model, optimizer, trainer=trainer)` keeps of a run.
+
+        The history, and how far the streams of chance have been drawn (shuffles, dropout): a run
+        that is loaded goes on as it would have.
+        """
+        streams = [[*stream.key, at] for stream, at in self._streams()]
+        return State({}, {"history": self.history, "streams": streams})
+
+    def load_state(self, state: State) -> None:
+        """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
+        streams = self._streams()
+        if len(state.numbers["streams"]) != len(streams):
+            raise ArgumentError(
+                f"Trainer.load_state: the state must be of a trainer with {len(streams)} loaders "
+                f"and layers that draw numbers, is of {len(state.numbers['streams'])}"
+            )
+        self.history = state.numbers["history"]
+        for (stream, _), (*key, at) in zip(streams, state.numbers["streams"], strict=True):
+            stream.key = Key(*key)
+            setattr(stream, "epoch" if isinstance(stream, DataLoader) else "step", at)
+
+    def _streams(self) -> list[tuple[Any, int]]:
+        """Return the loaders and layers that draw numbers, and how often each has."""
+        loaders = [dl for dl in (self.train_dl, self.val_dl) if dl is not None]
+        parts = self.model.named_parts().values()
+        layers: list[Any] = [p for p in parts if isinstance(getattr(p, "key", None), Key)]
+        return [(dl, dl.epoch) for dl in loaders] + [(layer, layer.step) for layer in layers]
 
     def _train_one_epoch(self) -> dict[str, Array]:
         """Take a step with each batch; return the mean loss, on the device."""

@@ -100,3 +100,39 @@ def test_labels_are_looked_at_where_data_enter_and_not_in_steps(monkeypatch):
     monkeypatch.setattr(BCEWithLogits, "check_targets", lambda self, *a, **k: looks.append(a))
     t.train(3, log_level=0)
     assert len(looks) == 2  # the training and the validation set, once each
+
+
+def test_a_saved_run_goes_on_as_it_would_have(tmp_path):
+    """Two epochs, save, load into new objects, two more: bit for bit four epochs, with dropout."""
+
+    def new():
+        layers = [Linear(3, 8), portanet.Dropout(0.3), ReLU(), Linear(8, 1)]
+        model = Sequential(layers, BCEWithLogits())
+        optimizer = portanet.Adam(model, lr=0.01)
+        return Trainer(
+            model, optimizer, DataLoader(data(), 16, shuffle=True), DataLoader(data(), 16)
+        )
+
+    whole = new()
+    whole.train(4, log_level=0)
+    portanet.seed(0)
+    half = new()
+    half.train(2, log_level=0)
+    portanet.save(tmp_path / "run", half.model, half.optimizer, trainer=half)
+    portanet.seed(99)
+    other = new()
+    portanet.load(tmp_path / "run", other.model, other.optimizer, trainer=other)
+    other.train(2, log_level=0)
+    assert other.history == whole.history
+    for a, b in zip(whole.model.parameters(), other.model.parameters(), strict=True):
+        assert (a.value == b.value).all()
+
+
+def test_a_state_of_another_trainer_is_refused():
+    t = trainer()
+    state = t.state()
+    state.numbers["streams"].pop()
+    with pytest.raises(
+        portanet.errors.ArgumentError, match="the state must be of a trainer with 2"
+    ):
+        t.load_state(state)
