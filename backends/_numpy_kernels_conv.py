@@ -12,11 +12,11 @@ so that kh products are added up in place of one kh times larger one. With anoth
 rows are written, too, and there is one product.
 
 Measured by benchmarks/convolution.py (64 x 32 x 28 x 28, 3 x 3, 64 filters, float32, forward and
-backward, two cores shared with other work): on one thread 1.5 to 1.9 times as fast as the plain
-definition, which is made of matrix products, too, and 1.0 to 1.2 times PyTorch's time (stride 2: up
-to 1.6), with 0.3 times the memory of x and y where plain takes 1.8. On two threads, with other
-work beside it, some 5 times PyTorch's time: OpenBLAS gains nothing from a second core on products
-this small, so small images are best trained with OPENBLAS_NUM_THREADS=1. The derivatives of
+backward, medians of interleaved runs on two cores): 81 ms on one thread where the plain definition
+takes 142 and PyTorch 75; on two threads 62, 120 and 44. With stride 2 it is 35, 78 and 21 on one,
+34, 78 and 20 on two. Beyond the results it takes 0.3 times the memory of x and y, plain 1.9. Beside
+other work two threads were slower than one: OpenBLAS gains little from a second core on products
+this small, so small images are best trained with OPENBLAS_NUM_THREADS=1 there. The derivatives of
 pooling, added up in place, take 33 to 59 ms (maximum) and 2 to 17 ms (mean) on 64 x 32 x 28 x 28
 where the plain definitions take 106 to 147 and 69 to 86.
 """
