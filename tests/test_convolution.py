@@ -108,7 +108,7 @@ def test_weights_start_as_in_pytorch():
 def test_a_batch_in_several_parts_is_the_batch(block, stride, backend, monkeypatch):
     """The kernels do some images at a time: here one, or three and a rest of one."""
     if "conv2d" not in backend.kernels:
-        return
+        pytest.skip(f"{backend} has no kernel to compare with")
     kernels = import_module(backend.kernels["conv2d"].__module__)
     window = Window((3, 2), stride=(stride, stride), padding=((1, 0), (1, 2)))
     rng = np.random.default_rng(0)

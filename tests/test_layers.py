@@ -50,11 +50,9 @@ def test_every_backend_agrees_with_float64(case, backend, dtypes):
             assert_ulps(f"{case.id}, {name}", value, oracle[name], dtype, case.ulps)
 
 
-@LAYER
+@pytest.mark.parametrize("case", [c for c in LAYERS if c.torch], ids=lambda case: case.id)
 def test_pytorch_agrees(case):
     torch = pytest.importorskip("torch", reason="the oracle PyTorch is not installed")
-    if case.torch is None:
-        return
     numpy = portanet.backends.get("numpy")
     layer = case.layer()
     x = torch.tensor(case.input(), requires_grad=case.input().dtype.kind == "f")
@@ -75,11 +73,12 @@ def test_pytorch_agrees(case):
             assert_ulps(f"{case.id}, {name}", value, oracle[name], "float32", case.ulps)
 
 
-@LAYER
-@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize(
+    ("case", "n"),
+    [(case, n) for case in LAYERS for n in (0, 1) if (case.empty, case.single)[n]],
+    ids=lambda value: getattr(value, "id", None),
+)
 def test_batches_of_none_and_of_one(case, n, backend):
-    if not (case.empty, case.single)[n]:
-        return
     results = run(case.layer(), case.input(n), backend, "float32")
     assert results["output"].shape[0] == n
     assert all(np.isfinite(result).all() for result in results.values())
