@@ -43,7 +43,7 @@ def test_gradients_are_the_derivatives(case):
     check_gradients(case.layer(), case.input())
 
 
-@ROWS
+@pytest.mark.parametrize("case", [c for c in MORE_SEQUENCES if c.torch], ids=lambda case: case.id)
 def test_pytorch_agrees(case):
     test_layers.test_pytorch_agrees(case)
 
