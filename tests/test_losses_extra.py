@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from agreement import assert_ulps
-from cases_losses import LOSSES
+from cases import LOSSES
 
 import portanet
 from portanet import (
