@@ -31,9 +31,8 @@ from portanet import (
 )
 
 DECAY = 0.05  # pulls the weights towards 0: without it both networks learn the noise
-ALPHA = (
-    DECAY / 2 * 200
-)  # the same pull in scikit-learn, which halves the loss; its batches have 200
+# the same pull in scikit-learn, which halves the loss; its batches have 200
+ALPHA = DECAY / 2 * 200
 
 
 def split(seed):
