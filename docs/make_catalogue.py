@@ -19,6 +19,7 @@ import portanet  # noqa: E402
 from portanet import Layer, Loss, Optimizer, initializers, metrics, schedules  # noqa: E402
 
 APART = {"Sequential"}  # no row of its own: the blog's networks run everywhere
+BESIDE = ("Optimizer", "Group", "is_vector", "ExponentialMovingAverage")
 HEAD = """# Catalogue
 
 Every layer, loss, optimizer, schedule, initialiser and metric, with its formula, gradient and source. This page is generated from the docstrings by
@@ -26,7 +27,8 @@ Every layer, loss, optimizer, schedule, initialiser and metric, with its formula
 
 **Proved on** names where the tests hold an entry's values and gradients to float64 on NumPy: {places}. The tests that need a package or a device
 that a machine lacks do not run there, and the ledger at the end of a test run says so. CuPy was checked with CuPy on a CPU, not on a GPU.
-Schedules and initialisers run on the host, once for every backend. Functions older than the field name no source.
+Schedules and initialisers run on the host, once for every backend. What computes nothing, and what every textbook has
+(schedules, draws, metrics), names no source.
 """
 
 
@@ -61,6 +63,7 @@ def sections():
         "Layers": kind(Layer),
         "Losses": kind(Loss),
         "Optimizers": kind(Optimizer),
+        "What every optimizer takes": {name: public[name] for name in BESIDE},
         "Schedules": members(schedules),
         "Initialisers": members(initializers),
         "Metrics": members(metrics),

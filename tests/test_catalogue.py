@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+COMPUTE_NOTHING = {"Flatten", "Reshape", "Sequential"}
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -24,3 +25,10 @@ def test_every_layer_loss_and_optimizer_is_proved_and_states_its_mathematics():
         for name, thing in module.sections()[title].items():
             assert module.proved(name), f"{name} has no row in the tables"
             assert len(thing.__doc__) > 100, f"{name} does not say what it computes"
+
+
+def test_every_layer_loss_and_optimizer_names_its_source():
+    module = generator()
+    for title in ("Layers", "Losses", "Optimizers"):
+        for name, thing in module.sections()[title].items():
+            assert "Source: " in thing.__doc__ or name in COMPUTE_NOTHING, f"{name}: whence?"

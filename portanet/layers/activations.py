@@ -43,6 +43,9 @@ class Sigmoid(Layer):
     dy/dx = y (1 - y): differentiate 1/(1 + exp(-x)) and put y back in.
 
     Before BinaryCrossEntropy only; BCEWithLogits needs no Sigmoid and keeps the loss exact.
+
+    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors",
+    1986, equation 2.
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -64,6 +67,8 @@ class Tanh(Layer):
     """y = tanh(x), elementwise, in (-1, 1). Shapes: x and y alike, any.
 
     dy/dx = 1 - y².
+
+    Source: LeCun, Bottou, Orr & Müller, "Efficient backprop", 1998, section 4.4.
 
     >>> import numpy as np
     >>> Tanh()(np.asarray([-np.inf, 0.0, 1.0])).round(3)
@@ -90,6 +95,10 @@ class ReLU(Layer):
     """y = max(x, 0), elementwise. Shapes: x and y alike, any.
 
     dy/dx = 1 where x > 0, else 0; at 0 itself the choice is 0, as everywhere in the field.
+
+    Source: Fukushima, "Visual feature extraction by a multilayered network of analog threshold
+    elements", 1969; Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines",
+    2010.
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -125,6 +134,9 @@ class Softplus(Layer):
     Exact for every x. (PyTorch gives x itself above its `threshold` of 20, which costs 1e-10 of
     the value there, and has a `beta`; Keras is as here.)
 
+    Source: Dugas, Bengio, Bélisle, Nadeau & Garcia, "Incorporating second-order functional
+    knowledge for better option pricing", 2000.
+
     >>> import numpy as np
     >>> Softplus()(np.asarray([-np.inf, 0.0, 50.0])).round(3)
     array([ 0.   ,  0.693, 50.   ])
@@ -156,6 +168,8 @@ class HardSigmoid(Layer):
     dy/dx = 1/6 where -3 < x < 3, else 0; at the corners themselves 0, as in PyTorch.
 
     (PyTorch and Keras 3 have this slope; Keras 2 had 1/5.)
+
+    Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2.
 
     >>> import numpy as np
     >>> HardSigmoid()(np.asarray([-4.0, 0.0, 1.5]))

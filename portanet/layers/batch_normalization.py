@@ -131,6 +131,8 @@ class BatchNorm2d(_BatchNorm):
 
     Formula, gradient, running averages, arguments and errors as there.
 
+    Source: as of BatchNorm1d, section 3.2.
+
     >>> import numpy as np
     >>> BatchNorm2d(3).forward(np.zeros((1, 3, 4, 4), np.float32), training=True).shape
     (1, 3, 4, 4)

@@ -23,6 +23,9 @@ class Linear(Layer):
     Raises ShapeError unless x is (..., n_inp); PlacementError or DtypeError unless it lies with
     the weights; ArgumentError unless n_inp and n_out are integers >= 1.
 
+    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors",
+    1986.
+
     >>> import numpy as np
     >>> Linear(3, 4)(np.zeros((2, 3), np.float32)).shape
     (2, 4)

@@ -92,6 +92,8 @@ class MaxPool1d(MaxPool2d):
 
     Gradients, arguments and errors are those of MaxPool2d.
 
+    Source: as of MaxPool2d.
+
     >>> import numpy as np
     >>> MaxPool1d(2)(np.asarray([[[1.0, 2.0, 5.0, 3.0]]]))
     array([[[2., 5.]]])
@@ -154,6 +156,8 @@ class AvgPool1d(AvgPool2d):
     Shapes: x (N, C, L), y (N, C, OL) with OL = floor((L + 2 padding - k) / s) + 1.
 
     Gradients, arguments and errors are those of AvgPool2d.
+
+    Source: as of AvgPool2d.
 
     >>> import numpy as np
     >>> AvgPool1d(2)(np.asarray([[[1.0, 2.0, 5.0, 3.0]]]))

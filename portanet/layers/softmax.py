@@ -77,6 +77,9 @@ class Softmax(_AlongAxis):
     Raises ArgumentError unless axis is an integer; ShapeError if x has no such axis, or nothing
     along it.
 
+    Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs,
+    with relationships to statistical pattern recognition", 1990.
+
     >>> import numpy as np
     >>> Softmax()(np.asarray([[0.0, 0.0], [1e4, 0.0]]))
     array([[0.5, 0.5],
@@ -109,6 +112,8 @@ class LogSoftmax(_AlongAxis):
 
     Raises ArgumentError unless axis is an integer; ShapeError if x has no such axis, or nothing
     along it.
+
+    Source: as of Softmax.
 
     >>> import numpy as np
     >>> LogSoftmax()(np.asarray([[0.0, 0.0], [1e4, 0.0]])).round(3)

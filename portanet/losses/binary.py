@@ -46,6 +46,9 @@ class BinaryCrossEntropy(_Binary):
 
     Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
 
+    Source: Cox, "The regression analysis of binary sequences", 1958: minus the log-likelihood of
+    the labels.
+
     >>> import numpy as np
     >>> BinaryCrossEntropy()(np.asarray([[0.5], [1.0]]), np.asarray([1.0, 1.0])).round(3)
     array([0.693, 0. ])
@@ -82,6 +85,8 @@ class BCEWithLogits(_Binary):
     link(z) = sigmoid(z), the probabilities.
 
     Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
+
+    Source: as of BinaryCrossEntropy.
 
     >>> import numpy as np
     >>> BCEWithLogits()(np.asarray([[0.0], [1e4]]), np.asarray([1, 0])).round(3)

@@ -21,6 +21,8 @@ class Cosine(Loss):
 
     Raises what Loss raises.
 
+    Source: Salton, Wong & Yang, "A vector space model for automatic indexing", 1975.
+
     >>> import numpy as np
     >>> Cosine()(np.asarray([[1.0, 0.0], [1.0, 0.0]]), np.asarray([[5.0, 0.0], [0.0, 2.0]]))
     array([0., 1.])

@@ -97,6 +97,8 @@ class NLL(_Classes):
 
     Raises DataError for indices outside 0 ... C - 1, ArgumentError for bad options; see Loss.
 
+    Source: Fisher, "On the mathematical foundations of theoretical statistics", 1922.
+
     >>> import numpy as np
     >>> NLL()(np.log(np.asarray([[0.5, 0.5], [0.25, 0.75]])), np.asarray([1, 0])).round(3)
     array([0.693, 1.386])

@@ -26,6 +26,8 @@ class PoissonNLL(Loss):
 
     Raises ArgumentError if eps is out of its range, DataError unless y >= 0; see Loss.
 
+    Source: Nelder & Wedderburn, "Generalized linear models", 1972.
+
     >>> import numpy as np
     >>> PoissonNLL()(np.asarray([[0.0], [1.0]]), np.asarray([3, 0])).round(3)
     array([1.   , 2.718])

@@ -15,6 +15,8 @@ class MSE(Loss):
 
     Raises what Loss raises.
 
+    Source: Legendre, "Nouvelles méthodes pour la détermination des orbites des comètes", 1805.
+
     >>> import numpy as np
     >>> MSE()(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0]))
     array([0., 4.])
@@ -38,6 +40,8 @@ class MAE(Loss):
     dl/dy_hat = sign(y_hat - y), at the kink 0, as in PyTorch (L1Loss).
 
     Raises what Loss raises.
+
+    Source: Laplace, "Sur quelques points du système du monde", 1789 (after Boscovich).
 
     >>> import numpy as np
     >>> MAE()(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0]))
