@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import check_alike, dtype_name, is_float, trusts_values
-from portanet.errors import DataError, DtypeError, ShapeError
+from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
 from portanet.layer import Part
 from portanet.typing import Array, Dtype
 
@@ -149,6 +149,16 @@ def check_outputs(who: str, y_hat: Array) -> None:
         raise DtypeError(f"{who}: y_hat must be floats, is {dtype_name(y_hat.dtype)}")
     if y_hat.ndim == 0:
         raise ShapeError(f"{who}: y_hat must be (N, ...), is a single number")
+
+
+def check_place(who: str, y_hat: Array, y: Array) -> None:
+    """Raise PlacementError unless y lies where y_hat lies."""
+    here, there = backend_of(y), backend_of(y_hat)
+    if here is not there:
+        raise PlacementError(
+            f"{who}: y must lie where y_hat lies, on {there}; it lies on {here}. "
+            f"Move it with portanet.backends.get({there.name!r}).asarray(...)"
+        )
 
 
 def bounded(x: Array) -> Array:

@@ -11,6 +11,7 @@ from portanet import (
     BinaryCrossEntropy,
     DataLoader,
     Dataset,
+    Embedding,
     Linear,
     Normalizer,
     ReLU,
@@ -105,6 +106,8 @@ BAD = {
         r"BCEWithLogits: y must lie where y_hat lies.*'strict'.*'numpy'.*asarray"),
     "zero inputs": (lambda: Linear(0, 4), ArgumentError, r"Linear: n_inp must be an integer >= 1, is 0"),
     "a fraction of an output": (lambda: Linear(3, 1.5), ArgumentError, r"Linear: n_out must be.*is 1\.5"),
+    "floats into an embedding": (lambda: Sequential([Embedding(3, 2)]).forward(X), DtypeError,
+        r"Sequential: x must be integers, as Embedding wants, is float32"),
     "no layers": (lambda: Sequential([]), ArgumentError, r"Sequential: layers must be a list of layers, is \[\]"),
     "a class for a layer": (lambda: Sequential([ReLU]), ArgumentError,
         r"Sequential: layers\[0\] must be a Layer.*make one of it with \(\)"),
@@ -112,6 +115,7 @@ BAD = {
         r"Sequential: criterion must be a loss such as BCEWithLogits\(\), is 'bce'"),
     "an unknown backend": (lambda: model().to("cupyy"), ArgumentError,
         r"no backend called 'cupyy'; there are numpy, cupy"),
+    "a number for a backend": (lambda: model().to(5), ArgumentError, r"name must be one of numpy, cupy.*is 5"),
     "an unknown device": (lambda: model().to("strict", device="device9"), ArgumentError,
         r"backend 'strict': device must be one of.*is 'device9'"),
     "a device NumPy has not": (lambda: model().to("numpy", device="gpu"), ArgumentError,
@@ -136,6 +140,7 @@ BAD = {
         r"y must have y_hat's shape \(6, 1\), is \(5,\)"),
     "float64 targets": (lambda: BCEWithLogits()(np.ones((6, 1), F4), np.ones((6, 1))), DtypeError,
         r"BCEWithLogits: y must be float32, as y_hat; it is float64"),
+    "one prediction": (lambda: BCEWithLogits()(np.array(1.0, F4), Y), ShapeError, r"BCEWithLogits: y_hat must be \(N, \.\.\.\), is a single number"),
     "integer predictions": (lambda: BCEWithLogits()(np.ones((6, 1), int), Y), DtypeError,
         r"BCEWithLogits: y_hat must be floats, is int64"),
     "labels -1 and 1": (lambda: BCEWithLogits()(np.ones((6, 1), F4), 2 * Y - 1), DataError,
@@ -162,6 +167,9 @@ BAD = {
         r"Dataset: X must hold real numbers, is of dtype object.*astype"),
     "a string array": (lambda: Dataset(X, np.array(["a", "b"] * 3)), DtypeError, r"Dataset: y must hold real numbers, is of dtype <U1"),
     "a complex array": (lambda: Dataset(X * 1j, Y), DtypeError, r"Dataset: X must hold real numbers, is of dtype complex64"),
+    "complex numbers elsewhere": (lambda: Dataset(backends.get("strict").asarray(X * 1j), strict(Y)), DtypeError,
+        r"Dataset: X must hold real numbers, is of dtype .*complex64"),
+    "a single number for data": (lambda: Dataset(np.array(1.0), Y), ShapeError, r"Dataset: X must be \(N, \.\.\.\), is a single number"),
     "rows of two lengths": (lambda: Dataset([[1, 2], [3]], [0, 1]), DtypeError, r"Dataset: X must be an array.*is list"),
     "a sparse matrix": (lambda: Dataset(csr_array(X), Y), DtypeError, r"X must be a dense array, is sparse; call X.toarray\(\)"),
     "NaN in X": (lambda: Dataset(with_nan(X), Y), DataError, r"Dataset: X must be finite, 3 of its numbers are NaN or infinite; drop"),
@@ -188,10 +196,13 @@ BAD = {
         r"Trainer.train: n_epochs must be an integer >= 0, is -1"),
     "accuracy of other targets": (lambda: accuracy(np.ones((6, 3), F4), np.ones((6, 2))), (ShapeError, PortanetError), r"accuracy"),
     "normalizing text": (lambda: normalize(np.array([["a"]])), DtypeError, r"normalize: X must be numbers, is of dtype <U1"),
+    "normalizing complex numbers": (lambda: normalize(X * 1j), DtypeError, r"normalize: X must be real numbers, is complex64"),
     "normalizing NaN": (lambda: normalize(with_nan(X)), DataError, r"normalize: X must be finite"),
     "normalizing nothing": (lambda: normalize(X[:0]), ShapeError, r"normalize: X must be \(N, ...\) with N >= 1"),
     "other columns": (lambda: normalize(X, X[:, :2]), ShapeError, r"normalize: X must have the columns \(3,\).*has \(2,\)"),
     "transform before fit": (lambda: Normalizer().transform(X), OrderError, r"transform came before fit; call fit"),
+    "a gradient that was forgotten": (lambda: check_gradients(ForgetfulLinear(2, 2), np.ones((2, 2))), AssertionError,
+        r"ForgetfulLinear.*: the gradient of bias must have its shape \(2,\), is None; set it in backward"),
     "a wrong gradient": (lambda: check_gradients(WrongSigmoid(), np.ones((2, 2))), AssertionError,
         r"WrongSigmoid: the gradient of x\[\d, \d\] is .* by backward\(\) and .* by finite differences"),
 }  # fmt: skip
@@ -200,6 +211,13 @@ BAD = {
 class WrongSigmoid(Sigmoid):
     def backward(self, grad):
         return super().backward(grad) * 1.001
+
+
+class ForgetfulLinear(Linear):
+    def backward(self, grad):
+        grad_x = super().backward(grad)
+        self.bias.grad = None
+        return grad_x
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -96,6 +96,11 @@ def test_memory_layout_does_not_matter(case):
 
 
 @LAYER
+def test_a_repr_names_the_layer(case):
+    assert type(case.make()).__name__ in repr(case.make())
+
+
+@LAYER
 def test_backward_needs_a_forward_of_its_own(case):
     layer, x = case.layer(), case.input()
     y = layer.forward(x)

@@ -64,6 +64,11 @@ def test_pytorch_agrees(case, weights):
 
 
 @LOSS
+def test_a_repr_names_the_loss(case):
+    assert repr(case.make()).startswith(f"{type(case.make()).__name__}(")
+
+
+@LOSS
 def test_one_loss_per_sample(case):
     y_hat, y = case.data()
     assert case.make()(y_hat, y).shape == (len(y),)

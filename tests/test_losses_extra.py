@@ -234,6 +234,14 @@ def test_probabilities_of_one_hot_are_the_indices():
     np.testing.assert_array_equal(CrossEntropy()(z, y), CrossEntropy()(z, y.astype(np.uint8)))
 
 
+def test_booleans_are_classes_and_whole_numbers_probabilities():
+    z, truth = np.array([[1.0, 2.0], [3.0, 0.0]]), np.array([True, False])
+    np.testing.assert_array_equal(CrossEntropy()(z, truth), CrossEntropy()(z, truth.astype(int)))
+    CrossEntropy().check_targets(truth, (1, 2))
+    one_hot = np.eye(2, dtype=int)[truth.astype(int)]
+    np.testing.assert_array_equal(KLDiv()(z, one_hot), KLDiv()(z, one_hot.astype(float)))
+
+
 Z, Y = np.zeros((3, 4)), np.array([0, 3, 1])
 BAD = {
     "a class too many": (lambda: CrossEntropy()(Z, Y + 1), DataError,

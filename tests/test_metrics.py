@@ -24,7 +24,7 @@ from portanet import (
     roc_auc,
     top_k_accuracy,
 )
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, DtypeError, PlacementError, ShapeError
 
 AVERAGES = ["macro", "micro", "weighted"]
 SCORES = {precision: sk.precision_score, recall: sk.recall_score, f1: sk.f1_score}
@@ -217,6 +217,10 @@ def test_large_counts_are_exact():
     assert confusion_matrix(p, p)[1, 1] == n
 
 
+def strict(x):
+    return backends.get("strict").asarray(x)
+
+
 BAD = {
     "an unknown average": (lambda: f1(np.ones(2), np.ones(2), average="mean"), ArgumentError, r"f1: average must be one of"),
     "binary for four": (lambda: recall(np.ones((2, 4)), np.ones(2, int)), ArgumentError, r"recall: average='binary' is for two.*partial"),
@@ -224,6 +228,10 @@ BAD = {
     "k of 0": (lambda: top_k_accuracy(0), ArgumentError, r"top_k_accuracy: k must be an integer >= 1"),
     "top k of a column": (lambda: top_k_accuracy(3)(np.ones((2, 1)), np.ones(2)), ShapeError, r"top_3_accuracy: y_hat must be \(N, C\)"),
     "AUC of four": (lambda: roc_auc(np.ones((2, 4)), np.ones(2)), ShapeError, r"roc_auc: y_hat must be \(N,\)"),
+    "a list of targets": (lambda: accuracy(np.ones((2, 1)), [1, 0]), DtypeError, r"wanted an array.*got builtins.list.*numpy.asarray"),
+    "targets elsewhere": (lambda: accuracy(np.ones((2, 1)), strict(np.ones(2))), PlacementError, r"accuracy: y must lie where y_hat lies.*'numpy'.*'strict'"),
+    "numbers elsewhere": (lambda: r2(strict(np.ones(2)), np.ones(2)), PlacementError, r"r2: y must lie where y_hat lies.*asarray"),
+    "ranks elsewhere": (lambda: roc_auc(strict(np.ones(2)), np.ones(2)), PlacementError, r"roc_auc: y must lie"),
     "other lengths": (lambda: mse(np.ones(3), np.ones(2)), ShapeError, r"mse: y must have y_hat's shape"),
     "other classes": (lambda: accuracy(np.ones((2, 3)), np.ones((2, 3))), ShapeError, r"accuracy: for scores \(2, 3\) y must be \(2,\)"),
 }  # fmt: skip

@@ -81,8 +81,8 @@ class BCEWithLogits(_Binary):
     classes that shall count alike.
 
     Logits count as between -2^100 and 2^100: an infinite one on the right side costs 0, on the
-    wrong side 1.3e30. (PyTorch gives NaN and inf.) Metrics and `model.predict` see
-    link(z) = sigmoid(z), the probabilities.
+    wrong side 1.3e30. (PyTorch gives NaN and inf.) Metrics see link(z) = sigmoid(z), the
+    probabilities.
 
     Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import check_alike, dtype_name, is_float
-from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
+from portanet.errors import ArgumentError, DataError, DtypeError, ShapeError
 from portanet.layer import Buffer
-from portanet.loss import Loss, check_outputs, refuse
+from portanet.loss import Loss, check_outputs, check_place, refuse
 from portanet.losses.weights import Weights, parse_weights, weights_like
 from portanet.typing import Array, Dtype
 
@@ -58,12 +58,8 @@ class _Classes(Loss):
             self._check_soft(tuple(y.shape), tuple(y_hat.shape), dtype_name(y.dtype))
             check_alike(who, "y", y, "y_hat", y_hat)
             return y
+        check_place(who, y_hat, y)
         backend = backend_of(y_hat)
-        if backend_of(y) is not backend:
-            raise PlacementError(
-                f"{who}: y must lie where y_hat lies, on {backend}; it lies on {backend_of(y)}. "
-                f"Move it with portanet.backends.get({backend.name!r}).asarray(...)"
-            )
         axis = self.axis % y_hat.ndim
         positions = kept[:axis] + kept[axis + 1 :]
         if tuple(y.shape) not in (kept, positions):

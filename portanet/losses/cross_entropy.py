@@ -29,7 +29,7 @@ class CrossEntropy(_Classes):
     Logits count as between -2^100 and 2^100 (1.3e30), so -inf (a masked class) and inf give the
     limits and no NaN; the cost of a target that is masked is 1.3e30 where PyTorch's is inf.
     (PyTorch ignores -100 without being told; Keras' takes probabilities unless from_logits=True.)
-    Metrics and `model.predict` see link(z) = softmax(z).
+    Metrics see link(z) = softmax(z).
 
     Raises DataError for indices outside 0 ... C - 1 and for probabilities that are negative or do
     not sum to 1 (within 1e-3), ArgumentError for options out of their range; see Loss.
@@ -93,7 +93,7 @@ class NLL(_Classes):
     dl/dy_hat = -1 at class y, 0 elsewhere (times the weight of y).
 
     class_weights and ignore_index as in CrossEntropy. A target of probability 0 (-inf) costs inf.
-    Metrics and `model.predict` see link(y_hat) = exp(y_hat).
+    Metrics see link(y_hat) = exp(y_hat).
 
     Raises DataError for indices outside 0 ... C - 1, ArgumentError for bad options; see Loss.
 

@@ -22,7 +22,7 @@ class PoissonNLL(Loss):
 
     Rates count as at most 2^100 = 1.3e30 (a y_hat of 69), where PyTorch's overflow from 89 on in
     float32. eps > 0, used with log_input=False only, is PyTorch's and Keras' 1e-8 or 1e-7.
-    Metrics and `model.predict` see link(y_hat) = r, the expected count.
+    Metrics see link(y_hat) = r, the expected count.
 
     Raises ArgumentError if eps is out of its range, DataError unless y >= 0; see Loss.
 

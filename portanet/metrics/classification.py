@@ -6,7 +6,7 @@ from typing import Any
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError, ShapeError
-from portanet.loss import as_column
+from portanet.loss import as_column, check_place
 from portanet.typing import Array
 
 _AVERAGES = ("binary", "macro", "micro", "weighted")
@@ -162,6 +162,7 @@ def _classes(who: str, y_hat: Array, y: Array, axis: int) -> tuple[Array, Array,
     """Return predicted and true class indices, both (M,), and C (None: probabilities, of two)."""
     xp, shape = array_namespace(y_hat), tuple(y_hat.shape)
     index = _index_dtype(y_hat)
+    check_place(who, y_hat, y)
     if y_hat.ndim < 2 or shape[axis] == 1:
         y = xp.astype(as_column(who, y_hat, y), y_hat.dtype)
         predicted, true, n_classes = y_hat > 0.5, y > 0.5, None

@@ -6,7 +6,7 @@ are treated alike whatever their order, and nothing depends on the values of the
 
 from portanet.backends import array_namespace
 from portanet.errors import ShapeError
-from portanet.loss import as_column
+from portanet.loss import as_column, check_place
 from portanet.typing import Array
 
 
@@ -65,6 +65,7 @@ def average_precision(y_hat: Array, y: Array) -> Array:
 
 def _scores(who: str, y_hat: Array, y: Array) -> tuple[Array, Array]:
     """Return the scores and which of them are positives, both (N,)."""
+    check_place(who, y_hat, y)
     xp = array_namespace(y_hat)
     if y_hat.ndim == 2 and y_hat.shape[1] == 2:
         y_hat = y_hat[:, 1:]

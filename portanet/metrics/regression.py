@@ -1,7 +1,7 @@
 """Metrics of numbers: how far off, and how much better than the mean."""
 
 from portanet.backends import array_namespace
-from portanet.loss import as_column
+from portanet.loss import as_column, check_place
 from portanet.typing import Array
 
 
@@ -57,4 +57,5 @@ def r2(y_hat: Array, y: Array) -> Array:
 
 
 def _difference(who: str, y_hat: Array, y: Array) -> Array:
+    check_place(who, y_hat, y)
     return y_hat - array_namespace(y_hat).astype(as_column(who, y_hat, y), y_hat.dtype)
