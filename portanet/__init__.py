@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from portanet.backends import backend_of as backend_of
     from portanet.checkpoint import load as load
     from portanet.checkpoint import save as save
+    from portanet.compiler import NotCompiledWarning as NotCompiledWarning
+    from portanet.compiler import compile_step as compile_step
     from portanet.data import DataLoader as DataLoader
     from portanet.data import Dataset as Dataset
     from portanet.dispatch import accelerable as accelerable
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "portanet.backends": "array_namespace available backend_of",
     "portanet.checkpoint": "load save",
+    "portanet.compiler": "NotCompiledWarning compile_step",
     "portanet.data": "DataLoader Dataset",
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",

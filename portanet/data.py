@@ -158,6 +158,16 @@ class Batches:
             return _gather(self.backend, self.X, self.y, order, slices)
         return self._stream(order, slices)
 
+    def lazy(self) -> Iterator["LazyBatch"]:
+        """Yield an epoch's batches before they are gathered, so that they can be put in place."""
+        if not self.resident:
+            yield from (LazyBatch(x, y, None, slice(None)) for x, y in self)
+            return
+        order, slices = self.loader.order(), self.loader.slices()
+        rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
+        for part in slices:
+            yield LazyBatch(self.X, self.y, rows, part)
+
     def _fits(self, X: Array, y: Array) -> bool:
         free = self.backend.free_memory()
         itemsize = np.dtype(self.dtype).itemsize
@@ -202,17 +212,32 @@ class Batches:
         return X, y
 
 
+class LazyBatch:
+    """One batch that is yet to be gathered: the rows order[part] of X and y (order None: part)."""
+
+    __slots__ = ("X", "order", "part", "x_dtype", "x_shape", "y", "y_dtype", "y_shape")
+
+    def __init__(self, X: Array, y: Array, order: Array | None, part: slice) -> None:
+        self.X, self.y, self.order, self.part = X, y, order, part
+        start, stop, _ = part.indices(X.shape[0])
+        self.x_shape, self.y_shape = (stop - start, *X.shape[1:]), (stop - start, *y.shape[1:])
+        self.x_dtype, self.y_dtype = X.dtype, y.dtype
+
+    def gathered(self) -> Batch:
+        """Return the batch as arrays of its own, or as views."""
+        if self.order is None:
+            return self.X[self.part, ...], self.y[self.part, ...]
+        xp, rows = array_namespace(self.X), self.order[self.part]
+        return xp.take(self.X, rows, axis=0), xp.take(self.y, rows, axis=0)
+
+
 def _gather(
     backend: Backend, X: Array, y: Array, order: np.ndarray | None, slices: list[slice]
 ) -> Iterator[Batch]:
     """Yield batches from where the arrays lie; the order of an epoch is moved there once."""
-    xp = backend.xp
     rows = None if order is None else backend.asarray(order, backend.index_dtype())
     for part in slices:
-        if rows is None:
-            yield X[part, ...], y[part, ...]
-        else:
-            yield xp.take(X, rows[part], axis=0), xp.take(y, rows[part], axis=0)
+        yield LazyBatch(X, y, rows, part).gathered()
 
 
 def _numbers(name: str, x: Any) -> Array:

@@ -3,9 +3,14 @@
 An `@accelerable` function has one plain array-API definition, which people read and tests trust,
 and at most one kernel a backend, under the same name in that backend's `kernels`. Nothing else in
 the library asks which backend it runs on.
+
+An array with a method `__call_kernel__` decides itself what a call of a kernel means: the
+compiler's tracers write it down.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import update_wrapper
 from typing import Any
 
@@ -27,6 +32,8 @@ class Accelerable:
     def __call__(self, x: Any, *args: Any, **options: Any) -> Any:
         """Call the kernel of the backend that x lives on, or the plain definition."""
         kernel = _kernels(x).get(self.name, self.plain)
+        if kernel is not self.plain and hasattr(type(x), "__call_kernel__"):
+            return x.__call_kernel__(self.name, kernel, self.plain, (x, *args), options)
         return kernel(x, *args, **options)
 
 
@@ -43,6 +50,36 @@ def accelerable(plain: Callable[..., Any]) -> Accelerable:
     (array([2.]), array([2.]))
     """
     return Accelerable(plain)
+
+
+def from_host(draw: Callable[[], Any], x: Any) -> Any:
+    """Return draw(), numbers made on the host for this step alone, where x lies.
+
+    In a compiled step they are an input: draw is called anew before each step. What a layer drew
+    in any other way would be the same numbers for ever.
+
+    >>> import numpy as np
+    >>> from_host(lambda: np.asarray([True, False]), np.zeros(2))
+    array([ True, False])
+    """
+    if hasattr(type(x), "__from_host__"):
+        return x.__from_host__(draw)
+    given = _draws.get()
+    drawn = draw() if given is None or not given else given.pop(0)
+    return backend_of(x).asarray(drawn)
+
+
+@contextmanager
+def draws_given(draws: Iterable[Any]) -> Iterator[None]:
+    """Within this block `from_host` takes these numbers, in order, before it draws new ones."""
+    token = _draws.set(list(draws))
+    try:
+        yield
+    finally:
+        _draws.reset(token)
+
+
+_draws: ContextVar[list[Any] | None] = ContextVar("draws", default=None)
 
 
 def _kernels(x: Any) -> Any:

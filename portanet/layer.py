@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
+from portanet.changes import Watched
 from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
 from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
 from portanet.typing import Array
@@ -32,7 +33,7 @@ class Buffer:
     value: Array
 
 
-class Part:
+class Part(Watched):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
     _saved: Any = None

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any, Self, TypedDict
 
 from portanet.backends import Backend, backend_of
+from portanet.changes import Watched
 from portanet.checks import check_count, check_number, dtype_name
 from portanet.errors import ArgumentError, OrderError
 from portanet.gradients import clip_by_norm, clip_by_value
@@ -36,7 +37,7 @@ class Common(TypedDict, total=False):
     accumulate: int
 
 
-class Optimizer:
+class Optimizer(Watched):
     """Walks over a model's parameters and applies a rule to each.
 
     `lr` is the learning rate, a number > 0 or a schedule, which is a function of the number of

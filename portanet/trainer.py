@@ -5,6 +5,7 @@ from typing import Any
 
 from portanet.backends import backend_of
 from portanet.checks import check_count, values_trusted
+from portanet.compiler import CompiledStep
 from portanet.data import Batches, DataLoader
 from portanet.errors import ArgumentError
 from portanet.layer import Sequential
@@ -21,6 +22,11 @@ class Trainer:
 
     `metric(predictions, y)` is computed over the whole validation set, on the device. Losses are
     summed on the device, too: the host waits for it once an epoch, for one copy of three numbers.
+
+    With `compile` (the default) a step is compiled where the backend has an engine (NumPy, CuPy,
+    JAX): the same arithmetic, traced from the layers as they are, checked against them, and
+    replayed in place, so that parameters are written where they lie (see portanet.compile_step).
+    What cannot be compiled is taken as it is written, and a warning says why.
 
     `history` has a row an epoch: {"loss": …, "val_loss": …, "val_metric": …}; without validation
     data or a metric the latter two are left out.
@@ -46,15 +52,21 @@ class Trainer:
         train_dl: DataLoader,
         val_dl: DataLoader | None = None,
         metric: Metric | None = None,
+        *,
+        compile: bool = True,  # noqa: A002 - what people will type
     ) -> None:
         _check_parts(model, optimizer, train_dl, val_dl, metric)
         self.model, self.optimizer, self.metric = model, optimizer, metric
         self.train_dl, self.val_dl = train_dl, val_dl
         self.history: list[dict[str, float]] = []
         self._staged: dict[int, Batches] = {}
+        self.compiled = CompiledStep(model, optimizer) if compile else None
 
     def step(self, x: Array, y: Array) -> Array:
-        """Forward, loss, backward, update. Returns the losses, shape (N,), on the device."""
+        """Forward, loss, backward, update. Returns the losses, shape (N,), on the device.
+
+        It is always taken as it is written; `train` replays it compiled.
+        """
         y_hat = self.model.forward(x, training=True)
         losses = self.model.criterion.forward(y_hat, y, training=True)
         self.model.backward()
@@ -108,6 +120,9 @@ class Trainer:
     def _train_one_epoch(self) -> dict[str, Array]:
         """Take a step with each batch; return the mean loss, on the device."""
         batches, total, weight = self._batches(self.train_dl), 0.0, 0
+        if self.compiled is not None:
+            with values_trusted():
+                return {"loss": self.compiled.epoch(batches)}
         xp = batches.backend.xp
         with values_trusted():
             for x, y in batches:

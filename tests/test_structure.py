@@ -18,11 +18,12 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
-    {"dispatch", "checks", "random"},
+    {"dispatch", "checks", "random", "changes"},
     {"numeric", "initializers"},
     {"layer"},
     {"loss", "optimizer", "layers", "gradients", "groups", "state"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
+    {"compiler"},
     {"trainer"},
     {"demo", "doctor"},
     {"cli"},

@@ -1,10 +1,13 @@
 """Dropout."""
 
-from portanet.backends import array_namespace, backend_of
+from typing import Any
+
+from portanet.backends import array_namespace
 from portanet.checks import check_number
+from portanet.dispatch import from_host
 from portanet.errors import ArgumentError
 from portanet.layer import Layer
-from portanet.random import Key, next_key
+from portanet.random import next_key
 from portanet.typing import Array
 
 
@@ -46,13 +49,19 @@ class Dropout(Layer):
         """Return x with numbers dropped, if training; else x."""
         if not training:
             return x
-        self._saved = kept = draw_kept(self.key, self.step, self.p, x)
-        self.step += 1
+        shape = tuple(x.shape)
+        self._saved = kept = from_host(lambda: self._draw_kept(shape), x)
         return self._drop(x, kept)
 
     def backward(self, grad: Array) -> Array:
         """Return grad / (1 - p) where kept, else 0."""
         return self._drop(grad, self._take_saved())
+
+    def _draw_kept(self, shape: tuple[int, ...]) -> Any:
+        """Return True for each number that this step keeps, with probability 1 - p, on the host."""
+        numbers = self.key.generator(self.step).random(shape, dtype="float32")
+        self.step += 1
+        return numbers >= self.p
 
     def _drop(self, x: Array, kept: Array) -> Array:
         # a `where`, as a product with 0 would make NaN of a dropped inf
@@ -60,9 +69,3 @@ class Dropout(Layer):
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"
-
-
-def draw_kept(key: Key, step: int, p: float, x: Array) -> Array:
-    """Return, where x lies, True for each number of x that one step keeps (probability 1 - p)."""
-    numbers = key.generator(step).random(tuple(x.shape), dtype="float32")
-    return backend_of(x).asarray(numbers >= p)

@@ -1,0 +1,7 @@
+"""TraceError: why a step cannot be compiled."""
+
+from portanet.errors import PortanetError
+
+
+class TraceError(PortanetError, TypeError):
+    """Something in a step can only be done readably; the words say what."""

@@ -1,0 +1,221 @@
+"""Where the values of a plan lie: who may share memory with whom, and how much is needed.
+
+Values live from the operation that makes them to the last that reads them. An element-wise
+operation writes over an argument that dies there. What a state will be is made where the state
+lies, once nobody reads the old one any more. Pieces of a concatenation are made in their places.
+All the rest is packed into one piece of memory, the arena.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from portanet.compiler.graph import Graph, Node, Value
+from portanet.compiler.operations import ELEMENTWISE
+
+ALIGNMENT = 64  # bytes: a cache line, and the longest vector registers
+
+
+@dataclass(eq=False)
+class Block:
+    """A piece of memory that one value, or several in turn, have for their own.
+
+    home is the state whose memory it is; without, it is a piece of the arena, at `offset`.
+    """
+
+    n_bytes: int
+    home: str | None = None
+    birth: float = inf
+    death: float = -inf
+    offset: int = 0
+
+    def live(self, start: float, end: float) -> None:
+        """Take in that somebody lives here from operation `start` to operation `end`."""
+        self.birth, self.death = min(self.birth, start), max(self.death, end)
+
+
+@dataclass(eq=False)
+class Layout:
+    """Where every value that owns memory lies: (block, bytes from its beginning), by id.
+
+    copies   states that must be copied to their homes after all else: (name, value)
+    written  concatenations, by the node's id: which of their pieces are in place already
+    """
+
+    places: dict[int, tuple[Block, int]] = field(default_factory=dict)
+    copies: list[tuple[str, Value]] = field(default_factory=list)
+    written: dict[int, set[int]] = field(default_factory=dict)
+    n_bytes: int = 0
+
+
+class _Planner:
+    def __init__(self, graph: Graph, inputs: Iterable[Value]) -> None:
+        self.graph, self.layout = graph, Layout()
+        self.index = {id(v): i for i, node in enumerate(graph.nodes) for v in node.outputs}
+        self.last: dict[int, float] = {}
+        for i, node in enumerate(graph.nodes):
+            for value in node.inputs:
+                self.last[id(value.root)] = i
+        self.pinned = {id(v.root) for v in graph.results.values()}
+        self.pinned |= {id(v.root) for v in inputs}
+        for key in self.pinned:
+            self.last[key] = inf
+        for value in inputs:
+            block = Block(value.n_bytes)
+            block.live(-1, inf)
+            self.layout.places[id(value)] = block, 0
+
+    def run(self) -> Layout:
+        self._give_homes()
+        for node in reversed(self.graph.nodes):
+            if node.is_view:
+                continue
+            for value in node.outputs:
+                self._place(value)
+            if node.op == "concat":
+                self._place_pieces(node)
+            elif node.op in ELEMENTWISE:
+                self._place_in_turn(node)
+        self.layout.n_bytes = pack({id(b): b for b, _ in self.layout.places.values()}.values())
+        return self.layout
+
+    def _give_homes(self) -> None:
+        taken: set[int] = set()
+        for name, value in self.graph.updates.items():
+            state = self.graph.states[name]
+            if value is state:
+                continue
+            if id(value) in taken or not self._may_be_made_at(state, value):
+                self.layout.copies.append((name, value))
+                self.last[id(value.root)] = inf
+                continue
+            taken.add(id(value))
+            home = Block(value.n_bytes, home=name)
+            self.layout.places[id(value)] = home, 0
+
+    def _may_be_made_at(self, state: Value, value: Value) -> bool:
+        """Return whether nobody reads a state's memory after `value` is made."""
+        if value.base is not None or value.node is None or id(value) in self.pinned:
+            return False
+        if value.dtype != state.dtype or value.strides != state.strides:
+            return False
+        made, read = self.index[id(value)], self.last.get(id(state.root), -1)
+        return read < made or (read == made and _reads_alike(value.node, state, value))
+
+    def _place(self, value: Value) -> None:
+        """Give a value a block of its own unless it has a place; note how long it lives."""
+        if id(value) not in self.layout.places:
+            self.layout.places[id(value)] = Block(value.n_bytes), 0
+        block, _ = self.layout.places[id(value)]
+        block.live(self.index[id(value)], self.last.get(id(value), self.index[id(value)]))
+
+    def _place_in_turn(self, node: Node) -> None:
+        """Let an argument that dies in an element-wise operation lie where its result will."""
+        out = node.output
+        block, offset = self.layout.places[id(out)]
+        args = node.args[2:] if node.op == "where" else node.args
+        for value in args:
+            if isinstance(value, Value) and self._may_lie_at(value, node, out, block):
+                self.layout.places[id(value)] = block, offset
+                return
+
+    def _may_lie_at(self, value: Value, node: Node, out: Value, block: Block) -> bool:
+        i = self.index[id(out)]
+        if value.kind != "node" or value.base is not None or id(value) in self.layout.places:
+            return False
+        if self._death(value) != i or value.dtype != out.dtype or value.strides != out.strides:
+            return False
+        if value.shape != out.shape or not _reads_alike(node, value, out):
+            return False
+        return block.home is None or self._free_from(block.home, value)
+
+    def _death(self, value: Value) -> float:
+        """Return which operation is the last to read a value, or one of the pieces in it."""
+        pieces = value.node.args[0] if value.node and value.node.op == "concat" else ()
+        return max([self.last[id(value)], *(self.last.get(id(p.root), -1) for p in pieces)])
+
+    def _free_from(self, home: str, value: Value) -> bool:
+        state, made = self.graph.states[home], self.index[id(value)]
+        read = self.last.get(id(state.root), -1)
+        alike = value.node is not None and _reads_alike(value.node, state, value)
+        return read < made or (read == made and alike)
+
+    def _place_pieces(self, node: Node) -> None:
+        """Let the pieces of a concatenation along the first axis be made in their places."""
+        out = node.output
+        if node.options.get("axis", 0) != 0 or not contiguous(out):
+            return
+        block, offset = self.layout.places[id(out)]
+        if block.home is not None:
+            return
+        written = self.layout.written.setdefault(id(node), set())
+        for i, piece in enumerate(node.args[0]):
+            if self._may_be_a_piece(piece, out):
+                self.layout.places[id(piece.root)] = block, offset
+                end = self.last[id(piece.root)]
+                block.live(self.index[id(piece.root)], end)
+                written.add(i)
+            offset += piece.n_bytes
+
+    def _may_be_a_piece(self, piece: Any, out: Value) -> bool:
+        root = piece.root
+        whole = root.n_bytes == piece.n_bytes and contiguous(root) and contiguous(piece)
+        made = root.kind == "node" and root.node is not None and root.node.op != "concat"
+        return whole and made and id(root) not in self.layout.places and piece.dtype == out.dtype
+
+
+def lay_out(graph: Graph, inputs: Iterable[Value]) -> Layout:
+    """Return where the values of a graph may lie; `inputs` live before and after it runs."""
+    return _Planner(graph, list(inputs)).run()
+
+
+def pack(blocks: Iterable[Block]) -> int:
+    """Give every block of the arena its offset; return how many bytes they need together.
+
+    Blocks that live at the same time must not overlap. The largest choose first, each the lowest
+    place that is free: within some percent of the least possible for such graphs.
+
+    Source: Pisarchyk & Lee, "Efficient memory management for deep neural net inference", 2020,
+    section 5.2 (greedy by size).
+    """
+    placed: list[Block] = []
+    end = 0
+    in_arena = [b for b in blocks if b.home is None]
+    for block in sorted(in_arena, key=lambda b: -b.n_bytes):
+        start = 0
+        for other in placed:  # sorted by offset
+            if other.birth > block.death or other.death < block.birth:
+                continue
+            if start + block.n_bytes <= other.offset:
+                break
+            start = max(start, rounded_up(other.offset + other.n_bytes))
+        block.offset = start
+        end = max(end, start + block.n_bytes)
+        placed.append(block)
+        placed.sort(key=lambda b: b.offset)
+    return rounded_up(end)
+
+
+def rounded_up(n_bytes: int) -> int:
+    """Return the next multiple of the alignment."""
+    return -(-n_bytes // ALIGNMENT) * ALIGNMENT
+
+
+def contiguous(value: Value) -> bool:
+    """Return whether the numbers lie end to end, the last axis running fastest."""
+    step = value.dtype.itemsize
+    for length, stride in zip(reversed(value.shape), reversed(value.strides), strict=True):
+        if length > 1 and stride != step:
+            return False
+        step *= length
+    return True
+
+
+def _reads_alike(node: Node, value: Value, out: Value) -> bool:
+    """Return whether an operation reads a value's memory place by place, as it writes `out`."""
+    if node.op not in ELEMENTWISE or value.shape != out.shape:
+        return False
+    if node.op == "where" and value not in node.args[2:]:
+        return False
+    return all(v is value for v in node.inputs if v.root is value.root)

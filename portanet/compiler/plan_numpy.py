@@ -1,0 +1,120 @@
+"""NumpyPlan: a graph made into a function that replays it in place."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.emit_numpy import NumpySource
+from portanet.compiler.graph import Graph, Node, Value
+from portanet.compiler.lower import lower
+from portanet.compiler.memory import ALIGNMENT, Block, lay_out
+
+_HEADER = "def replay():\n"
+
+
+class NumpyPlan:
+    """A step's operations in order, each with its arguments and its result in their places.
+
+    arrays   where inputs, draws and results lie, by the graph's names ("x", "losses", "grad:…")
+    homes    where the states lie, by name: shared by all plans of a model
+    source   the Python text that is replayed
+    """
+
+    def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
+        lower(graph, xp)
+        self.replay: Callable[[], None]
+        self.graph, self.homes = graph, homes
+        self._views: dict[int, np.ndarray] = {}
+        entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
+        self.layout = lay_out(graph, entering)
+        self.arena = _aligned(self.layout.n_bytes)
+        self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
+        self.results = {name: self.find(value) for name, value in graph.results.items()}
+        self.hosts = [self.find(value) for value, _ in graph.hosts]
+        self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
+        writer = NumpySource(self.find, self.layout.written)
+        self.lines: list[tuple[str, Node | None]] = list(writer.lines(graph.nodes))
+        for name, value in self.layout.copies:
+            self.lines.append((writer.copy(homes[name], self.find(value)), None))
+        self.scalars = writer.scalars
+        self.source = _HEADER + "".join(f"    {line}\n" for line, _ in self.lines) + "    pass\n"
+        names = dict(writer.names)
+        exec(compile(self.source, "<portanet plan>", "exec"), names)
+        self.replay = names["replay"]
+
+    def find(self, value: Value) -> np.ndarray:
+        """Return the array where a value lies."""
+        if id(value) not in self._views:
+            self._views[id(value)] = self._find(value)
+        return self._views[id(value)]
+
+    def load(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Copy a batch to where the plan wants it, unless it lies there."""
+        for name, array in (("x", x), ("y", y)):
+            if self.inputs[name] is not array:
+                np.copyto(self.inputs[name], array)
+
+    def gather(self, batch: Any) -> None:
+        """Gather a batch of a data set straight into the plan's inputs."""
+        if batch.order is None:
+            self.load(batch.X[batch.part], batch.y[batch.part])
+            return
+        rows = batch.order[batch.part]
+        # the order is a permutation: no index is out of range, and "clip" needs no second buffer
+        batch.X.take(rows, 0, self.inputs["x"], "clip")
+        batch.y.take(rows, 0, self.inputs["y"], "clip")
+
+    def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
+        """Write down the numbers of a step, and what it has drawn."""
+        for scalar, array in self.scalars:
+            array.fill(scalar.read(numbers))
+        for target, draw in zip(self.hosts, drawn, strict=True):
+            np.copyto(target, draw)
+
+    def losses(self) -> np.ndarray:
+        """Return the losses of the last replay."""
+        return self.results["losses"].copy()
+
+    @property
+    def n_bytes(self) -> int:
+        """What the plan's own memory takes."""
+        return self.arena.nbytes
+
+    def _find(self, value: Value) -> np.ndarray:
+        if value.kind == "constant":
+            return value.array
+        if value.base is not None:
+            return self._view(value)
+        if value.kind == "state":
+            return self.homes[value.name]
+        block, offset = self.layout.places[id(value)]
+        return self._piece(block, offset, value)
+
+    def _piece(self, block: Block, offset: int, value: Value) -> np.ndarray:
+        if block.home is not None:
+            return self.homes[block.home]
+        offset += block.offset
+        flat = self.arena[offset : offset + value.n_bytes].view(value.dtype)
+        order = np.argsort([-s for s in value.strides], kind="stable")
+        shape = [value.shape[i] for i in order]
+        return flat.reshape(shape).transpose(np.argsort(order))
+
+    def _view(self, value: Value) -> np.ndarray:
+        node = value.node
+        assert node is not None  # only operations make views
+
+        def concrete(item: Any) -> Any:
+            if isinstance(item, Value):
+                return self.find(item)
+            return type(item)(map(concrete, item)) if isinstance(item, list | tuple) else item
+
+        options = {key: concrete(option) for key, option in node.options.items()}
+        result = node.function(*concrete(tuple(node.args)), **options)
+        return result[node.outputs.index(value)] if isinstance(result, list | tuple) else result
+
+
+def _aligned(n_bytes: int) -> np.ndarray:
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + n_bytes]
