@@ -139,7 +139,7 @@ def save_plot(runs: list[Run], path: str) -> None:
 
 
 def _draw(axes: Any, r: Run) -> None:
-    epochs = range(1, len(r.history) + 1)
+    epochs = range(len(r.history))  # from 0, as in the tables
     axes.plot(epochs, [row["loss"] for row in r.history], "o-", label="loss, training")
     axes.plot(epochs, [row["val_loss"] for row in r.history], "o-", label="loss, validation")
     axes.plot(epochs, [row["val_metric"] for row in r.history], "s--", label="accuracy, validation")
