@@ -37,7 +37,8 @@ def save(
     `save("run.safetensors", model, optimizer, ema=ema)`. `extra` is anything that JSON can hold,
     for `load` to return. The file replaces an older one only once it is complete.
 
-    Raises ArgumentError if something has no state to save, or if JSON cannot hold extra.
+    Raises ArgumentError if something has no state to save, or if JSON cannot hold extra;
+    FileNotFoundError if there is no such folder.
 
     >>> import tempfile
     >>> from portanet import SGD, Linear
@@ -60,6 +61,7 @@ def save(
     numbers = json.dumps({name: state.numbers for name, state in states.items()})
     metadata = {"format": FORMAT, "portanet": __version__, "numbers": numbers}
     metadata["extra"] = _json(extra)
+    _check_folder(path)
     partial = f"{os.fspath(path)}.partial"
     save_file({name: _on_host(array) for name, array in arrays.items()}, partial, metadata)
     os.replace(partial, path)
@@ -103,6 +105,12 @@ def load(
         if isinstance(holder, Parameter):
             holder.grad = None
     return json.loads(metadata.get("extra", "null"))
+
+
+def _check_folder(path: str | os.PathLike[str]) -> None:
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"save: there is no folder {folder}; make it first")
 
 
 def _json(extra: Any) -> str:

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from portanet.backends import array_namespace, backend_of
 from portanet.errors import ArgumentError, DtypeError, PlacementError
 from portanet.typing import Array
@@ -86,7 +88,12 @@ def check_alike(who: str, name: str, x: Array, other: str, like: Array) -> None:
 def check_number(
     who: str, name: str, value: Any, low: float, high: float, *, open_low: bool = False
 ) -> float:
-    """Return value. Raises ArgumentError unless it is a number in [low, high], or (low, high]."""
+    """Return value. Raises ArgumentError unless it is a number in [low, high], or (low, high].
+
+    A NumPy scalar becomes a Python number: as it is, a float64 would make float32 arrays float64.
+    """
+    if isinstance(value, np.floating | np.integer):
+        value = value.item()
     fits = (
         isinstance(value, int | float)
         and not isinstance(value, bool)

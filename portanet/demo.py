@@ -7,6 +7,7 @@ two-layer network; five epochs of stochastic gradient descent.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,13 @@ class Run:
 
 
 def run(names: list[str] | None, n: int, plot: str) -> None:
-    """Train everything, print the tables, save the learning curves."""
+    """Train everything, print the tables, save the learning curves.
+
+    Raises ArgumentError, before it trains, if there is no such folder.
+    """
+    folder = Path(plot).absolute().parent
+    if not folder.is_dir():
+        raise ArgumentError(f"demo: plot must be a file in a folder that is there, not in {folder}")
     data = split()
     names = names or list(backends.available())
     runs = [train(network, name, data, n) for network in NETWORKS for name in names]

@@ -148,6 +148,8 @@ BAD = {
     "labels 1 and 2 in training": (lambda: train(y=Y + 1), DataError, r"labels 0 and 1; number 1 of it is 2\. Map"),
     "half a label": (lambda: BinaryCrossEntropy()(np.full((2, 1), 0.5, F4), np.full(2, 0.5, F4)), DataError,
         r"BinaryCrossEntropy: y must hold labels 0 and 1.*is 0\.5.*soft_targets=True"),
+    "logits for probabilities": (lambda: BinaryCrossEntropy()(np.full((2, 1), -2.5, F4), np.ones(2, F4)), DataError,
+        r"BinaryCrossEntropy: y_hat must hold probabilities in \[0, 1\]; number 0 of it is -2\.5\. Put a Sigmoid.*BCEWithLogits"),
     "soft targets above 1": (lambda: BinaryCrossEntropy(soft_targets=True)(np.full((2, 1), 0.5, F4), np.full(2, 1.5, F4)), DataError,
         r"numbers in \[0, 1\].*is 1\.5"),
     "weights of another length": (lambda: BCEWithLogits()(np.ones((6, 1), F4), Y, sample_weight=np.ones(5, F4)), ShapeError,

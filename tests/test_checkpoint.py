@@ -285,6 +285,11 @@ def test_files_that_are_none_are_refused(tmp_path):
         load(path, network())
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"save: there is no folder .*nowhere; make it"):
+        portanet.save(tmp_path / "nowhere" / "run.safetensors", portanet.Linear(2, 1))
+
+
 def test_a_save_that_fails_leaves_the_older_file(tmp_path):
     path, model = tmp_path / "run.safetensors", network()
     save(path, model)

@@ -44,6 +44,13 @@ def test_what_the_demo_lacks_is_named(monkeypatch, capsys, package, words):
     assert "pip install 'portanet[demo]'" in err
 
 
+def test_a_plot_into_no_folder_is_refused_before_the_training(capsys):
+    assert cli.main(["demo", "--backend", "numpy", "--plot", "/no/such/folder/a.png"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "plot must be a file in a folder that is there, not in /no/such/folder" in captured.err
+
+
 def test_python_m_portanet():
     command = [sys.executable, "-m", "portanet", "--version"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -160,9 +160,9 @@ def test_no_number_of_the_step_hides_in_the_formula(case):
 def test_scalars_are_python_floats(case):
     for value in case.make(bag()).scalars(3).values():
         assert type(value) is float
-    lr = np.float64(0.01)  # a strong scalar would make float32 weights float64
-    model = bag().to(dtype="float32")
-    assert all(v.dtype == np.float32 for v in run(case.make(model, lr=lr), 1).values())
+    for scalar in (np.float64, np.float32):  # a strong float64 would make float32 weights float64
+        optimizer = case.make(bag().to(dtype="float32"), lr=scalar(0.01))
+        assert all(v.dtype == np.float32 for v in run(optimizer, 1).values())
 
 
 @CASES

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from portanet.backends import array_namespace
+from portanet.checks import trusts_values
 from portanet.layer import Buffer
 from portanet.layers.activations import sigmoid
 from portanet.loss import Loss, bounded, refuse
@@ -44,7 +45,8 @@ class BinaryCrossEntropy(_Binary):
     at -100, Keras p at 1e-7.) A p near 1 has lost digits that only the logit has: BCEWithLogits
     keeps the loss exact, too.
 
-    Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
+    Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]), and in direct
+    calls for a p outside [0, 1]; see Loss.
 
     Source: Cox, "The regression analysis of binary sequences", 1958: minus the log-likelihood of
     the labels.
@@ -53,6 +55,15 @@ class BinaryCrossEntropy(_Binary):
     >>> BinaryCrossEntropy()(np.asarray([[0.5], [1.0]]), np.asarray([1.0, 1.0])).round(3)
     array([0.693, 0. ])
     """
+
+    def align(self, y_hat: Array, y: Array) -> Array:
+        """Return y as Loss does. Raises DataError for what cannot be a probability."""
+        y = super().align(y_hat, y)
+        if not trusts_values():
+            advice = "Put a Sigmoid before this loss, or use BCEWithLogits on logits."
+            bad = (y_hat < 0) | (y_hat > 1)
+            refuse("BinaryCrossEntropy", y_hat, bad, "probabilities in [0, 1]", advice, "y_hat")
+        return y
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return -(y log p + (1 - y) log(1 - p))."""
