@@ -11,6 +11,7 @@ from portanet import (
     MSE,
     NLL,
     BCEWithLogits,
+    BinaryCrossEntropy,
     Cosine,
     CrossEntropy,
     Hinge,
@@ -188,6 +189,10 @@ EXTREMES = {  # loss, outputs, targets, losses, gradient times N
     "Hinge of -1 and 1": (Hinge, [[-3.0], [0.0]], [-1, 1], [0, 1], [[0], [-1]]),
     "Cosine of nothing": (Cosine, [[0.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]], [1, 1], [[0, 0], [0, 0]]),
     "Cosine of the large": (Cosine, [[1e4, 0.0], [0.0, -1e4]], [[1e4, 0.0], [0.0, 1e4]], [0, 2], [[0, 0], [0, 0]]),
+    "CrossEntropy of denormals": (CrossEntropy, [[1e-40, -1e-40]], [0], [np.log(2)], [[-0.5, 0.5]]),
+    "BCE of denormals": (BCEWithLogits, [[1e-40], [-1e-40]], [1, 0], [np.log(2), np.log(2)], [[-0.5], [0.5]]),
+    "MSE of denormals": (MSE, [[1e-40], [-1e-40]], [0.0, 0.0], [0, 0], [[0], [0]]),
+    "Cosine of denormals": (Cosine, [[1e-40, 0.0]], [[1.0, 0.0]], [1], [[0, 0]]),
     "MSE": (MSE, [[1e4], [-1e4]], [0.0, 0.0], [1e8, 1e8], [[2e4], [-2e4]]),
     "MAE": (MAE, [[1e4], [-INF], [0.0]], [0.0, 0.0, 0.0], [1e4, INF, 0], [[1], [-1], [0]]),
     "Huber": (lambda: Huber(0.5), [[1e4], [INF], [0.5]], [0.0, 0.0, 0.0], [4999.875, INF, 0.125], [[0.5], [0.5], [0.5]]),
@@ -203,6 +208,18 @@ def test_extremes(name, backend, dtypes):
         got = run(make(), z, np.asarray(y), backend, dtype)
         np.testing.assert_allclose(got[0], losses, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(got[1] * len(z), gradient, rtol=1e-5, atol=1e-7)
+
+
+def test_a_probability_of_exactly_0_or_1(backend, dtypes):
+    """What is wrong for certain costs -log of the smallest normal number, and is pushed as hard."""
+    for dtype in dtypes:
+        tiny = float(np.finfo(dtype).smallest_normal)
+        p, y = np.array([[0.0], [1.0], [0.0], [1.0], [1e-40]]), np.array([0, 1, 1, 0, 0])
+        losses, gradient = run(BinaryCrossEntropy(), p, y, backend, dtype)
+        wrong = -np.log(tiny)
+        np.testing.assert_allclose(losses, [0, 0, wrong, wrong, 0], rtol=1e-6, atol=1e-38)
+        pushed = gradient[:4, 0] * len(y) * tiny
+        np.testing.assert_allclose(pushed, [0, 0, -1, 1], rtol=1e-6)
 
 
 def test_links_are_what_metrics_want():
