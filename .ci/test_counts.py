@@ -4,16 +4,29 @@ Run with the simulated device only; `cupycpu` counts what CuPy asks of it.
 """
 
 import cupycpu
+import numpy as np
 import pytest
 
 import portanet
 from portanet import (
+    GRU,
     SGD,
+    AdamW,
+    BatchNorm2d,
     BinaryCrossEntropy,
+    Conv2d,
+    CrossEntropy,
     DataLoader,
     Dataset,
+    Embedding,
+    Flatten,
+    LayerNorm,
+    Linear,
+    MaxPool2d,
+    ReLU,
     Sequential,
     Trainer,
+    TransformerBlock,
     accuracy,
     demo,
 )
@@ -38,6 +51,34 @@ def test_an_epoch():
     assert c.d2h == 1  # the epoch's three numbers
     assert c.h2d <= 1  # the epoch's order; at most one a step is allowed
     assert c.syncs <= 2  # those two copies; none of them in a step
+
+
+RNG = np.random.default_rng(0)
+IMAGES, TOKENS = RNG.normal(size=(64, 1, 8, 8)), RNG.integers(0, 9, (64, 6))
+NETWORKS = {
+    "images": (IMAGES, lambda: [
+        Conv2d(1, 4, 3, padding="same"), BatchNorm2d(4), ReLU(), MaxPool2d(2),
+        Flatten(), Linear(64, 4)]),
+    "a GRU": (TOKENS, lambda: [Embedding(9, 4), GRU(4, 5, return_sequences=False), Linear(5, 4)]),
+    "a Transformer": (TOKENS, lambda: [
+        Embedding(9, 4), TransformerBlock(4, 2, causal=True), LayerNorm(4),
+        Flatten(), Linear(24, 4)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_network_waits_within_an_epoch(name):
+    """Class indices and tokens are looked at when they enter the loader, not in the steps."""
+    X, layers = NETWORKS[name]
+    train_dl = DataLoader(Dataset(X, RNG.integers(0, 4, 64)), batch_size=16, shuffle=True)
+    model = Sequential(layers(), CrossEntropy(label_smoothing=0.1)).to("cupy")
+    t = Trainer(model, AdamW(model, lr=1e-3, clip_norm=1.0), train_dl, train_dl, accuracy)
+    t.train(2, log_level=0)
+    with cupycpu.count() as c:
+        t.train(1, log_level=0)
+    print(f"\n{name}, an epoch of {len(train_dl)} steps: {c}")
+    assert c.d2h == 1
+    assert c.syncs <= 2
 
 
 def test_a_step():
