@@ -1,9 +1,12 @@
-"""JAX, eagerly: its arrays are immutable, so it proves that nothing is written in place.
+"""JAX: its arrays are immutable, so it proves that nothing is written in place.
+
+A step as it is written runs eagerly, operation by operation; a compiled one is one call.
 
 JAX has no float64 until it is switched on, and gives float32 in its place with no more than a
 warning. Here a wanted float64 is an error that names the switch.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from portanet.backends._standard import StandardBackend
@@ -57,6 +60,10 @@ class JaxBackend(StandardBackend):
     def to_numpy(self, x: Array) -> Any:
         """Return x on the host; NumPy sees the memory of a CPU array read-only."""
         return super().to_numpy(self._jax.block_until_ready(x))
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a pure function as one that XLA compiles, once for the shapes that it meets."""
+        return self._jax.jit(function)
 
     def free_memory(self) -> int | None:
         """Return what the device says it has left, None where it does not count."""

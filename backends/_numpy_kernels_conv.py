@@ -8,8 +8,8 @@ rows that kernel row i sees are then one contiguous slice of them, which BLAS re
     columns[c, j, r, q] = x[c, r, q + j]
     y = sum over i of w[:, :, i, :] columns[:, :, i : i + OH, :]
 
-so that kh products are added up in place of one kh times larger one. With another stride the kh
-rows are written, too, and there is one product.
+so that kh products are added up in place of one kh times larger one. With another stride, or few
+channels, the kh rows are written, too, and there is one product.
 
 Measured by benchmarks/convolution.py (64 x 32 x 28 x 28, 3 x 3, 64 filters, float32, forward and
 backward, medians of interleaved runs on two cores): 81 ms on one thread where the plain definition
@@ -27,31 +27,37 @@ from typing import Any
 
 import numpy as np
 
+from portanet.backends._results import delivered, result, takes_out
+
 Matrices = list[np.ndarray]
 
+_SHORTEST_SUM = 16  # a product that adds up less takes longer to write its result down
 _BLOCK = 2**20  # bytes of columns at a time: about a core's own cache
 
 
-def conv2d(x: np.ndarray, w: np.ndarray, window: Any, groups: int = 1) -> np.ndarray:
-    """Return y of x (N, C, H, W) and w (O, C/groups, kh, kw)."""
-    n, (height, width) = x.shape[0], window.output_size(x.shape[2:])
-    n_out = w.shape[0]
-    y = np.empty((n, groups, n_out // groups, height * width), x.dtype)
+@takes_out
+def conv2d(
+    x: np.ndarray, w: np.ndarray, window: Any, groups: int = 1, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return y of x (N, C, H, W) and w (O, C/groups, kh, kw), in `out` if given."""
+    shape = (len(x), len(w), *window.output_size(x.shape[2:]))
+    made = result(out, shape, x.dtype)
+    y = made.reshape(len(x), groups, len(w) // groups, shape[2] * shape[3])
     weights, more = _weights(w, window, groups), np.empty(0, x.dtype)
     for part, columns in _unfold(x, window, groups):
-        out = y[part]
-        np.matmul(weights[0], columns[0], out=out)
+        total = y[part]
+        np.matmul(weights[0], columns[0], out=total)
         for w_i, columns_i in zip(weights[1:], columns[1:], strict=True):
-            more = more if more.shape == out.shape else np.empty_like(out)
-            out += np.matmul(w_i, columns_i, out=more)
-    return y.reshape(n, n_out, height, width)
+            more = more if more.shape == total.shape else np.empty_like(total)
+            total += np.matmul(w_i, columns_i, out=more)
+    return delivered(out, made)
 
 
 def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int = 1) -> np.ndarray:
     """Return dL/dw from grad = dL/dy and x: grad columnsᵀ, added up over the batch."""
     n, n_out, height, width = grad.shape
     kh, kw = window.kernel
-    rows = 1 if window.stride[0] == 1 else kh
+    rows = _kernel_rows(window, x.shape[1] // groups)
     grad = grad.reshape(n, groups, n_out // groups, height * width)
     grad_w = np.zeros((kh // rows, *grad.shape[1:3], x.shape[1] // groups * rows * kw), x.dtype)
     for part, columns in _unfold(x, window, groups):
@@ -61,23 +67,31 @@ def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int 
     return np.moveaxis(grad_w, 0, 2).reshape(n_out, x.shape[1] // groups, kh, kw)
 
 
+@takes_out
 def conv2d_backward_x(
-    grad: np.ndarray, w: np.ndarray, window: Any, size: tuple[int, int], groups: int = 1
+    grad: np.ndarray,
+    w: np.ndarray,
+    window: Any,
+    size: tuple[int, int],
+    groups: int = 1,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return dL/dx from grad = dL/dy: with stride 1 a convolution of grad with the mirrored w."""
     if window.stride == (1, 1):
-        return conv2d(grad, _mirrored(w, groups), _mirrored_window(window, grad, size), groups)
+        mirrored = _mirrored_window(window, grad, size)
+        return conv2d(grad, _mirrored(w, groups), mirrored, groups, out=out)
     (n, n_out, height, width), (_, n_inp, kh, kw) = grad.shape, w.shape
     grad = grad.reshape(n, groups, n_out // groups, height * width)
     weights = w.reshape(groups, n_out // groups, n_inp * kh * kw).swapaxes(1, 2)
-    grad_x = np.zeros((n, n_inp * groups, *size), grad.dtype)
+    grad_x = result(out, (n, n_inp * groups, *size), grad.dtype)
+    grad_x[...] = 0
     for part in _parts(n, groups * weights.shape[1] * grad.shape[3] * grad.itemsize):
         columns = np.matmul(weights, grad[part]).reshape(-1, n_inp * groups, kh, kw, height, width)
         for (i, j), (places, seen) in zip(
             window.offsets(), _offsets(window, (height, width), size), strict=True
         ):
             grad_x[part][seen] += columns[:, :, i, j][places]
-    return grad_x
+    return delivered(out, grad_x)
 
 
 def max_pool2d_backward(grad: np.ndarray, x: np.ndarray, y: np.ndarray, window: Any) -> np.ndarray:
@@ -115,7 +129,7 @@ def _unfold(x: np.ndarray, window: Any, groups: int) -> Iterator[tuple[slice, Ma
     """Yield some images at a time, and a matrix (n, groups, K, OH * OW) for each of `_weights`."""
     n, channels, height, width = x.shape
     (kh, kw), (out_height, out_width) = window.kernel, window.output_size((height, width))
-    shared = window.stride[0] == 1
+    shared = _kernel_rows(window, channels // groups) < kh
     n_rows = out_height + (kh - 1) * window.dilation[0] if shared else out_height
     starts = [i * window.dilation[0] * out_width for i in range(kh)] if shared else [0]
     shape = (channels, 1 if shared else kh, kw, n_rows, out_width)
@@ -142,9 +156,15 @@ def _fill(columns: np.ndarray, x: np.ndarray, window: Any) -> None:
 def _weights(w: np.ndarray, window: Any, groups: int) -> Matrices:
     """Return the weights as one matrix (groups, O/groups, K) for each row of the kernel, or all."""
     n_out, n_inp, kh, kw = w.shape
-    rows = 1 if window.stride[0] == 1 else kh
+    rows = _kernel_rows(window, n_inp)
     shape = (groups, n_out // groups, n_inp * rows * kw)
     return [w[:, :, i : i + rows].reshape(shape) for i in range(0, kh, rows)]
+
+
+def _kernel_rows(window: Any, n_inp: int) -> int:
+    """Return how many rows of the kernel are written down: all, or one that they share."""
+    worth = n_inp * window.kernel[1] >= _SHORTEST_SUM
+    return 1 if window.stride[0] == 1 and worth else window.kernel[0]
 
 
 def _mirrored(w: np.ndarray, groups: int) -> np.ndarray:

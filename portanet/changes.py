@@ -4,7 +4,10 @@ A compiled step holds for the layers and options that it was made from. It looks
 still the same when somebody has assigned to one since; a count says so at the cost of a comparison.
 """
 
+from itertools import count
 from typing import Any
+
+_next = count(1).__next__  # no number comes twice, whichever thread asks
 
 
 class Watched:
@@ -13,5 +16,9 @@ class Watched:
     n_changes = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
-        Watched.n_changes += 1
         object.__setattr__(self, name, value)
+        Watched.n_changes = _next()
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        Watched.n_changes = _next()

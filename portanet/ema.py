@@ -47,7 +47,8 @@ class ExponentialMovingAverage:
         if check_number("ExponentialMovingAverage", "decay", decay, 0, 1) == 1:
             raise ArgumentError("ExponentialMovingAverage: decay must be a number in [0, 1), is 1")
         self.model, self.decay = model, float(decay)
-        self._means = {name: p.value for name, p in model.named_parameters().items()}
+        # copies, as compiled steps write parameters where they lie
+        self._means = {n: _copy(p.value) for n, p in model.named_parameters().items()}
         self._swapped = False
 
     def update(self) -> None:
@@ -55,7 +56,7 @@ class ExponentialMovingAverage:
         self._refuse_swapped("update")
         for name, parameter in self.model.named_parameters().items():
             value = parameter.value
-            mean = _beside(self._means.get(name, value), value)
+            mean = _beside(self._means[name], value) if name in self._means else _copy(value)
             self._means[name] = mean + (1 - self.decay) * (value - mean)
 
     @contextmanager
@@ -103,3 +104,7 @@ class ExponentialMovingAverage:
 def _beside(array: Array, value: Array) -> Array:
     """Return array where value lies, in its dtype."""
     return moved(array, backend_of(value), dtype_name(value.dtype))
+
+
+def _copy(array: Array) -> Array:
+    return backend_of(array).xp.asarray(array, copy=True)

@@ -252,6 +252,8 @@ class Optimizer(Watched):
         self._follow(next(iter(self.model.named_parameters().values())).value)
         arrays = {f"{n}/{key}": a for n, slots in self._slots.items() for key, a in slots.items()}
         arrays |= {f"{name}/+": total for name, total in self._sums.items()}
+        # copies, as compiled steps write them where they lie
+        arrays = {n: backend_of(a).xp.asarray(a, copy=True) for n, a in arrays.items()}
         numbers = {
             "rule": type(self).__name__,
             "n_steps": self.n_steps,

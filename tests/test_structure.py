@@ -30,6 +30,7 @@ FLOORS = [
     {"", "__main__"},
 ]  # fmt: skip
 OPTIONAL = {"cupy", "cupyx", "torch", "jax", "numba", "sklearn", "matplotlib", "scipy"}
+FOR_NUMBA = tuple(f"backends._numba_{name}" for name in ("gemm", "loops", "math", "vectors"))
 
 
 def modules():
@@ -86,8 +87,8 @@ def test_no_circle():
 
 def test_optional_libraries_are_imported_inside_functions():
     for name, tree in modules():
-        if name.startswith("backends._cupy_kernels"):
-            continue  # imported by the CuPy backend only, once CuPy has proved to work
+        if name.startswith(("backends._cupy_kernels", *FOR_NUMBA)):
+            continue  # imported once the library has proved to work, and by what needs it only
         at_top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
         for node in at_top:
             for imported in imports(ast.Module([node], [])):

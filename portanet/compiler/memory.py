@@ -1,18 +1,19 @@
 """Where the values of a plan lie: who may share memory with whom, and how much is needed.
 
-Values live from the operation that makes them to the last that reads them. An element-wise
-operation writes over an argument that dies there. What a state will be is made where the state
+Values live from the unit that makes them to the last that reads them. An element-wise unit writes
+over an argument that dies there. What a state will be is made where the state
 lies, once nobody reads the old one any more. Pieces of a concatenation are made in their places.
 All the rest is packed into one piece of memory, the arena.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 from portanet.compiler.graph import Graph, Node, Value
-from portanet.compiler.operations import ELEMENTWISE
+from portanet.compiler.index import contiguous
+from portanet.compiler.units import Unit
 
 ALIGNMENT = 64  # bytes: a cache line, and the longest vector registers
 
@@ -50,12 +51,13 @@ class Layout:
 
 
 class _Planner:
-    def __init__(self, graph: Graph, inputs: Iterable[Value]) -> None:
-        self.graph, self.layout = graph, Layout()
-        self.index = {id(v): i for i, node in enumerate(graph.nodes) for v in node.outputs}
+    def __init__(self, graph: Graph, units: Sequence[Unit], inputs: Iterable[Value]) -> None:
+        self.graph, self.units, self.layout = graph, units, Layout()
+        self.index = {id(v): i for i, unit in enumerate(units) for v in unit.outputs}
+        self.made_by = {id(v): unit for unit in units for v in unit.outputs}
         self.last: dict[int, float] = {}
-        for i, node in enumerate(graph.nodes):
-            for value in node.inputs:
+        for i, unit in enumerate(units):
+            for value in unit.inputs:
                 self.last[id(value.root)] = i
         self.pinned = {id(v.root) for v in graph.results.values()}
         self.pinned |= {id(v.root) for v in inputs}
@@ -68,15 +70,13 @@ class _Planner:
 
     def run(self) -> Layout:
         self._give_homes()
-        for node in reversed(self.graph.nodes):
-            if node.is_view:
-                continue
-            for value in node.outputs:
+        for unit in reversed(self.units):
+            for value in unit.outputs:
                 self._place(value)
-            if node.op == "concat":
-                self._place_pieces(node)
-            elif node.op in ELEMENTWISE:
-                self._place_in_turn(node)
+            if unit.single is not None and unit.single.op == "concat":
+                self._place_pieces(unit.single)
+            for out in unit.outputs:
+                self._place_in_turn(unit, out)
         self.layout.n_bytes = pack({id(b): b for b, _ in self.layout.places.values()}.values())
         return self.layout
 
@@ -96,12 +96,11 @@ class _Planner:
 
     def _may_be_made_at(self, state: Value, value: Value) -> bool:
         """Return whether nobody reads a state's memory after `value` is made."""
-        if value.base is not None or value.node is None or id(value) in self.pinned:
+        if value.base is not None or id(value) not in self.index or id(value) in self.pinned:
             return False
         if value.dtype != state.dtype or value.strides != state.strides:
             return False
-        made, read = self.index[id(value)], self.last.get(id(state.root), -1)
-        return read < made or (read == made and _reads_alike(value.node, state, value))
+        return self._free_from(state, value)
 
     def _place(self, value: Value) -> None:
         """Give a value a block of its own unless it has a place; note how long it lives."""
@@ -110,36 +109,33 @@ class _Planner:
         block, _ = self.layout.places[id(value)]
         block.live(self.index[id(value)], self.last.get(id(value), self.index[id(value)]))
 
-    def _place_in_turn(self, node: Node) -> None:
-        """Let an argument that dies in an element-wise operation lie where its result will."""
-        out = node.output
+    def _place_in_turn(self, unit: Unit, out: Value) -> None:
+        """Let an argument that dies in a unit lie where a result will that is written alike."""
         block, offset = self.layout.places[id(out)]
-        args = node.args[2:] if node.op == "where" else node.args
-        for value in args:
-            if isinstance(value, Value) and self._may_lie_at(value, node, out, block):
+        for value in unit.inputs:
+            if self._may_lie_at(value, unit, out, block):
                 self.layout.places[id(value)] = block, offset
                 return
 
-    def _may_lie_at(self, value: Value, node: Node, out: Value, block: Block) -> bool:
+    def _may_lie_at(self, value: Value, unit: Unit, out: Value, block: Block) -> bool:
         i = self.index[id(out)]
         if value.kind != "node" or value.base is not None or id(value) in self.layout.places:
             return False
         if self._death(value) != i or value.dtype != out.dtype or value.strides != out.strides:
             return False
-        if value.shape != out.shape or not _reads_alike(node, value, out):
+        if not unit.reads_alike(value, out):
             return False
-        return block.home is None or self._free_from(block.home, value)
+        return block.home is None or self._free_from(self.graph.states[block.home], value)
 
     def _death(self, value: Value) -> float:
-        """Return which operation is the last to read a value, or one of the pieces in it."""
+        """Return which unit is the last to read a value, or one of the pieces in it."""
         pieces = value.node.args[0] if value.node and value.node.op == "concat" else ()
         return max([self.last[id(value)], *(self.last.get(id(p.root), -1) for p in pieces)])
 
-    def _free_from(self, home: str, value: Value) -> bool:
-        state, made = self.graph.states[home], self.index[id(value)]
-        read = self.last.get(id(state.root), -1)
-        alike = value.node is not None and _reads_alike(value.node, state, value)
-        return read < made or (read == made and alike)
+    def _free_from(self, state: Value, value: Value) -> bool:
+        """Return whether a state's memory is read no more once `value` is being made."""
+        made, read = self.index[id(value)], self.last.get(id(state.root), -1)
+        return read < made or (read == made and self.made_by[id(value)].reads_alike(state, value))
 
     def _place_pieces(self, node: Node) -> None:
         """Let the pieces of a concatenation along the first axis be made in their places."""
@@ -153,21 +149,20 @@ class _Planner:
         for i, piece in enumerate(node.args[0]):
             if self._may_be_a_piece(piece, out):
                 self.layout.places[id(piece.root)] = block, offset
-                end = self.last[id(piece.root)]
-                block.live(self.index[id(piece.root)], end)
+                block.live(self.index[id(piece.root)], self.last[id(piece.root)])
                 written.add(i)
             offset += piece.n_bytes
 
     def _may_be_a_piece(self, piece: Any, out: Value) -> bool:
         root = piece.root
         whole = root.n_bytes == piece.n_bytes and contiguous(root) and contiguous(piece)
-        made = root.kind == "node" and root.node is not None and root.node.op != "concat"
+        made = id(root) in self.index and root.node is not None and root.node.op != "concat"
         return whole and made and id(root) not in self.layout.places and piece.dtype == out.dtype
 
 
-def lay_out(graph: Graph, inputs: Iterable[Value]) -> Layout:
+def lay_out(graph: Graph, units: Sequence[Unit], inputs: Iterable[Value]) -> Layout:
     """Return where the values of a graph may lie; `inputs` live before and after it runs."""
-    return _Planner(graph, list(inputs)).run()
+    return _Planner(graph, units, list(inputs)).run()
 
 
 def pack(blocks: Iterable[Block]) -> int:
@@ -200,22 +195,3 @@ def pack(blocks: Iterable[Block]) -> int:
 def rounded_up(n_bytes: int) -> int:
     """Return the next multiple of the alignment."""
     return -(-n_bytes // ALIGNMENT) * ALIGNMENT
-
-
-def contiguous(value: Value) -> bool:
-    """Return whether the numbers lie end to end, the last axis running fastest."""
-    step = value.dtype.itemsize
-    for length, stride in zip(reversed(value.shape), reversed(value.strides), strict=True):
-        if length > 1 and stride != step:
-            return False
-        step *= length
-    return True
-
-
-def _reads_alike(node: Node, value: Value, out: Value) -> bool:
-    """Return whether an operation reads a value's memory place by place, as it writes `out`."""
-    if node.op not in ELEMENTWISE or value.shape != out.shape:
-        return False
-    if node.op == "where" and value not in node.args[2:]:
-        return False
-    return all(v is value for v in node.inputs if v.root is value.root)

@@ -17,3 +17,6 @@ ELEMENTWISE = UNARY | BINARY | {"where", "astype"}
 
 REDUCTIONS = {"sum", "prod", "max", "min", "any", "all", "mean"}
 """Functions of all numbers along `axis` (all axes: None), which `keepdims` keeps with length 1."""
+
+REDUCERS = {"sum", "prod", "max", "min", "any", "all"}
+"""Reductions that a kernel can do: those of which a part can be done, and then the rest."""

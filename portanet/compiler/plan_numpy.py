@@ -1,6 +1,7 @@
 """NumpyPlan: a graph made into a function that replays it in place."""
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from portanet.compiler.emit_numpy import NumpySource
 from portanet.compiler.graph import Graph, Node, Value
 from portanet.compiler.lower import lower
 from portanet.compiler.memory import ALIGNMENT, Block, lay_out
+from portanet.compiler.units import Unit, single_units
+
+Line = tuple[str, list[Node]]
 
 _HEADER = "def replay():\n"
 
@@ -23,25 +27,43 @@ class NumpyPlan:
 
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
+        self.made_at = perf_counter()
         self.replay: Callable[[], None]
         self.graph, self.homes = graph, homes
         self._views: dict[int, np.ndarray] = {}
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
-        self.layout = lay_out(graph, entering)
+        self.units = self.make_units()
+        self.layout = lay_out(graph, self.units, entering)
         self.arena = _aligned(self.layout.n_bytes)
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.hosts = [self.find(value) for value, _ in graph.hosts]
         self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
-        writer = NumpySource(self.find, self.layout.written)
-        self.lines: list[tuple[str, Node | None]] = list(writer.lines(graph.nodes))
-        for name, value in self.layout.copies:
-            self.lines.append((writer.copy(homes[name], self.find(value)), None))
-        self.scalars = writer.scalars
+        self.writer = NumpySource(self.find, self.layout.written)
+        self.lines = self.make_lines()
+        self.scalars = self.writer.scalars
         self.source = _HEADER + "".join(f"    {line}\n" for line, _ in self.lines) + "    pass\n"
-        names = dict(writer.names)
+        names = dict(self.writer.names)
         exec(compile(self.source, "<portanet plan>", "exec"), names)
         self.replay = names["replay"]
+
+    def make_units(self) -> list[Unit]:
+        """Return what is done one after the other."""
+        return single_units(self.graph)
+
+    def make_lines(self) -> list[Line]:
+        """Return the lines of source, each with the operations that it does."""
+        lines = [line for unit in self.units for line in self.unit_lines(unit)]
+        return lines + self.last_lines()
+
+    def unit_lines(self, unit: Unit) -> list[Line]:
+        """Return the lines of a unit of one operation."""
+        return [(line, unit.nodes) for line, _ in self.writer.lines(unit.nodes)]
+
+    def last_lines(self) -> list[Line]:
+        """Return the lines that copy states to their homes."""
+        copies = self.layout.copies
+        return [(self.writer.copy(self.homes[n], self.find(v)), []) for n, v in copies]
 
     def find(self, value: Value) -> np.ndarray:
         """Return the array where a value lies."""

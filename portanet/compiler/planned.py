@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from portanet.compiler.rules import RuleGroup
 from portanet.compiler.store import Store
 from portanet.compiler.trace import Trace
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
+
+_LOOK_EVERY = 64  # replays
 
 
 class Planned:
@@ -19,9 +22,29 @@ class Planned:
         self.checked = False
         self.graph, self.attributes = trace.tape.graph, trace.attributes
         self.groups = [group.without_arrays() for group in trace.groups]
+        self.n_changes = trace.n_changes  # how many attributes draws assign to
         self._own_rates = {id(rule) for _, own_rate, rule in optimizer._rules if own_rate}
-        self._new = engine.new
+        self._engine, self._n_until_look = engine, _LOOK_EVERY
+        self._new, self._replaces = engine.new, engine.replaces
         self.plan = engine.plan(self.graph, store.homes)
+        self._grads = [
+            (p, f"grad:{n}") for p, n, _ in store.parameters if f"grad:{n}" in self.graph.results
+        ]
+        self._moved = [name for group in self.groups for name in group.names]
+        self._used: dict[str, Array] = {}
+
+    def ready(self) -> bool:
+        """Return whether the plan has been checked; now and then, look for a faster one."""
+        self._n_until_look -= 1
+        if self._n_until_look == 0:
+            self._look_for_faster()
+        return self.checked
+
+    def _look_for_faster(self) -> None:
+        self._n_until_look = _LOOK_EVERY
+        plan = self._engine.faster(self.plan)
+        if plan is not None:  # it must be checked in its turn
+            self.plan, self.checked, self._used = plan, False, {}
 
     def load(self, x: Array, y: Array) -> None:
         """Copy a batch to where the plan wants it, unless it is there."""
@@ -40,29 +63,31 @@ class Planned:
         """Return copies of the results."""
         return {name: self._new(array) for name, array in self.plan.results.items()}
 
+    def attributes_now(self) -> dict[str, Array]:
+        """Return the arrays that a readable step has left in layers, by the results' names."""
+        return {name: vars(part)[attribute] for part, attribute, name in self.attributes}
+
     def count(self) -> None:
         """Note in the optimizer that it has taken a step."""
-        held, ages = vars(self.optimizer), self.optimizer._ages
+        count(self.optimizer, self.groups)
         if self.optimizer.accumulate > 1:
-            waiting = (self.optimizer.n_accumulated + 1) % self.optimizer.accumulate
-            held["n_accumulated"] = waiting
             self.store.show_sums()
-            if waiting:
-                return
-        held["n_steps"] += 1
-        for group in self.groups:
-            for name in group.names:
-                ages[name] = ages.get(name, 0) + 1
 
     def bind(self) -> None:
-        """Let gradients, and arrays that layers keep, show where this plan leaves them."""
+        """Let gradients, and arrays that layers keep, show where this plan leaves them.
+
+        Where states are replaced the model takes the new ones, too.
+        """
         results = self.plan.results
-        for name, parameter in self.model.named_parameters().items():
-            parameter.grad = results.get(f"grad:{name}")
+        for parameter, name in self._grads:
+            parameter.grad = results[name]
         for part, attribute, name in self.attributes:
             vars(part)[attribute] = results[name]
-        names = [name for group in self.groups for name in group.names]
-        vars(self.optimizer)["_used"] = {name: results[f"grad:{name}"] for name in names}
+        if self._replaces or not self._used:
+            self._used = {name: results[f"grad:{name}"] for name in self._moved}
+        vars(self.optimizer)["_used"] = self._used
+        if self._replaces:
+            self.store.show()
 
     def _numbers(self) -> list[dict[str, float]]:
         """Return the numbers of this step, for each group of parameters."""
@@ -75,3 +100,17 @@ class Planned:
             held["offset"] = optimizer.n_steps + 1 - age
             numbers.append(rule.scalars(age))
         return numbers
+
+
+def count(optimizer: Optimizer, groups: list[RuleGroup]) -> None:
+    """Note in an optimizer that it has taken a step with the parameters of some groups."""
+    held, ages = vars(optimizer), optimizer._ages
+    if optimizer.accumulate > 1:
+        waiting = optimizer.n_accumulated + 1
+        held["n_accumulated"] = waiting = waiting if waiting < optimizer.accumulate else 0
+        if waiting:
+            return
+    held["n_steps"] += 1
+    for group in groups:
+        for name in group.names:
+            ages[name] = ages.get(name, 0) + 1

@@ -172,6 +172,9 @@ def _treats_numbers_alone(
     tape: Tape, group: RuleGroup, arrays: dict[str, Array], slots: dict[str, dict[str, Array]]
 ) -> bool:
     """Return whether the rule does the same, number by number, to all of a group's parameters."""
+    first = next(iter(arrays.values()))
+    if not tape.same_memory(first, first):
+        return False  # no piece of a vector can show the vector's memory: JAX
     names = [list(own) for own in slots.values()]
     if names.count(names[0]) != len(names):
         return False

@@ -11,12 +11,14 @@ from typing import Any
 
 from portanet.changes import Watched
 from portanet.checks import trusts_values
-from portanet.compiler.check import FUSED_ULPS, first_difference
+from portanet.compiler.check import first_difference
 from portanet.compiler.engines import engine_for
-from portanet.compiler.planned import Planned
-from portanet.compiler.signature import signature
+from portanet.compiler.errors import Unsettled
+from portanet.compiler.planned import Planned, count
+from portanet.compiler.signature import Granted
 from portanet.compiler.store import Store
-from portanet.compiler.trace import trace_step
+from portanet.compiler.sums import Sums
+from portanet.compiler.trace import Trace, trace_step
 from portanet.data import Batches
 from portanet.dispatch import draws_given
 from portanet.layer import Sequential
@@ -24,9 +26,8 @@ from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
 MAX_PLANS = 8  # shapes of batches: more than a loader has, fewer than fill the memory
-
-# What a tracer may meet in code that was not written for it; the readable step then decides.
-_UNTRACEABLE = (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError)
+MAX_VAIN = 8  # plans that were given up before they had paid: then something changes all the time
+_PAYS = 16  # replays
 
 
 class NotCompiledWarning(UserWarning):
@@ -38,10 +39,12 @@ class CompiledStep:
 
     It trains `model` as `Trainer.step` does: unfused plans give the same bits, fused ones differ
     by rounding. Parameters are written in place: what must stay has to be copied. Labels and
-    indices are looked at in the first step with batches of a shape only.
+    indices are looked at in the first step with batches of a shape only. Arrays that a layer has
+    in plain attributes are constants: assign another one, rather than write into it.
 
     `fuse=False` replays the readable step's operations one by one. `fast` says whether numba is
     used (None: where it is installed and pays). `refused` says why steps are taken readably.
+    A copy, or one that was pickled, makes plans of its own.
     """
 
     def __init__(
@@ -51,9 +54,7 @@ class CompiledStep:
         self.model, self.optimizer = model, optimizer
         self.refused: str | None = None
         self._fuse, self._fast = fuse, fast
-        self._loss: Any = 0.0
-        self._weight: Any = 0
-        self._forget()
+        self._forget_all()
 
     def __call__(self, x: Array, y: Array) -> Array:
         """Take a step with a batch; return the losses, shape (N,), on the device."""
@@ -69,17 +70,18 @@ class CompiledStep:
         if self._store is None or not self._holds():
             return None
         planned = self._plans.get((x_shape, y_shape, x_dtype, y_dtype, self._phase()))
-        return planned if planned is not None and planned.checked else None
+        return planned if planned is not None and planned.ready() else None
 
     def replay(self, planned: Planned) -> None:
         """Take a step with the batch that lies in a plan's inputs."""
+        granted, n_changes = self._granted, Watched.n_changes
         planned.replay(planned.draw())
         planned.count()
-        if self._bound is not planned:
-            planned.bind()
-            self._bound = planned
-        self._seen = Watched.n_changes
-        self._weight += planned.plan.n_samples
+        planned.bind()
+        self._n_replays += 1
+        self._sums.weight += planned.plan.n_samples
+        if Watched.n_changes - n_changes == planned.n_changes:  # else somebody else's, too
+            granted.seen = Watched.n_changes
 
     def epoch(self, batches: Batches) -> Array:
         """Take a step with each batch of an epoch; return the mean loss, on the device."""
@@ -93,52 +95,58 @@ class CompiledStep:
                 self.replay(planned)
         return self.mean_loss()
 
-    # what an epoch has lost so far
-
     def start_epoch(self) -> None:
         """Begin to add up losses anew."""
         if self._store is not None:
             self._holds()  # the model may have moved since
-        self._loss, self._weight = 0.0, 0
-        if self._store is not None:
-            self._engine.clear(self._store.totals())
+        self._sums.clear(self._store)
 
     def mean_loss(self) -> Array:
         """Return the mean loss of the samples since start_epoch, on the device."""
-        totals = {} if self._store is None else self._store.totals()
-        return totals.get("total:loss", self._loss) / totals.get("total:weight", self._weight)
+        return self._sums.mean(self._store)
 
     # what is taken for granted
 
     def _holds(self) -> bool:
         """Return whether the plans are still right; take over what others have assigned."""
-        store = self._store
+        store, granted = self._store, self._granted
         assert store is not None
-        if self._seen == Watched.n_changes and store.shown():
+        if granted.unchanged() and store.shown():
             return True
-        if signature(self.model, self.optimizer, self._counters) != self._signature:
-            self._keep_totals()
+        if not granted.holds():
             self._forget()
             return False
+        self.optimizer._follow(next(iter(self.optimizer._trainable().values())).value)
         store.adopt()
-        self._seen = Watched.n_changes
+        granted.look()
         return True
 
     def _forget(self) -> None:
-        self._engine: Any = None
+        """Give all plans up."""
+        if self._store is not None:
+            self._sums.leave(self._store)
+            self._n_vain = 0 if self._n_replays >= _PAYS else self._n_vain + 1
         self._store: Store | None = None
         self._plans: dict[Any, Planned] = {}
-        self._known: set[Any] = set()
-        self._bound: Planned | None = None
-        self._counters: set[tuple[int, str]] = set()
-        self._signature: Any = None
-        self._seen = -1
+        self._n_replays = 0
+        self._granted: Any = None
 
-    def _keep_totals(self) -> None:
-        """Remember the sums of the epoch when the memory that they lie in is left."""
-        totals = {} if self._store is None else self._store.totals()
-        self._loss = 0 + totals.get("total:loss", self._loss)
-        self._weight = 0 + totals.get("total:weight", self._weight)
+    def _forget_all(self) -> None:
+        self._sums = Sums(self.model)
+        self._known: set[Any] = set()  # what batches looked like whose labels were looked at
+        self._unsettled = False
+        self._engine: Any = None
+        self._n_vain = 0
+        self._store = None
+        self._forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("model", "optimizer", "refused", "_fuse", "_fast")
+        return {name: value for name, value in vars(self).items() if name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget_all()
 
     def _phase(self) -> int:
         """Return which kind of step this is: one that moves, or that only adds gradients up."""
@@ -153,21 +161,24 @@ class CompiledStep:
     def _first_steps(self, x: Array, y: Array) -> Array:
         """Take the step as it is written, traced, or checked against its plan."""
         key = (x.shape, y.shape, x.dtype, y.dtype, self._phase())
-        self._bound = None
-        if self._store is not None and key in self._plans:
+        if self.refused is None and key in self._plans:
             return self._checked(self._plans[key], x, y)
-        looked_at = trusts_values() or key in self._known
-        self._known.add(key)
-        if self.refused is None and looked_at and len(self._plans) < MAX_PLANS:
+        if self._may_trace(key):
             self._engine = engine_for(self.model.backend, fuse=self._fuse, fast=self._fast)
             if self._engine is not None:
                 return self._traced(key, x, y)
-        return self._readable(x, y)
+        losses = self._readable(x, y)
+        self._known.add(key)
+        return losses
+
+    def _may_trace(self, key: Any) -> bool:
+        looked_at = trusts_values() or key in self._known
+        return self.refused is None and looked_at and len(self._plans) < MAX_PLANS
 
     def _readable(self, x: Array, y: Array) -> Array:
         losses = self._gradients(x, y)
         self.optimizer.step()
-        self._add_up(losses, y)
+        self._sums.add(self._store, losses, y)
         return losses
 
     def _gradients(self, x: Array, y: Array) -> Array:
@@ -176,49 +187,45 @@ class CompiledStep:
         self.model.backward()
         return losses
 
-    def _zero(self) -> Any:
-        return self.model.backend.xp.zeros((), dtype=self.model.backend.dtype(self.model.dtype))
-
-    def _add_up(self, losses: Array, y: Array) -> None:
-        """Add a step that no plan has taken to the epoch's sums."""
-        xp = self.model.backend.xp
-        weights = self.model.criterion.weight_of(y)
-        n = y.shape[0] if weights is None else xp.sum(weights)
-        if self._store is None:
-            self._loss, self._weight = self._loss + xp.sum(losses), self._weight + n
-            return
-        totals, copy = self._store.totals(), self._engine.copy
-        copy(totals["total:loss"], totals["total:loss"] + xp.sum(losses))
-        if "total:weight" in totals:
-            copy(totals["total:weight"], totals["total:weight"] + n)
-        else:
-            self._weight += n
-
     def _traced(self, key: Any, x: Array, y: Array) -> Array:
         """Trace a step, make its plan, and keep what the step has computed."""
-        drawn: list[Any] = []
+        if self._n_vain >= MAX_VAIN:
+            return self._refuse("layers or options change in every few steps", x, y)
         try:
-            trace = trace_step(self.model, self.optimizer, x, y, self._engine.same_memory, drawn)
-        except _UNTRACEABLE as error:
-            with draws_given(drawn):
-                return self._refuse(str(error) or type(error).__name__, x, y)
+            trace = trace_step(self.model, self.optimizer, x, y, self._engine.same_memory)
+        except Unsettled as error:
+            first, self._unsettled = not self._unsettled, True
+            return self._readable(x, y) if first else self._refuse(str(error), x, y)
+        except Exception as error:  # the readable step decides what is an error
+            return self._refuse(str(error) or type(error).__name__, x, y)
+        self._unsettled = False
+        self._keep(trace, y)
+        try:
+            self._plans[key] = Planned(
+                self._engine, self._store, self.model, self.optimizer, trace
+            )
+        except Exception as error:  # a step that no plan can be made of is taken as it is written
+            self._warn(f"{type(error).__name__}: {error}")
+        return trace.tape.results["losses"]
+
+    def _keep(self, trace: Trace, y: Array) -> None:
+        """Let the model and the optimizer hold what a traced step has computed."""
+        if self._store is not None and self._store.homes.keys() != trace.tape.states.keys():
+            self._forget()
         if self._store is None:
-            self._keep_totals()
             self._store = Store(self.model, self.optimizer, trace, self._engine)
-            self._counters = trace.counters
-            self._engine.copy(self._store.homes["total:loss"], self._zero() + self._loss)
+            self._sums.enter(self._store)
         self._store.take(trace.tape.states)
-        planned = Planned(self._engine, self._store, self.model, self.optimizer, trace)
-        self._plans[key] = planned
-        planned.count()
+        count(self.optimizer, trace.groups)
         self._store.show()
         if "total:weight" not in self._store.homes:
-            self._weight += y.shape[0]
+            self._sums.weight += y.shape[0]
         for name, p in self.model.named_parameters().items():
             p.grad = trace.tape.results.get(f"grad:{name}")
-        self._signature = signature(self.model, self.optimizer, self._counters)
-        self._seen = Watched.n_changes
-        return trace.tape.results["losses"]
+        left_out = trace.counters | {(id(part), key) for part, key, _ in trace.attributes}
+        if self._granted is not None:
+            left_out |= self._granted.left_out
+        self._granted = Granted(self.model, self.optimizer, left_out)
 
     def _checked(self, planned: Planned, x: Array, y: Array) -> Array:
         """Take a step by the plan and readably. The readable one is kept, and says what is right.
@@ -226,32 +233,45 @@ class CompiledStep:
         The optimizer moves by the plan's gradients once they have been found right: Adam divides
         a gradient by its own size, and makes much of what is rounding noise.
         """
-        assert self._store is not None
-        store, ulps = self._store, FUSED_ULPS if self._fuse else 0
         if not self._holds():
             return self._first_steps(x, y)
-        before, drawn = store.copies(), planned.draw()
-        planned.load(x, y)
-        planned.replay(drawn)
-        got, got_states = planned.results(), store.copies()
-        store.restore(before)
+        store, exact, drawn = self._store, not self._fuse, planned.draw()
+        assert store is not None
+        got, got_states, why = self._tried(planned, x, y, drawn)
         with draws_given(drawn):
             losses = self._gradients(x, y)
         parameters = self.model.named_parameters()
-        wanted = {f"grad:{name}": p.grad for name, p in parameters.items()} | {"losses": losses}
-        difference = first_difference(got, wanted, ulps=ulps)
-        if difference is None:
+        if why is None:
+            wanted = {f"grad:{name}": p.grad for name, p in parameters.items()}
+            wanted |= {"losses": losses, **planned.attributes_now()}
+            why = first_difference(got, wanted, exact=exact)
+        if why is None:
             for name, p in parameters.items():
                 p.grad = got[f"grad:{name}"]
         self.optimizer.step()
-        self._add_up(losses, y)
+        self._sums.add(store, losses, y)
         store.adopt()
-        self._seen = Watched.n_changes
-        difference = difference or first_difference(got_states, store.homes, ulps=ulps)
-        if difference is not None:
-            self._warn(f"in a step taken both ways {difference}")
-        planned.checked = difference is None
+        self._granted.look()
+        why = why or first_difference(got_states, store.homes, exact=exact)
+        planned.checked = why is None
+        if why is not None:
+            self._warn(f"in a step taken both ways {why}")
         return losses
+
+    def _tried(
+        self, planned: Planned, x: Array, y: Array, drawn: list[Any]
+    ) -> tuple[dict[str, Array], dict[str, Array], str | None]:
+        """Return what a plan gives for a batch, leaving all states as they were; or why not."""
+        store = planned.store
+        before = store.copies()
+        try:
+            planned.load(x, y)
+            planned.replay(drawn)
+            return planned.results(), store.copies(), None
+        except Exception as error:
+            return {}, {}, f"the plan raises {type(error).__name__}: {error}"
+        finally:
+            store.restore(before)
 
     def _refuse(self, why: str, x: Array, y: Array) -> Array:
         losses = self._readable(x, y)  # what is wrong with the step itself is raised here
@@ -260,6 +280,7 @@ class CompiledStep:
 
     def _warn(self, why: str) -> None:
         self.refused = why
+        self._forget()
         warnings.warn(
             f"{type(self.model).__name__}: steps are taken as they are written, not compiled: "
             f"{why}. (compile=False: the same without this warning)",

@@ -16,6 +16,14 @@ _LOOKS = {
     "isdtype", "result_type", "can_cast", "finfo", "iinfo", "broadcast_shapes",
     "__array_namespace_info__",
 }  # fmt: skip
+# The shape of their result depends on numbers: another batch, another shape.
+_SHAPE_OF_NUMBERS = {
+    "argwhere", "bincount", "compress", "extract", "flatnonzero", "histogram", "intersect1d",
+    "nonzero", "setdiff1d", "trim_zeros", "union1d", "unique", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values",
+}  # fmt: skip
+# They write into their first argument.
+_IN_PLACE = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
 # Their result does not depend on the numbers in their first argument.
 _SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like"}
 
@@ -30,12 +38,21 @@ class Tape:
         self.namespace = TracedNamespace(self, backend.xp)
         self.around_draw: Callable[[Any], Any] = lambda draw: draw()
         self.inlined: frozenset[str] = frozenset()  # kernels that the plan does without
-        self.draws: list[Any] = []
+        self.closed = False
         self.results: dict[str, Any] = {}  # the arrays that the traced step gave
         self.states: dict[str, Any] = {}  # and those that it began with, or left
         self._kind = type("Tracer", (Tracer,), {"__portanet_backend__": backend})
         self._constants: dict[int, Tracer] = {}
         self._raw_kinds = (type(backend.xp.empty((0,))), np.ndarray, np.generic)
+
+    def close(self) -> None:
+        """Write nothing more down: from now on tracers that somebody has kept are mere arrays."""
+        self.closed = True
+        self.around_draw, self.place_at_work = lambda draw: draw(), str
+
+    def has_read(self, array: Any) -> bool:
+        """Return whether an array from elsewhere has been read."""
+        return id(array) in self._constants
 
     def leaf(self, kind: str, array: Any, name: str = "") -> Tracer:
         """Return a tracer of an array that is there when a step begins."""
@@ -83,6 +100,9 @@ class Tape:
 
     def record(self, op: str, function: Callable[..., Any], args: Any, options: Any) -> Any:
         """Call a function on the real arrays, and write it down."""
+        if self.closed:
+            return function(*_concrete(args), **_concrete(options))
+        _refuse(op, args, options)
         args, options = replaced((args, options), self.tracer_of, (Tracer, *self._raw_kinds))
         tracers = list(_tracers_in((args, options)))
         result = function(*_concrete(args), **_concrete(options))
@@ -101,10 +121,11 @@ class Tape:
             return plain(*args, **options)
         return self.record(f"kernel:{name}", kernel, args, options)
 
-    def record_draw(self, draw: Callable[[], Any]) -> Tracer:
+    def record_draw(self, draw: Callable[[], Any]) -> Any:
         """Return what is drawn on the host for this step, an input that is drawn anew each step."""
+        if self.closed:
+            return self.backend.asarray(draw())
         drawn = self.around_draw(draw)
-        self.draws.append(drawn)
         tracer = self.leaf("host", self.backend.asarray(drawn))
         self.graph.hosts.append((tracer.traced, draw))
         return tracer
@@ -123,6 +144,23 @@ class Tape:
         if isinstance(result, np.generic):
             result = np.asarray(result)
         return wrap(result) if hasattr(result, "shape") else result
+
+
+def _refuse(op: str, args: Any, options: Any) -> None:
+    """Raise TraceError for what writes in place, or has a shape that depends on numbers."""
+    name = op.removeprefix("method:")
+    if name in _IN_PLACE or options.get("out") is not None:
+        raise TraceError(f"an array is written in place, by {name}")
+    by_shape = name in _SHAPE_OF_NUMBERS or (name == "where" and len(args) == 1)
+    if by_shape or (name == "getitem" and _picks(args[1])):
+        raise TraceError(f"the shape of what {name} gives depends on the numbers in an array")
+
+
+def _picks(index: Any) -> bool:
+    """Return whether an index holds a traced array of booleans."""
+    if isinstance(index, tuple):
+        return any(map(_picks, index))
+    return isinstance(index, Tracer) and index.dtype == np.bool_ and index.ndim > 0
 
 
 def _is_constant(node: Node) -> bool:

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portanet.backends import backend_of
+from portanet.changes import Watched
 from portanet.checks import values_trusted
-from portanet.compiler.errors import TraceError
+from portanet.compiler.errors import TraceError, Unsettled
 from portanet.compiler.graph import without_dead, without_repetition
 from portanet.compiler.places import place_at_work
 from portanet.compiler.rules import RuleGroup, rule_groups, trace_rules
-from portanet.compiler.signature import plain_attributes
+from portanet.compiler.signature import Attribute, Same, attributes, changed, plain_attributes
 from portanet.compiler.tape import Tape
 from portanet.compiler.tracer import Tracer
+from portanet.compiler.undo import undone_on_error
 from portanet.layer import Buffer, Parameter, Part, Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
-
-Counter = tuple[int, str]  # the id of a part and the name of an attribute
 
 
 @dataclass
@@ -32,12 +32,14 @@ class Trace:
     groups      the parameters that one rule moves alike, and where they lie together
     attributes  arrays that the step leaves in layers: (part, attribute, the result's name)
     counters    attributes that draws on the host change: they differ from step to step
+    n_changes   how many attributes draws on the host assign to in a step
     """
 
     tape: Tape
-    groups: list[RuleGroup]
+    groups: list[RuleGroup] = field(default_factory=list)
     attributes: list[tuple[Part, str, str]] = field(default_factory=list)
-    counters: set[Counter] = field(default_factory=set)
+    counters: set[Attribute] = field(default_factory=set)
+    n_changes: int = 0
 
 
 def trace_step(
@@ -46,20 +48,27 @@ def trace_step(
     x: Array,
     y: Array,
     same_memory: Callable[[Any, Any], bool],
-    drawn: list[Any],
 ) -> Trace:
-    """Return the graph of one training step on a batch. Raises TraceError where there is none.
+    """Return the graph of one training step on a batch.
 
-    What the step draws on the host is added to `drawn`.
+    Raises TraceError where there is none, and whatever else the step raises under tracers; then
+    the model is as it was, streams of chance included.
     """
     tape = Tape(backend_of(x), same_memory)
-    tape.draws = drawn
-    named = model.named_parts()
+    try:
+        with undone_on_error(model), values_trusted():
+            return _traced(tape, model, optimizer, x, y)
+    finally:
+        tape.close()
+
+
+def _traced(tape: Tape, model: Sequential, optimizer: Optimizer, x: Array, y: Array) -> Trace:
+    named, trace = model.named_parts(), Trace(tape)
     tape.place_at_work = _finder(named)
-    trace = Trace(tape, rule_groups(tape, optimizer))
-    tape.around_draw = lambda draw: _watched_draw(draw, named, trace.counters)
-    before = plain_attributes(named)
-    with values_trusted(), _swapped(tape, model, trace.groups) as (parameters, buffers):
+    tape.around_draw = lambda draw: _watched_draw(draw, named, trace)
+    before = attributes(named), plain_attributes(named)
+    trace.groups = rule_groups(tape, optimizer)
+    with _swapped(tape, model, trace.groups) as (parameters, buffers):
         _forward_and_backward(tape, model, x, y)
         grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
         for name, grad in grads.items():
@@ -67,8 +76,8 @@ def trace_step(
         for name, buffer in buffers.items():
             tape.update(name, buffer.value)
         trace_rules(tape, optimizer, trace.groups, grads)
-        trace.attributes = _left_behind(tape, model)
-    _refuse_counters(before, plain_attributes(named), trace.counters, named)
+        trace.attributes = _left_behind(tape, model, before[0])
+    _refuse_counters(*before, trace, named)
     without_repetition(tape.graph)
     without_dead(tape.graph)
     return trace
@@ -118,29 +127,51 @@ def _swapped(
             part._saved = None
 
 
-def _left_behind(tape: Tape, model: Part) -> list[tuple[Part, str, str]]:
+def _left_behind(
+    tape: Tape, model: Part, before: dict[Attribute, Any]
+) -> list[tuple[Part, str, str]]:
     """Make results of the arrays that the step has left in attributes, such as memory_grad."""
     found = []
     for name, part in model.named_parts().items():
         for attribute, held in list(vars(part).items()):
             if isinstance(held, Tracer):
+                _refuse_memory(tape, part, attribute, before)
                 result = f"attribute:{name}.{attribute}"
                 tape.result(result, held)
                 found.append((part, attribute, result))
-                setattr(part, attribute, held.array)
+                vars(part)[attribute] = held.array
             elif attribute != "_saved" and _holds_tracer(held):
                 raise TraceError(
-                    f"{type(part).__name__} keeps arrays of a step in a list or dict, .{attribute}"
+                    f"{type(part).__name__}.{attribute} keeps arrays of a step in a list, a dict "
+                    "or an object"
                 )
     return found
 
 
-def _holds_tracer(item: Any) -> bool:
+def _refuse_memory(
+    tape: Tape, part: Part, attribute: str, before: dict[Attribute, Any]
+) -> None:
+    """Raise TraceError if a step has read what an attribute held, and has replaced it."""
+    held = before.get((id(part), attribute))
+    if isinstance(held, Same) and tape.has_read(held.it):
+        raise TraceError(
+            f"{type(part).__name__}.{attribute} carries an array from step to step; what does "
+            "must be a Buffer"
+        )
+
+
+def _holds_tracer(item: Any, depth: int = 0) -> bool:
     if isinstance(item, Tracer):
         return True
+    if isinstance(item, Part | Parameter | Buffer | type) or depth > 4:
+        return False
     if isinstance(item, dict):
-        item = list(item.values())
-    return isinstance(item, list | tuple | set) and any(map(_holds_tracer, item))
+        item = item.values()
+    elif hasattr(item, "__dict__"):
+        item = vars(item).values()
+    elif not isinstance(item, list | tuple | set):
+        return False
+    return any(_holds_tracer(part, depth + 1) for part in item)
 
 
 def _finder(named: dict[str, Part]) -> Callable[[], str]:
@@ -148,29 +179,27 @@ def _finder(named: dict[str, Part]) -> Callable[[], str]:
     return lambda: place_at_work(names)
 
 
-def _watched_draw(draw: Callable[[], Any], named: dict[str, Part], counters: set[Counter]) -> Any:
+def _watched_draw(draw: Callable[[], Any], named: dict[str, Part], trace: Trace) -> Any:
     """Draw, and note which attributes count the draws."""
-    before = plain_attributes(named)
+    before, n_changes = plain_attributes(named), Watched.n_changes
     drawn = draw()
-    counters |= _changed(before, plain_attributes(named))
+    trace.n_changes += Watched.n_changes - n_changes
+    trace.counters |= changed(before, plain_attributes(named))
     return drawn
 
 
 def _refuse_counters(
-    before: dict[Counter, Any],
-    after: dict[Counter, Any],
-    counters: set[Counter],
+    before: dict[Attribute, Any],
+    plain_before: dict[Attribute, Any],
+    trace: Trace,
     named: dict[str, Part],
 ) -> None:
-    """Raise TraceError if a layer counts its steps: what depends on the count would be frozen."""
-    for key in sorted(_changed(before, after) - counters):
+    """Raise Unsettled if the step changes attributes: what depends on them would be frozen."""
+    found = changed(before, attributes(named)) | changed(plain_before, plain_attributes(named))
+    found -= trace.counters | {(id(part), attribute) for part, attribute, _ in trace.attributes}
+    for key in sorted(found):
         part = next(p for p in named.values() if id(p) == key[0])
-        raise TraceError(
+        raise Unsettled(
             f"{type(part).__name__}.{key[1]} changes from step to step; what is drawn or counted "
             "on the host must come from portanet.dispatch.from_host"
         )
-
-
-def _changed(before: dict[Counter, Any], after: dict[Counter, Any]) -> set[Counter]:
-    keys = before.keys() | after.keys()
-    return {key for key in keys if before.get(key, key) != after.get(key, key)}

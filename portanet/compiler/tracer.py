@@ -22,10 +22,20 @@ _COMPARISONS = {
     "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
     "ne": "not_equal",
 }  # fmt: skip
+_IN_PLACE = {
+    "iadd": "+", "isub": "-", "imul": "*", "itruediv": "/", "ipow": "**", "ifloordiv": "//",
+    "imod": "%", "imatmul": "@", "iand": "&", "ior": "|", "ixor": "^",
+}  # fmt: skip
 _OF_NUMPY = {  # NumPy's names of the standard's functions
     "true_divide": "divide", "absolute": "abs", "power": "pow", "concatenate": "concat",
     "transpose": "permute_dims", "invert": "bitwise_invert", "amax": "max", "amin": "min",
     "swapaxes": "swapaxes",
+}  # fmt: skip
+
+# They fetch numbers, or write in place.
+_UNSAFE = {
+    "byteswap", "fill", "get", "item", "itemset", "partition", "put", "resize", "setfield",
+    "setflags", "sort", "tobytes", "tofile", "tolist",
 }  # fmt: skip
 
 
@@ -86,7 +96,7 @@ class Tracer:
         return self.tape.record("getitem", operator.getitem, (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TraceError("an array is written in place")
+        self._fetched("an array is written in place, at an index")[index] = value
 
     def __neg__(self) -> Any:
         return self.tape.namespace.negative(self)
@@ -107,18 +117,32 @@ class Tracer:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        raise TraceError("a branch depends on the numbers in an array")
+        return bool(self._fetched("a branch depends on the numbers in an array"))
 
     def __float__(self) -> float:
-        raise TraceError("a number is fetched out of an array")
+        return float(self._fetched("a number is fetched out of an array"))
 
-    __int__ = __index__ = __complex__ = __float__  # pyright: ignore[reportAssignmentType]
+    def __int__(self) -> int:
+        return int(self._fetched("a number is fetched out of an array"))
+
+    def __index__(self) -> int:
+        return operator.index(self._fetched("a number is fetched out of an array"))
+
+    def __complex__(self) -> complex:
+        return complex(self._fetched("a number is fetched out of an array"))
 
     def __array__(self, *args: Any, **options: Any) -> Any:
-        raise TraceError("an array is handed to NumPy, past its namespace")
+        array = self._fetched("an array is handed to NumPy, past its namespace")
+        return array.__array__(*args, **options)
 
     def __dlpack__(self, *args: Any, **options: Any) -> Any:
         raise TraceError("an array is handed to another library")
+
+    def _fetched(self, why_not: str) -> Any:
+        """Return the array once the step is over. Raises TraceError while it is traced."""
+        if not self.tape.closed:
+            raise TraceError(why_not)
+        return self.array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         """NumPy's own functions work, too: a user's layer may call them."""
@@ -135,7 +159,7 @@ class Tracer:
         """Methods of the library's arrays, such as x.sum(axis=0), as the function of that name."""
         if name.startswith("_") or not callable(getattr(self.array, name, None)):
             raise AttributeError(f"a traced array has no {name!r}")
-        if name in ("item", "tolist", "get", "tobytes", "fill", "sort", "resize", "put", "itemset"):
+        if name in _UNSAFE and not self.tape.closed:
             raise TraceError(f"an array's {name}() is called")
         kind, tape = type(self.array), self.tape
         op = _OF_NUMPY.get(name, name)
@@ -168,7 +192,17 @@ def _operator(name: str, op: str, swapped: bool) -> Callable[..., Any]:
     return method
 
 
+def _in_place(name: str, sign: str) -> Callable[..., Any]:
+    def method(self: Tracer, other: Any) -> Any:
+        array = self._fetched(f"an array is written in place, by {sign}=; x = x {sign} ... is not")
+        return getattr(operator, name)(array, other)
+
+    return method
+
+
 for _name, _op in (_OPERATORS | _COMPARISONS).items():
     setattr(Tracer, f"__{_name}__", _operator(_name, _op, swapped=False))
 for _name, _op in _OPERATORS.items():
     setattr(Tracer, f"__r{_name}__", _operator(_name, _op, swapped=True))
+for _name, _sign in _IN_PLACE.items():
+    setattr(Tracer, f"__{_name}__", _in_place(_name, _sign))

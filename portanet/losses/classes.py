@@ -67,7 +67,7 @@ class _Classes(Loss):
                 f"{who}: y must be {positions}, class indices for y_hat {tuple(y_hat.shape)}, is "
                 f"{tuple(y.shape)}" + self._advice
             )
-        xp = backend.xp
+        xp = array_namespace(y)
         return xp.reshape(xp.astype(y, backend.dtype(backend.index_dtype()), copy=False), kept)
 
     def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:

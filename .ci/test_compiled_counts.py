@@ -1,0 +1,161 @@
+"""What a replayed step costs on a CUDA device, counted: launches, copies, waiting, memory.
+
+Run with the simulated device only; `cupycpu` counts what CuPy asks of it.
+"""
+
+import gc
+
+import cupycpu
+import numpy as np
+import pytest
+
+import portanet
+from portanet import (
+    SGD,
+    BCEWithLogits,
+    DataLoader,
+    Dataset,
+    Linear,
+    ReLU,
+    Sequential,
+    Trainer,
+    backends,
+    demo,
+)
+from portanet.backends._cupy_blas import Products
+from portanet.backends._cupy_compile import compile_cuda
+from portanet.backends._cupy_gather import gather
+from portanet.backends._cupy_graph import Replay
+from portanet.backends._cupy_inputs import StepInputs
+from portanet.backends._cupy_memory import PrivateMemory
+from portanet.compiler import step
+from portanet.compiler.engine_cupy import CupyEngine
+
+MOVE = """
+extern "C" __global__ void move(float* w, const float* grad, const float* lr) {
+    w[threadIdx.x] -= *lr * grad[threadIdx.x];
+}
+"""
+
+
+@pytest.fixture
+def cp():
+    return backends.get("cupy")._cp
+
+
+def one_layer(cp, memory):
+    """w <- w - lr xᵀ y on gathered batches; returns w, the inputs and the replay."""
+    X, y = cp.ones((100, 8), "float32"), cp.ones((100, 1), "float32")
+    order = cp.asarray(np.random.default_rng(0).permutation(100))
+    inputs = StepInputs({"position": ((), "int64"), "lr": ((), "float32")}, memory)
+    batch = [memory.empty((16, n), "float32") for n in (8, 1)]
+    w, grad = memory.empty((8, 1), "float32"), memory.empty((8, 1), "float32")
+    w[...] = 0
+    move = compile_cuda(MOVE, ["move"])["move"]
+    calls = [
+        gather([X, y], order, inputs["position"], batch),
+        Products(memory).prepare(batch[0].T, batch[1], grad),
+        lambda: move((1,), (8,), (w, grad, inputs["lr"])),
+    ]
+    return w, inputs, Replay(calls)
+
+
+@pytest.mark.parametrize("mode", ["eager", "lazy"])
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_step(capture, mode, cp):
+    memory = PrivateMemory()
+    w, inputs, replay = one_layer(cp, memory)
+    inputs.send({"position": 0, "lr": 0.5})
+    replay.run()
+    if capture:
+        replay.capture()
+    with cupycpu.streams(mode):
+        with cupycpu.count() as c:
+            for step in range(5):
+                inputs.send({"position": step * 16, "lr": 0.5 / (step + 2)})
+                replay.launch()
+        print(f"\nfive steps, {mode}, captured: {capture}: {c}")
+        assert (c.h2d, c.d2h, c.syncs, c.allocs, c.frees, c.pinned_allocs) == (5, 0, 0, 0, 0, 0)
+        assert (c.graph_launches, c.launches, c.blas) == ((5, 0, 0) if capture else (0, 10, 5))
+        # the sixteen products of ones, each rate applied once; eps for each of the roundings
+        rates = np.cumsum([0.5 / (k + 1) for k in range(6)])[-1]
+        assert np.allclose(w.get(), -16 * rates, rtol=12 * 2.0**-24, atol=0)
+
+
+@pytest.mark.usefixtures("cp")
+def test_what_has_not_changed_is_not_sent():
+    inputs = StepInputs({"lr": ((), "float32")}, PrivateMemory())
+    with cupycpu.count() as c:
+        for _ in range(5):
+            inputs.send({"lr": 0.1})
+    assert (c.h2d, c.bytes_h2d) == (1, 16)
+
+
+@pytest.mark.usefixtures("cp")
+def test_a_ring_waits_only_when_the_host_is_a_ring_ahead():
+    inputs = StepInputs({"lr": ((), "float64")}, PrivateMemory())
+    with cupycpu.streams("lazy"):
+        with cupycpu.count() as c:
+            for step in range(64):
+                inputs.send({"lr": 1.0 + step})
+        assert (c.h2d, c.syncs) == (64, 0)
+        with cupycpu.count() as c:
+            inputs.send({"lr": 0.0})
+        assert c.syncs <= 1
+
+
+def test_memory_goes_back_with_its_owner(cp):
+    gc.collect()
+    common = cp.get_default_memory_pool()
+    with cupycpu.count() as c:
+        start = c.bytes_in_use - common.total_bytes()
+        memory = PrivateMemory()
+        w, inputs, replay = one_layer(cp, memory)
+        replay.run()
+        replay.capture()
+        assert c.bytes_in_use - common.total_bytes() - start == memory.bytes > 0
+        del w, inputs, replay, memory
+        gc.collect()
+        assert c.bytes_in_use - common.total_bytes() == start
+
+
+# Whole steps: the blog's network as CompiledStep replays it.
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    monkeypatch.setattr(step, "engine_for", lambda backend, fuse, fast: CupyEngine(backend, fuse))  # noqa: ARG005
+    portanet.seed(0)
+    X_train, _, y_train, _ = demo.split()
+    layers = [Linear(30, 20), ReLU(), Linear(20, 1)]
+    model = Sequential(layers, BCEWithLogits()).to("cupy")
+    train_dl = DataLoader(Dataset(X_train, y_train), batch_size=64, shuffle=True)
+    return Trainer(model, SGD(model, lr=0.1), train_dl)
+
+
+def plans_of(trainer):
+    return [planned.plan for planned in trainer.compiled._plans.values()]
+
+
+def test_an_epoch_of_the_blogs_network(trainer):
+    trainer.train(4, log_level=0)
+    with cupycpu.count() as c:
+        trainer.train(1, log_level=0)
+    n = len(trainer.train_dl)
+    print(f"\nan epoch of {n} steps: {c}")
+    assert c.graph_launches == n
+    assert c.h2d <= n + 1  # the order, and each batch's place in it
+    assert (c.d2h, c.allocs) == (1, 0)  # the epoch's numbers
+    assert c.syncs <= 2
+    assert c.launches <= 5  # the mean of the losses; orders are copied, not computed
+
+
+def test_a_step_of_the_blogs_network_is_ten_launches_without_a_graph(trainer):
+    trainer.train(4, log_level=0)
+    for plan in plans_of(trainer):
+        with cupycpu.count() as c:
+            plan._gathered.run()
+        print(f"\na step, uncaptured: {c.launches} kernels, {c.blas} products")
+        assert c.launches + c.blas <= 10
+        assert (c.h2d, c.d2h, c.d2d, c.syncs, c.allocs) == (0, 0, 0, 0, 0)
+        assert plan.layout.copies == []

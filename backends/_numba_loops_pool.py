@@ -1,0 +1,83 @@
+"""Pooling as loops: a text for `_numba.compile_file`, which sets FLOAT and KERNEL.
+
+For windows that lie side by side (stride = kernel, no padding). Rows of images are short, so LANES
+places at a time are copied into a workspace, where all sizes are constants: there LLVM makes a few
+instructions of each loop.
+
+Shapes: x and grad_x (planes, H, W), y and grad (planes, OH, OW).
+"""
+
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
+# (numba gives its own functions other arguments than the ones it calls them with)
+
+import numpy as np
+from numba import njit
+
+from portanet.backends._numba_gemm import address
+from portanet.backends._numba_math import OPTIONS
+from portanet.backends._numba_vectors import LANES, move_first
+
+FLOAT = "float32"
+KERNEL = (2, 2)
+_kh, _kw = KERNEL
+_zero, _bytes = np.dtype(FLOAT).type(0), np.dtype(FLOAT).itemsize
+_width = _kw * LANES  # of what LANES places see
+_Y, _GRAD, _X, _GRAD_X = 0, LANES, 2 * LANES, 2 * LANES + _kh * _width  # of the workspace
+N_NUMBERS = _GRAD_X + _kh * _width
+
+
+@njit(forceinline=True, **OPTIONS)
+def _copy(to, source, n, width):
+    """Copy the first n of `width` numbers."""
+    for first in range(0, width, LANES):
+        move_first(to + _bytes * first, source + _bytes * first, n - first, _zero)
+
+
+@njit(forceinline=True, **OPTIONS)
+def _copy_windows(to, to_row, source, source_row, n):
+    """Copy the rows that n places see; an image's rows lie to_row or source_row bytes apart."""
+    for i in range(_kh):
+        _copy(to + i * to_row, source + i * source_row, n * _kw, _width)
+
+
+def forward(x, y):
+    """y[p, q] = the maximum over i, j of x[p kh + i, q kw + j]; NaN if one is."""
+    for plane in range(x.shape[0]):
+        for p in range(y.shape[1]):
+            for q in range(y.shape[2]):
+                largest = x[plane, p * _kh, q * _kw]
+                for i in range(_kh):
+                    for j in range(_kw):
+                        value = x[plane, p * _kh + i, q * _kw + j]
+                        larger = (value > largest) | (value != value)
+                        largest = value if larger else largest
+                y[plane, p, q] = largest
+
+
+def backward(grad, x, y, grad_x, work):
+    """grad_x = grad where a window's maximum is found first, row by row; else 0."""
+    here, row, width = address(work), _bytes * x.shape[2], _bytes * _width
+    for plane in range(x.shape[0]):
+        for p in range(y.shape[1]):
+            for first in range(0, y.shape[2], LANES):
+                n, to = min(y.shape[2] - first, LANES), _bytes * first * _kw
+                _copy(here + _bytes * _Y, address(y[plane, p]) + _bytes * first, n, LANES)
+                _copy(here + _bytes * _GRAD, address(grad[plane, p]) + _bytes * first, n, LANES)
+                seen = address(x[plane, p * _kh]) + to
+                _copy_windows(here + _bytes * _X, width, seen, row, n)
+                _send_back(work)
+                seen = address(grad_x[plane, p * _kh]) + to
+                _copy_windows(seen, row, here + _bytes * _GRAD_X, width, n)
+
+
+@njit(forceinline=True, **OPTIONS)
+def _send_back(work):
+    for q in range(LANES):
+        waiting = True
+        for i in range(_kh):
+            for j in range(_kw):
+                place = i * _width + q * _kw + j
+                value = work[_X + place]
+                here = waiting & ((value == work[_Y + q]) | (value != value))
+                work[_GRAD_X + place] = work[_GRAD + q] if here else _zero
+                waiting = waiting & (not here)

@@ -1,0 +1,114 @@
+"""python -m benchmarks [--quick] [--only PART …] [--networks NAME …] [--threads N …] [--report]
+
+Measures, prints the tables, and writes benchmarks/results.json, docs/benchmarks.md and
+docs/benchmarks.png. It takes about half an hour; leave the machine alone meanwhile.
+
+--quick    some of it within a minute: prints, and writes nothing
+--only     only these parts (steps, epochs, digits, planning, growth); the others stay as they were
+--report   measures nothing: writes page and plot from results.json
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import digits, epochs, growth, planning, steps
+from benchmarks.contenders import NotInstalledError
+from benchmarks.machine import machine
+from benchmarks.networks import NETWORKS
+from benchmarks.plot import draw
+from benchmarks.report import report
+
+ROOT = Path(__file__).parent.parent
+RESULTS, PAGE, PLOT = (
+    ROOT / p for p in ("benchmarks/results.json", "docs/benchmarks.md", "docs/benchmarks.png")
+)
+PARTS = ("steps", "epochs", "digits", "planning", "growth")
+QUICK = {"steps": ["blog", "mnist", "cnn", "transformer"]}  # the other parts: blog
+
+
+def main() -> None:
+    """Measure what is asked for, and report."""
+    given = arguments()
+    if given.quick:
+        results = {"machine": machine()}
+        measure(results, given)
+        print(report(results))
+        return
+    keep = (given.report or given.only or given.networks) and RESULTS.exists()
+    results = json.loads(RESULTS.read_text()) if keep else {}
+    if not given.report:
+        results["machine"] = machine()
+        measure(results, given, save)
+    write(results)
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=PARTS)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS)
+    parser.add_argument("--threads", nargs="+", type=int)
+    return parser.parse_args()
+
+
+def measure(results: dict[str, Any], given: argparse.Namespace, save: Any = lambda _: None) -> None:
+    """Measure the parts, each as soon as the one before is saved."""
+    quick, parts = given.quick, given.only or PARTS
+    counts = given.threads or ([1] if quick else [1, 2][: os.cpu_count()])
+    for part, module in (("steps", steps), ("epochs", epochs)):
+        for name in networks_of(part, given) if part in parts else []:
+            for count in counts:
+                say(f"{part}: {name}, {count} thread(s)")
+                of_network = results.setdefault(part, {}).setdefault(name, {})
+                of_network[str(count)] = module.measure(name, count, quick)
+                save(results)
+    for count in counts if "digits" in parts else []:
+        say(f"digits, {count} thread(s)")
+        results.setdefault("digits", {})[str(count)] = digits.measure(count, quick)
+    for name in networks_of("planning", given) if "planning" in parts else []:
+        say(f"planning: {name}")
+        results.setdefault("planning", {})[name] = planning.measure(name, quick)
+        save(results)
+    if "growth" in parts:
+        say("growth")
+        results["growth"] = growth.measure(quick)
+
+
+def networks_of(part: str, given: argparse.Namespace) -> list[str]:
+    """Return the networks that a part is measured on."""
+    return given.networks or (QUICK.get(part, ["blog"]) if given.quick else list(NETWORKS))
+
+
+def say(what: str) -> None:
+    """Tell the terminal what is being measured, and when."""
+    print(f"{time.strftime('%H:%M:%S')} measuring {what}", file=sys.stderr, flush=True)
+
+
+def save(results: dict[str, Any]) -> None:
+    """Write results.json."""
+    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=False) + "\n")
+
+
+def write(results: dict[str, Any]) -> None:
+    """Write results, page and plot, and print the page."""
+    save(results)
+    page = report(results)
+    PAGE.write_text(page)
+    print(page)
+    try:
+        draw(results, str(PLOT))
+    except NotInstalledError as error:
+        print(f"no plot: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The page's second half: whole runs, load_digits, planning, growth."""
+
+from typing import Any
+
+from benchmarks.claims import OURS, READABLE, ours_of
+from benchmarks.growth import TITLES
+from benchmarks.networks import NETWORKS
+from benchmarks.tables import size, slope, spread, table, time, times
+
+Results = dict[str, Any]
+
+
+def epochs(results: Results) -> str:
+    """Return the tables of whole runs."""
+    rows = []
+    for name, runs in results.get("epochs", {}).items():
+        for count, run in runs.items():
+            rows += [[NETWORKS[name].title, count, *row] for row in epoch_rows(run)]
+    if not rows:
+        return ""
+    head = ["network", "threads", "contender", "an epoch", "/ portanet", "kept of the steps' ratio"]
+    return f"""## Whole runs
+
+An epoch with shuffling, gathering of batches, loss sums, and the loss and accuracy on validation data, written as each library's
+users write it. The last column is the ratio of the epochs by the ratio of the bare steps, measured by turns in the same process.
+
+{table(head, rows)}"""
+
+
+def epoch_rows(run: dict[str, Any]) -> list[list[str]]:
+    """Return a row a contender."""
+    seconds, rows = run["seconds"], []
+    ours = OURS if f"{OURS}: epoch" in seconds else READABLE
+    for key in (k for k in seconds if k.endswith(": epoch")):
+        who = key.removesuffix(": epoch")
+        ratio = spread(seconds[key], seconds[f"{ours}: epoch"])
+        step = spread(seconds[f"{who}: step"], seconds[f"{ours}: step"])
+        kept = "" if who.startswith("portanet") else f"{ratio[1] / step[1]:.0%}"
+        rows.append([who, time(seconds[key]), times(ratio), kept])
+    return rows + [[who, reason, "", ""] for who, reason in run["reasons"].items()]
+
+
+def digits(results: Results) -> str:
+    """Return the table of load_digits."""
+    rows = []
+    for count, run in results.get("digits", {}).items():
+        seconds = run["seconds"]
+        ours = ours_of(run) if seconds else ""
+        rows += [
+            [count, who, time(s), times(spread(s, seconds[ours]))] for who, s in seconds.items()
+        ]
+        rows += [[count, who, reason, ""] for who, reason in run["reasons"].items()]
+    head = ["threads", "contender", "an epoch", "/ portanet"]
+    return f"## load_digits, 64-64-10, batch 32, Adam\n\n{table(head, rows)}" if rows else ""
+
+
+def planning(results: Results) -> str:
+    """Return what planning costs."""
+    rows = []
+    for name, contenders in results.get("planning", {}).items():
+        for who, found in contenders.items():
+            rows.append([NETWORKS[name].title, who, *planning_cells(found)])
+    if not rows:
+        return ""
+    head = ["network", "contender", "first plan", "further plans", "saved a step", "paid after"]
+    return f"""## What planning costs
+
+The time of `compile_step` and of the three steps that look at the data, plan and check, on one thread: first in a fresh process, then the median of four more.
+It has paid once the steps after it have saved as much against readable ones.
+
+{table(head, rows)}"""
+
+
+def planning_cells(found: dict[str, Any]) -> list[str]:
+    """Return the cells of one network and contender."""
+    if "reason" in found:
+        return [found["reason"], "", "", ""]
+    first, *further = found["planning"]
+    saved = found["steps"]["readable"] - found["steps"]["compiled"]
+    paid = f"{first / saved:.0f} steps" if saved > 0 else "never"
+    return [time([first]), time(further), time([saved]) if saved > 0 else "nothing", paid]
+
+
+def growth(results: Results) -> str:
+    """Return the tables of growth."""
+    parts = []
+    for axis, contenders in results.get("growth", {}).items():
+        rows = [row for who, points in contenders.items() for row in growth_rows(who, points)]
+        values = [str(p["value"]) for p in next(iter(contenders.values()))]
+        head = ["contender", "", *values, "grows as"]
+        parts.append(f"### {TITLES[axis]}\n\n{table(head, rows)}")
+    return "\n\n".join([GROWTH, *parts]) if parts else ""
+
+
+GROWTH = """## Growth of time and memory
+
+One thread; each point is a fresh process. Memory is what the run needs beyond the arrays of its data. *Arrays*: the most that NumPy's
+arrays held at a time (tracemalloc; PyTorch's are not seen), once in the first steps, in which the compiler traces, plans and checks,
+and once after them. *Resident*: by how much the peak of the process' memory grew, all steps together, pools of the libraries included.
+*Grows as*: the exponent between the last two points."""
+
+MEASURES = {
+    "seconds": "time",
+    "traced": "arrays",
+    "traced_first": "arrays, first steps",
+    "resident": "resident",
+}
+
+
+def growth_rows(who: str, points: list[dict[str, Any]]) -> list[list[str]]:
+    """Return a contender's rows: time, and memory by each measure that it has."""
+    if "reason" in points[0]:
+        return [[who, points[0]["reason"], *[""] * (len(points) + 1)]]
+    rows = []
+    for measure, name in MEASURES.items():
+        if measure in points[0]:
+            found = [p[measure] for p in points]
+            cells = [time([f]) if measure == "seconds" else size(f) for f in found]
+            rows.append([who, name, *cells, slope(points, measure)])
+    return rows

@@ -1,0 +1,35 @@
+"""A graph's units as CUDA kernels do them."""
+
+from portanet.compiler.cuda_nodes import MOST_NODES, has_text
+from portanet.compiler.graph import Graph, Value
+from portanet.compiler.operations import REDUCERS
+from portanet.compiler.units import Unit, fused_units
+
+
+class CudaUnit(Unit):
+    """A unit of which a narrow result, too, may lie where an argument lay that is read alike.
+
+    A kernel stores its narrow results last of all, when its block has read all that it reads.
+    """
+
+    def reads_alike(self, value: Value, out: Value) -> bool:
+        """Return whether a value's memory is read place by place, as `out` is written."""
+        if self.group is None or id(out) not in self.group.narrow:
+            return super().reads_alike(value, out)
+        if (value.shape, value.strides) != (out.shape, out.strides):
+            return False
+        for node in self.nodes:
+            narrow = node.op not in REDUCERS and id(node.output) in self.group.narrow
+            for read in node.inputs:
+                at_its_place = read is value and narrow and node.output.shape == out.shape
+                if read.root is value.root and not at_its_place:
+                    return False
+        return True
+
+
+def cuda_units(graph: Graph) -> list[Unit]:
+    """Return a graph's operations, fused as far as they can be written as CUDA text."""
+    return [
+        CudaUnit(unit.nodes, unit.inputs, unit.outputs, unit.group)
+        for unit in fused_units(graph, has_text, MOST_NODES)
+    ]

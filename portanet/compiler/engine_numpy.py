@@ -1,0 +1,53 @@
+"""NumpyEngine: plans in place on NumPy, compiled by numba once that pays."""
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from portanet.backends import Backend, _numba
+from portanet.compiler.engine import Engine
+from portanet.compiler.graph import Graph
+from portanet.compiler.plan_numba import NumbaPlan
+from portanet.compiler.plan_numpy import NumpyPlan
+
+# What numba takes to start in a process that finds its code on disk (0.45 s were measured), and
+# for code that is new some seconds: a training that is over before then is not kept waiting.
+_PAYS_AFTER = 1.0
+
+
+class NumpyEngine(Engine):
+    """Plans on NumPy.
+
+    fast=True compiles by numba at once, False never; None: where numba is installed, a plan that
+    has been in use for a second is replaced by a compiled one.
+    """
+
+    def __init__(self, backend: Backend, fuse: bool, fast: bool | None) -> None:
+        self._xp, self._fuse, self._fast = backend.xp, fuse, fast
+
+    def new(self, array: np.ndarray) -> np.ndarray:
+        """Return a copy."""
+        return np.array(array)
+
+    def copy(self, target: np.ndarray, source: np.ndarray) -> None:
+        """Copy numbers."""
+        np.copyto(target, source)
+
+    def same_memory(self, a: np.ndarray, b: np.ndarray) -> bool:
+        """Return whether the arrays' memory overlaps."""
+        return np.may_share_memory(a, b)
+
+    def plan(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
+        """Return a plan of a graph."""
+        if self._fast and self._fuse:
+            return NumbaPlan(graph, homes, self._xp)
+        return NumpyPlan(graph, homes, self._xp)
+
+    def faster(self, plan: Any) -> NumbaPlan | None:
+        """Return a compiled plan once the plan has been in use for long enough."""
+        if not self._fuse or self._fast is not None or isinstance(plan, NumbaPlan):
+            return None
+        if perf_counter() - plan.made_at < _PAYS_AFTER or not _numba.available():
+            return None
+        return NumbaPlan(plan.graph, plan.homes, self._xp)

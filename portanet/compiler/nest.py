@@ -1,0 +1,52 @@
+"""Nests of loops that walk over the axes of several arrays at once."""
+
+from collections.abc import Iterable
+from math import prod
+
+Axes = list[tuple[int, int]]  # (length, stride in items)
+
+
+def common_lengths(arrays: Iterable[Axes]) -> list[int] | None:
+    """Return the lengths of the loops that walk all arrays' axes, as few as there can be.
+
+    None where there are none: (2, 6) and (4, 3) have no common cut of 12.
+
+    >>> common_lengths([[(6, 1)], [(2, 1), (3, 0)]])
+    [2, 3]
+    """
+    cuts: set[int] = set()
+    for axes in arrays:
+        lengths = [n for n, _ in axes]
+        cuts |= {prod(lengths[i:]) for i in range(len(lengths))}
+    lengths, inner = [], 1
+    for cut in sorted(cuts - {1}):
+        if cut % inner:
+            return None
+        lengths.insert(0, cut // inner)
+        inner = cut
+    return lengths
+
+
+def strides_along(axes: Axes, lengths: list[int]) -> list[int] | None:
+    """Return how far apart an array's numbers lie along each loop.
+
+    >>> strides_along([(6, 4)], [2, 3])
+    [12, 4]
+    """
+    found: list[int] = []
+    left = list(lengths)
+    for length, stride in reversed(axes):
+        inner = 1
+        while inner < length:
+            n = left.pop()
+            found.insert(0, stride * inner)
+            inner *= n
+        if inner != length:
+            return None
+    return [0] * len(left) + found
+
+
+def index_text(strides: list[int], variables: list[str]) -> str:
+    """Return the sum of strides times loop variables, "" where all are 0."""
+    terms = zip(strides, variables, strict=True)
+    return " + ".join(v if s == 1 else f"{s} * {v}" for s, v in terms if s)
