@@ -16,6 +16,9 @@ from portanet.compiler.index import contiguous
 from portanet.compiler.units import Unit
 
 ALIGNMENT = 64  # bytes: a cache line, and the longest vector registers
+# bytes between two pieces: NumPy before 2.1 takes arrays that touch for overlapping ones, and goes
+# through exp, log and tanh number by number, 25 times slower and with other last bits
+GAP = 1
 
 
 @dataclass(eq=False)
@@ -182,9 +185,9 @@ def pack(blocks: Iterable[Block]) -> int:
         for other in placed:  # sorted by offset
             if other.birth > block.death or other.death < block.birth:
                 continue
-            if start + block.n_bytes <= other.offset:
+            if start + block.n_bytes < other.offset:
                 break
-            start = max(start, rounded_up(other.offset + other.n_bytes))
+            start = max(start, rounded_up(other.offset + other.n_bytes + GAP))
         block.offset = start
         end = max(end, start + block.n_bytes)
         placed.append(block)
