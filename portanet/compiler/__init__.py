@@ -9,6 +9,8 @@
 Nothing here knows a layer, a loss or a rule.
 """
 
-from portanet.compiler.step import CompiledStep, NotCompiledWarning, compile_step
+from portanet.compiler.errors import NotCompiledWarning
+from portanet.compiler.evaluation import CompiledEvaluation
+from portanet.compiler.step import CompiledStep, compile_step
 
-__all__ = ["CompiledStep", "NotCompiledWarning", "compile_step"]
+__all__ = ["CompiledEvaluation", "CompiledStep", "NotCompiledWarning", "compile_step"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet.compiler.graph import Node, Value
 from portanet.compiler.host_scalar import HostScalar
-from portanet.compiler.operations import BINARY, REDUCTIONS, UNARY
+from portanet.compiler.operations import BINARY, UNARY
 
 _UFUNCS = {
     "abs": np.absolute, "acos": np.arccos, "acosh": np.arccosh, "asin": np.arcsin,
@@ -77,7 +77,7 @@ class NumpySource:
         elif op == "astype":
             args = f"{self._out(node)}, {self._arg(node.args[0], node)}, 'unsafe'"
             yield f"{self.name(np.copyto)}({args})"
-        elif op in REDUCTIONS and op in _REDUCERS and set(options) <= {"axis", "keepdims"}:
+        elif op in _REDUCERS and len(node.args) == 1 and set(options) <= {"axis", "keepdims"}:
             yield self._reduction(node)
         elif op == "matmul":
             yield self._call(np.matmul, node.args, node.output)

@@ -1,4 +1,4 @@
-"""TraceError and Unsettled: why a step cannot be compiled."""
+"""TraceError, UnsettledError, NotCompiledWarning: why a step cannot be compiled."""
 
 from portanet.errors import PortanetError
 
@@ -7,5 +7,9 @@ class TraceError(PortanetError, TypeError):
     """Something in a step can only be done readably; the words say what."""
 
 
-class Unsettled(TraceError):
+class UnsettledError(TraceError):
     """A step changes an attribute of a layer: for the first time, or in every step."""
+
+
+class NotCompiledWarning(UserWarning):
+    """A step is taken as it is written, since it could not be compiled; the words say why."""

@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 from portanet.compiler.graph import Graph, Node, Value
+from portanet.compiler.operations import REDUCTIONS
 
 _METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshape"}
 
@@ -11,21 +12,23 @@ _METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshap
 def lower(graph: Graph, xp: Any) -> None:
     """Rewrite a graph's operations: means as sums and divisions, methods as functions."""
     nodes = []
-    for node in graph.nodes:
-        nodes += _mean(node, xp) if _is_mean(node) else [_plain(node)]
+    for node in map(_plain, graph.nodes):
+        nodes += _mean(node, xp) if _is_mean(node) else [node]
     graph.nodes = nodes
 
 
 def _plain(node: Node) -> Node:
-    """Let x.sum(axis=0) be sum(x, axis=0)."""
+    """Let x.sum(axis=0) be sum(x, axis=0), and sum(x, 0), too."""
     name = node.op.removeprefix("method:")
     if node.op != name and name in _METHODS:
         node.op = name
+    if node.op in REDUCTIONS and len(node.args) == 2 and isinstance(node.args[1], int | tuple):
+        node.args, node.options = node.args[:1], {"axis": node.args[1], **node.options}
     return node
 
 
 def _is_mean(node: Node) -> bool:
-    if node.op not in ("mean", "method:mean") or node.is_view:
+    if node.op != "mean" or node.is_view:
         return False
     return set(node.options) <= {"axis", "keepdims"} and len(node.args) == 1
 

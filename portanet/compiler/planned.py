@@ -63,6 +63,23 @@ class Planned:
         """Return copies of the results."""
         return {name: self._new(array) for name, array in self.plan.results.items()}
 
+    def tried(
+        self, x: Array, y: Array, drawn: list[Any]
+    ) -> tuple[dict[str, Array], dict[str, Array], str | None]:
+        """Return what the plan makes of a batch, results and states; or why it makes nothing.
+
+        All states are left as they were.
+        """
+        before = self.store.copies()
+        try:
+            self.load(x, y)
+            self.replay(drawn)
+            return self.results(), self.store.copies(), None
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a plan, it is not used
+            return {}, {}, f"the plan raises {type(error).__name__}: {error}"
+        finally:
+            self.store.restore(before)
+
     def attributes_now(self) -> dict[str, Array]:
         """Return the arrays that a readable step has left in layers, by the results' names."""
         return {name: vars(part)[attribute] for part, attribute, name in self.attributes}

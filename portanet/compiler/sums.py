@@ -18,6 +18,7 @@ class Sums:
         self.model = model
         self.loss: Any = 0.0
         self.weight: Any = 0
+        self._home = model.backend
 
     def clear(self, store: Store | None) -> None:
         """Begin anew."""
@@ -32,6 +33,7 @@ class Sums:
 
     def add(self, store: Store | None, losses: Array, y: Array) -> None:
         """Add a step that no plan has taken."""
+        self._follow()
         xp, weights = self.model.backend.xp, self.model.criterion.weight_of(y)
         loss, n = xp.sum(losses), y.shape[0] if weights is None else xp.sum(weights)
         if store is None:
@@ -46,11 +48,11 @@ class Sums:
 
     def enter(self, store: Store) -> None:
         """Let a new store go on from here."""
-        weighs = "total:weight" in store.totals()
+        self._follow()
         xp, dtype = self.model.backend.xp, self.model.backend.dtype(self.model.dtype)
         zero = xp.zeros((), dtype=dtype)
         store.put("total:loss", zero + self.loss)
-        if weighs:
+        if "total:weight" in store.totals():
             store.put("total:weight", zero + self.weight)
 
     def leave(self, store: Store) -> None:
@@ -58,3 +60,8 @@ class Sums:
         totals = store.totals()
         self.loss = 0 + totals.get("total:loss", self.loss)
         self.weight = 0 + totals.get("total:weight", self.weight)
+
+    def _follow(self) -> None:
+        """Begin anew where the model has moved: an epoch ends where it began."""
+        if self.model.backend is not self._home:
+            self._home, self.loss, self.weight = self.model.backend, 0.0, 0

@@ -43,6 +43,7 @@ class Tape:
         self.states: dict[str, Any] = {}  # and those that it began with, or left
         self._kind = type("Tracer", (Tracer,), {"__portanet_backend__": backend})
         self._constants: dict[int, Tracer] = {}
+        self._alive: list[Any] = []
         self._raw_kinds = (type(backend.xp.empty((0,))), np.ndarray, np.generic)
 
     def close(self) -> None:
@@ -80,6 +81,7 @@ class Tape:
             if backend_of(array) is not self.backend:
                 raise TraceError(f"an array of {backend_of(array)} meets arrays of {self.backend}")
             self._constants[id(x)] = self.constant(array)
+            self._alive.append(x)  # or its id would be another's
         return self._constants[id(x)]
 
     def result(self, name: str, x: Any) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from portanet.backends import backend_of
 from portanet.changes import Watched
 from portanet.checks import values_trusted
-from portanet.compiler.errors import TraceError, Unsettled
+from portanet.compiler.errors import TraceError, UnsettledError
 from portanet.compiler.graph import without_dead, without_repetition
+from portanet.compiler.order import free_soon
 from portanet.compiler.places import place_at_work
 from portanet.compiler.rules import RuleGroup, rule_groups, trace_rules
 from portanet.compiler.signature import Attribute, Same, attributes, changed, plain_attributes
@@ -80,6 +81,7 @@ def _traced(tape: Tape, model: Sequential, optimizer: Optimizer, x: Array, y: Ar
     _refuse_counters(*before, trace, named)
     without_repetition(tape.graph)
     without_dead(tape.graph)
+    free_soon(tape.graph)
     return trace
 
 
@@ -148,9 +150,7 @@ def _left_behind(
     return found
 
 
-def _refuse_memory(
-    tape: Tape, part: Part, attribute: str, before: dict[Attribute, Any]
-) -> None:
+def _refuse_memory(tape: Tape, part: Part, attribute: str, before: dict[Attribute, Any]) -> None:
     """Raise TraceError if a step has read what an attribute held, and has replaced it."""
     held = before.get((id(part), attribute))
     if isinstance(held, Same) and tape.has_read(held.it):
@@ -194,12 +194,12 @@ def _refuse_counters(
     trace: Trace,
     named: dict[str, Part],
 ) -> None:
-    """Raise Unsettled if the step changes attributes: what depends on them would be frozen."""
+    """Raise UnsettledError if the step changes attributes: what depends on them would be frozen."""
     found = changed(before, attributes(named)) | changed(plain_before, plain_attributes(named))
     found -= trace.counters | {(id(part), attribute) for part, attribute, _ in trace.attributes}
     for key in sorted(found):
         part = next(p for p in named.values() if id(p) == key[0])
-        raise Unsettled(
+        raise UnsettledError(
             f"{type(part).__name__}.{key[1]} changes from step to step; what is drawn or counted "
             "on the host must come from portanet.dispatch.from_host"
         )
