@@ -95,7 +95,7 @@ class Granted:
     def look(self) -> None:
         """Note how things stand."""
         self.seen = Watched.n_changes
-        self.lists = list(_containers(self.model))
+        self.lists = list(containers(self.model))
 
     def unchanged(self) -> bool:
         """Return whether nothing can have changed since the last look."""
@@ -139,19 +139,19 @@ def _options(rule: Optimizer) -> dict[str, Any]:
     }
 
 
-def _containers(part: Any) -> Iterator[tuple[Any, Any]]:
+def containers(part: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the lists and dicts among a part's attributes, each with a copy to compare it with."""
     if isinstance(part, Part):
         for key, value in vars(part).items():
             if key not in _MEMORY:
-                yield from _containers(value)
+                yield from containers(value)
     elif isinstance(part, list | tuple | dict):
         items = list(part.values()) if isinstance(part, dict) else list(part)
         if not isinstance(part, tuple):
             known = all(isinstance(i, (*_PLAIN, Part, Parameter, Buffer)) for i in items)
             yield part, part.copy() if known else _SameItems(items)
         for item in items:
-            yield from _containers(item)
+            yield from containers(item)
 
 
 class _SameItems:
