@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 import portanet
-from portanet import Linear, Sequential, Trainer, compile_step
+from portanet import Layer, Linear, Sequential, Trainer, compile_step
 from portanet.compiler import NotCompiledWarning
 from portanet.compiler.tracer import Tracer
 from portanet.losses import MSE
@@ -80,6 +80,21 @@ class Twins:
 
 def readable_step(model, optimizer, x, y):
     return Trainer.step(Readable(model, optimizer), x, y)
+
+
+class Own(Layer):
+    """A layer of a user's own: forward and backward are functions of the layer and an array."""
+
+    def __init__(self, forward, backward=lambda self, grad: grad, **attributes):
+        self._forward, self._backward = forward, backward
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def forward(self, x, *, training=False):
+        return self._forward(self, x)
+
+    def backward(self, grad):
+        return self._backward(self, grad)
 
 
 class Readable:
