@@ -18,13 +18,18 @@ test: $(VENV)/test.done
 matrix: $(VENV)-matrix/matrix.done
 	$(VENV)-matrix/bin/python -m pytest $(PYTEST_FLAGS)
 
+# portanet beside its peers: writes benchmarks/results.json, docs/benchmarks.md and docs/benchmarks.png;
+# make bench BENCH_FLAGS=--quick prints some of it within a minute, and writes nothing
+bench: $(VENV)-bench/bench.done
+	$(VENV)-bench/bin/python -m benchmarks $(BENCH_FLAGS)
+
 check: $(VENV)/dev.done
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
 
 clean:
-	rm -rf $(VENV) $(VENV)-matrix build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-matrix $(VENV)-bench build dist *.egg-info
 
 $(VENV)/%.done: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -33,8 +38,9 @@ $(VENV)/%.done: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@
 
-$(VENV)-matrix/matrix.done: pyproject.toml
-	@test -x $(VENV)-matrix/bin/python || $(PYTHON) -m venv $(VENV)-matrix
-	$(VENV)-matrix/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(VENV)-matrix/bin/python -m pip install --quiet --disable-pip-version-check -e '.[matrix]'
+# with PyTorch, whose version pip must be told first
+$(VENV)-matrix/matrix.done $(VENV)-bench/bench.done: pyproject.toml
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$(basename $(@F))]'
 	@touch $@

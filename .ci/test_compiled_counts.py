@@ -28,8 +28,6 @@ from portanet.backends._cupy_gather import gather
 from portanet.backends._cupy_graph import Replay
 from portanet.backends._cupy_inputs import StepInputs
 from portanet.backends._cupy_memory import PrivateMemory
-from portanet.compiler import step
-from portanet.compiler.engine_cupy import CupyEngine
 
 MOVE = """
 extern "C" __global__ void move(float* w, const float* grad, const float* lr) {
@@ -123,8 +121,7 @@ def test_memory_goes_back_with_its_owner(cp):
 
 
 @pytest.fixture
-def trainer(monkeypatch):
-    monkeypatch.setattr(step, "engine_for", lambda backend, fuse, fast: CupyEngine(backend, fuse))  # noqa: ARG005
+def trainer():
     portanet.seed(0)
     X_train, _, y_train, _ = demo.split()
     layers = [Linear(30, 20), ReLU(), Linear(20, 1)]

@@ -8,9 +8,8 @@ import ctypes
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
-from portanet.backends._cupy_memory import PrivateMemory
 from portanet.backends._gemm import Gemm, gemm
 from portanet.errors import BackendError, PlacementError
 from portanet.typing import Array
@@ -27,6 +26,14 @@ _LETTER = {"float32": "S", "float64": "D"}
 _MIB = 2**20
 
 
+class Memory(Protocol):
+    """Where a workspace comes from."""
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """Return an array whose numbers have yet to be written."""
+        ...
+
+
 class Products:
     """Products of float32 or float64 arrays, written into arrays that are there.
 
@@ -36,7 +43,10 @@ class Products:
     Raises BackendError if cuBLAS is not found.
     """
 
-    def __init__(self, memory: PrivateMemory) -> None:
+    def __init__(self, memory: Memory) -> None:
+        import cupy as cp
+
+        _handle(cp.cuda.runtime.getDevice())  # made now: nothing is, while a stream is captured
         self._workspace = None
         if hasattr(_library(), "cublasSetWorkspace_v2"):  # what needs no workspace takes none
             self._workspace = memory.empty((_workspace_size(),), "uint8")

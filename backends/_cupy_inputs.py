@@ -10,7 +10,8 @@ that event: no race, and no waiting unless the host is a whole ring of steps ahe
 the record is written and read on one stream, in order.
 """
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -45,6 +46,8 @@ class StepInputs:
         self._device = memory.empty((size,), "uint8")
         self._slots = cupyx.zeros_pinned((n_slots, size), np.uint8)
         self._events = [cp.cuda.Event(disable_timing=True) for _ in range(n_slots)]
+        # pinned memory goes back to CuPy's pool, which may give it away, when its last copy has run
+        weakref.finalize(self, _wait, self._events).atexit = False
         self._current = np.zeros(size, np.uint8)  # written here; sent if it is not what was sent
         self._sent: bytes | None = None
         self._n_sent = 0
@@ -105,6 +108,12 @@ class StepInputs:
             event.synchronize()
         self._n_sent += 1
         return self._slots[i], event
+
+
+def _wait(events: Sequence[Any]) -> None:
+    for event in events:
+        if not event.done:
+            event.synchronize()
 
 
 def _offsets(fields: Mapping[str, Layout]) -> tuple[dict[str, int], int]:

@@ -5,15 +5,17 @@ the convolution is one product of it with the weights. col2im is its adjoint, wr
 each pixel adds up, in a fixed order, what the places that saw it send back, so that two runs give
 the same bits (a scatter would need atomic additions, whose order is chance).
 
-Counted launches, of the kernel and of the plain definition: 3 x 3 convolution 7 and 90, its
-derivatives 4 and 38 (w), 8 and 115 (x); 2 x 2 maximum 1 and 3, its derivative 2 and 66; mean 1 and
-4, its derivative 1 and 34. Images are done as many at a time as keep the columns below 64 MiB.
+Counted launches beside one product, and those of the plain definition: 3 x 3 convolution 1 and 90,
+its derivatives 2 and 38 (w), 1 and 115 (x), with groups one more; 2 x 2 maximum 1 and 3, its
+derivative 2 and 66; mean 1 and 4, its derivative 1 and 34. All can be captured into a CUDA graph. Images are done as many at a time as keep the columns below 64 MiB.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import cupy as cp
+
+from portanet.backends._cupy_matmul import matmul
 
 _BLOCK = 2**26  # bytes of columns at a time
 
@@ -139,7 +141,7 @@ def conv2d(x: Any, w: Any, window: Any, groups: int = 1) -> Any:
     y = cp.empty((n, groups, n_out // groups, size[0] * size[1]), x.dtype)
     weights = w.reshape(groups, n_out // groups, -1)
     for part in _parts(n, _n_columns(x.shape[1], window, size) * x.itemsize):
-        cp.matmul(weights, _columns(x[part], window, groups), out=y[part])
+        matmul(weights, _columns(x[part], window, groups), y[part])
     return y.reshape(n, n_out, *size)
 
 
@@ -147,12 +149,15 @@ def conv2d_backward_w(grad: Any, x: Any, window: Any, groups: int = 1) -> Any:
     """Return dL/dw = grad columnsᵀ, added up over the batch."""
     (n, n_out, height, width), n_inp = grad.shape, x.shape[1] // groups
     rows = grad.reshape(n, groups, n_out // groups, height * width)
-    grad_w: Any = 0
+    grad_w: Any = None
     for part in _parts(n, _n_columns(x.shape[1], window, (height, width)) * x.itemsize):
         columns = _columns(x[part], window, groups)
-        grad_w = cp.matmul(rows[part], columns.swapaxes(2, 3)).sum(axis=0) + grad_w
+        products = cp.empty((len(columns), groups, n_out // groups, columns.shape[2]), x.dtype)
+        matmul(rows[part], columns.swapaxes(2, 3), products)
+        total = products.sum(axis=0)
+        grad_w = total if grad_w is None else total + grad_w
     shape = (n_out, n_inp, *window.kernel)
-    return grad_w.reshape(shape) if n else cp.zeros(shape, x.dtype)
+    return cp.zeros(shape, x.dtype) if grad_w is None else grad_w.reshape(shape)
 
 
 def conv2d_backward_x(grad: Any, w: Any, window: Any, size: Any, groups: int = 1) -> Any:
@@ -163,7 +168,9 @@ def conv2d_backward_x(grad: Any, w: Any, window: Any, size: Any, groups: int = 1
     grad_x = cp.empty((n, n_inp * groups, *size), grad.dtype)
     lies = _lies(window, size, (height, width))
     for part in _parts(n, _n_columns(n_inp * groups, window, (height, width)) * grad.itemsize):
-        _col2im(cp.matmul(weights, rows[part]), *lies, grad_x[part])
+        columns = cp.empty((len(rows[part]), groups, weights.shape[1], height * width), grad.dtype)
+        matmul(weights, rows[part], columns)
+        _col2im(columns, *lies, grad_x[part])
     return grad_x
 
 

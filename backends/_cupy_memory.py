@@ -33,18 +33,32 @@ class PrivateMemory:
 class Scratch:
     """A pool for what single operations allocate while they run, which is theirs alone.
 
-    A captured operation works in the same memory each time, so nobody else may be given it.
+    A captured operation works in the same memory each time, so nobody else may be given it, and it
+    stays as long as this object does: a pool that runs out of memory would give back what it takes
+    to be free.
     """
 
     def __init__(self) -> None:
         import cupy as cp
 
         self._cp: Any = cp
-        pool = cp.cuda.MemoryPool()
+        self._kept: list[Any] = []
+        kept = self._kept
+
+        def from_device(n_bytes: int) -> Any:
+            kept.append(cp.cuda.Memory(n_bytes))
+            return cp.cuda.MemoryPointer(kept[-1], 0)
+
+        pool = cp.cuda.MemoryPool(from_device)
         self._allocate = pool.malloc
-        weakref.finalize(self, pool.free_all_blocks)  # CuPy keeps a pool's blocks when it is gone
+        weakref.finalize(self, _empty, pool, kept)  # CuPy keeps a pool's blocks when it is gone
 
     def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Call a function; what it allocates comes from the pool."""
         with self._cp.cuda.using_allocator(self._allocate):
             return function(*args, **options)
+
+
+def _empty(pool: Any, kept: list[Any]) -> None:
+    kept.clear()
+    pool.free_all_blocks()

@@ -21,12 +21,17 @@ _KEPT: dict[str, Any] = {}  # compiled functions by key: their code lives as lon
 
 @cache
 def available() -> bool:
-    """Say whether numba is there and compiles (NUMBA_DISABLE_JIT may forbid it)."""
+    """Say whether numba is there, compiles (NUMBA_DISABLE_JIT may forbid it) and is 0.62 or later.
+
+    Older ones come with an LLVM that ends the process when it meets llvm.maximum on x86.
+    """
     try:
         import numba
     except ImportError:
         return False
-    return not numba.config.DISABLE_JIT  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
+    disabled = numba.config.DISABLE_JIT  # pyright: ignore
+    version = tuple(int(part) for part in re.findall(r"\d+", numba.__version__)[:2])
+    return not disabled and version >= (0, 62)
 
 
 def makers(*kernels: Callable[..., Any]) -> dict[str, Callable[[], Callable[..., Any] | None]]:

@@ -5,8 +5,9 @@ and hands them to BLAS, with nothing of Python between two products. Small work 
 kernels, so that it never waits for numba to be imported.
 
 Measured on 64 images, 3 x 3, float32, one thread, ms of CPU time, beside NumPy's kernels and
-PyTorch: 16 to 32 channels, 14 x 14: y 1.4 (1.4, 1.1), dL/dw 1.7 (2.6, 1.3), dL/dx 1.5 (1.7, 1.2);
-1 to 16 channels, 28 x 28: y 0.23 (3.3, 3.4), dL/dw 0.22 (0.34, 0.30).
+PyTorch: 16 to 32 channels, 14 x 14: y 1.3 (1.4, 1.1), dL/dw 1.7 (2.6, 1.3), dL/dx 1.4 (1.7, 1.1);
+1 to 16 channels, 28 x 28: y 0.22 (0.4, 3.5), dL/dw 0.23 (0.34, 0.30); 32 to 64 channels, 28 x 28,
+stride 2: 6.5 (7.4), 6.9 (9.4), 6.8 (11.4). Whole layers: benchmarks/convolution.py.
 """
 
 from collections.abc import Callable
@@ -40,21 +41,21 @@ def conv2d(
 ) -> np.ndarray:
     """Return y of x (N, C, H, W) and w (O, C/groups, kh, kw), in `out` if given."""
     shape = (len(x), len(w), *window.output_size(x.shape[2:]))
-    size = prod(shape) * w[:1].size
-    loop = _loop("forward", (x, w), size)
+    cost = prod(shape) * w[:1].size
+    loop = _loop("forward", (x, w), cost)
     if loop is None:
         return _numpy_kernels_conv.conv2d(x, w, window, groups, out=out)
     y, x, w = result(out, shape, x.dtype), np.ascontiguousarray(x), _matrix(w)
     run = _strips(loop, window, x.shape, y.shape, groups)
-    in_parts(len(x), lambda part: run(x[part], w, y[part]), size // _A_THREADS)
+    in_parts(len(x), lambda part: run(x[part], w, y[part]), cost // _A_THREADS)
     return delivered(out, y)
 
 
 def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int = 1) -> np.ndarray:
     """Return dL/dw from grad = dL/dy and x: each thread's own sum, then all together."""
     shape = (grad.shape[1], x.shape[1] // groups, *window.kernel)
-    size = grad.size * prod(shape[1:])
-    loop = _loop("backward_w", (grad, x), size)
+    cost = grad.size * prod(shape[1:])
+    loop = _loop("backward_w", (grad, x), cost)
     if loop is None:
         return _numpy_kernels_conv.conv2d_backward_w(grad, x, window, groups)
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
@@ -64,7 +65,7 @@ def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int 
         sums[part.start] = np.empty((groups, prod(shape[1:]), shape[0] // groups), x.dtype)
         run(grad[part], x[part], sums[part.start])
 
-    in_parts(len(x), work, size // _A_THREADS)
+    in_parts(len(x), work, cost // _A_THREADS)
     first, *others = (sums[start] for start in sorted(sums))
     return sum(others, start=first).swapaxes(1, 2).reshape(shape)
 
@@ -79,14 +80,14 @@ def conv2d_backward_x(
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return dL/dx (N, C, *size) from grad = dL/dy, in `out` if given."""
-    size = grad.size * w[:1].size
-    loop = _loop("backward_x", (grad, w), size)
+    cost = grad.size * w[:1].size
+    loop = _loop("backward_x", (grad, w), cost)
     if loop is None:
         return _numpy_kernels_conv.conv2d_backward_x(grad, w, window, size, groups, out=out)
     grad_x = result(out, (len(grad), w.shape[1] * groups, *size), grad.dtype)
     grad, w = np.ascontiguousarray(grad), _matrix(w)
     run = _strips(loop, window, grad_x.shape, grad.shape, groups)
-    in_parts(len(grad), lambda part: run(grad[part], w, grad_x[part]), size // _A_THREADS)
+    in_parts(len(grad), lambda part: run(grad[part], w, grad_x[part]), cost // _A_THREADS)
     return delivered(out, grad_x)
 
 
@@ -96,29 +97,29 @@ def _strips(
     """Return a function of the three arrays that runs the loop, with a workspace for each call."""
     (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.padding
     _, channels, height, width = image
-    shape = (channels, height + top + bottom, width + left + right, kh, kw, output[3])
-    at = (*window.stride, top, left, *window.dilation)
+    stride = window.stride[1]
+    framed = (height + top + bottom, -(-(width + left + right) // stride))
+    shape, at = (
+        (channels, *framed, kh, kw, output[3]),
+        (*window.stride, top, left, *window.dilation),
+    )
     row = channels * kh * kw * output[3]
 
     def run(*arrays: np.ndarray) -> None:
         dtype = arrays[0].dtype
         strip = max(1, min(output[2], _STRIP // (row * dtype.itemsize)))
         # the padding around an image stays zero: it lies in the same places for all
-        frame, columns = np.zeros(prod(shape[:3]), dtype), np.empty(strip * row, dtype)
+        frame, columns = np.zeros(prod(shape[:3]) * stride, dtype), np.empty(strip * row, dtype)
         loop(*arrays, frame, columns, shape, at, groups, strip)
 
     return run
 
 
-def _loop(name: str, arrays: tuple[np.ndarray, ...], size: int) -> Callable[..., None] | None:
+def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Callable[..., None] | None:
     """Return the compiled loop, or None where NumPy's kernel is the better: small or odd."""
     dtypes = {array.dtype.name for array in arrays}
-    if (
-        size < LEAST
-        or numpy_blas() is None
-        or len(dtypes) > 1
-        or not dtypes <= {"float32", "float64"}
-    ):
+    known = len(dtypes) == 1 and dtypes <= {"float32", "float64"}
+    if cost < LEAST or not known or numpy_blas() is None:
         return None
     return _compiled(name, *dtypes)
 

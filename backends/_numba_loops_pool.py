@@ -15,7 +15,7 @@ from numba import njit
 
 from portanet.backends._numba_gemm import address
 from portanet.backends._numba_math import OPTIONS
-from portanet.backends._numba_vectors import LANES, move_first
+from portanet.backends._numba_vectors import LANES, fill_first, move_first
 
 FLOAT = "float32"
 KERNEL = (2, 2)
@@ -24,20 +24,6 @@ _zero, _bytes = np.dtype(FLOAT).type(0), np.dtype(FLOAT).itemsize
 _width = _kw * LANES  # of what LANES places see
 _Y, _GRAD, _X, _GRAD_X = 0, LANES, 2 * LANES, 2 * LANES + _kh * _width  # of the workspace
 N_NUMBERS = _GRAD_X + _kh * _width
-
-
-@njit(forceinline=True, **OPTIONS)
-def _copy(to, source, n, width):
-    """Copy the first n of `width` numbers."""
-    for first in range(0, width, LANES):
-        move_first(to + _bytes * first, source + _bytes * first, n - first, _zero)
-
-
-@njit(forceinline=True, **OPTIONS)
-def _copy_windows(to, to_row, source, source_row, n):
-    """Copy the rows that n places see; an image's rows lie to_row or source_row bytes apart."""
-    for i in range(_kh):
-        _copy(to + i * to_row, source + i * source_row, n * _kw, _width)
 
 
 def forward(x, y):
@@ -55,19 +41,34 @@ def forward(x, y):
 
 
 def backward(grad, x, y, grad_x, work):
-    """grad_x = grad where a window's maximum is found first, row by row; else 0."""
-    here, row, width = address(work), _bytes * x.shape[2], _bytes * _width
+    """grad_x = grad where a window's maximum is found first, row by row; else 0.
+
+    LANES places at a time; rows of x and grad_x lie `row` bytes apart, those of `work` `width`.
+    """
+    here, row, width = address(work), _bytes * x.shape[2], _bytes * _kw * LANES
     for plane in range(x.shape[0]):
         for p in range(y.shape[1]):
             for first in range(0, y.shape[2], LANES):
-                n, to = min(y.shape[2] - first, LANES), _bytes * first * _kw
-                _copy(here + _bytes * _Y, address(y[plane, p]) + _bytes * first, n, LANES)
-                _copy(here + _bytes * _GRAD, address(grad[plane, p]) + _bytes * first, n, LANES)
+                n, place, to = y.shape[2] - first, _bytes * first, _bytes * first * _kw
+                fill_first(here + _bytes * _Y, address(y[plane, p]) + place, n, _zero)
+                fill_first(here + _bytes * _GRAD, address(grad[plane, p]) + place, n, _zero)
                 seen = address(x[plane, p * _kh]) + to
-                _copy_windows(here + _bytes * _X, width, seen, row, n)
+                for i in range(_kh):
+                    for k in range(0, _kw * LANES, LANES):
+                        at, there = (
+                            here + _bytes * (_X + k) + i * width,
+                            seen + i * row + _bytes * k,
+                        )
+                        fill_first(at, there, n * _kw - k, _zero)
                 _send_back(work)
                 seen = address(grad_x[plane, p * _kh]) + to
-                _copy_windows(seen, row, here + _bytes * _GRAD_X, width, n)
+                for i in range(_kh):
+                    for k in range(0, _kw * LANES, LANES):
+                        at, there = (
+                            here + _bytes * (_GRAD_X + k) + i * width,
+                            seen + i * row + _bytes * k,
+                        )
+                        move_first(there, at, n * _kw - k, _zero)
 
 
 @njit(forceinline=True, **OPTIONS)

@@ -29,6 +29,19 @@ def move_first(typing, to, source, n, like):  # noqa: ARG001
 
 
 @intrinsic
+def fill_first(typing, to, source, n, like):  # noqa: ARG001
+    """Set sixteen numbers: to the first n at `source`, and to 0."""
+
+    def emit(context, builder, signature, args):  # noqa: ARG001
+        pointer, itemsize = _pointers(builder, args[3].type)
+        used = _first(builder, args[2])
+        numbers = _masked_load(builder, pointer(args[1]), itemsize, used)
+        builder.store(numbers, pointer(args[0]), align=itemsize)
+
+    return types.void(types.int64, types.int64, types.int64, like), emit
+
+
+@intrinsic
 def add_first(typing, to, source, n, like):  # noqa: ARG001
     """Add the first n of sixteen numbers to those at `to`; memory beyond them is not touched."""
 

@@ -1,4 +1,4 @@
-"""Conv2d forward and backward: portanet's NumPy kernel, its plain definition, PyTorch on the CPU.
+"""Conv2d forward and backward: portanet's kernels for numba and NumPy, the plain one, PyTorch's.
 
     python benchmarks/convolution.py [--rounds 9] [--threads 1 2]
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 SHAPE, N_OUT, KERNEL = (64, 32, 28, 28), 64, 3
+CONTENDERS = ("numba", "numpy", "plain", "torch")
 PROBLEMS = {
     "padding 1": {"padding": 1},
     "padding 0": {"padding": 0},
@@ -21,14 +22,16 @@ PROBLEMS = {
 }
 
 
-def numpy_step(options, plain=False):
+def numpy_step(name, options):
     import numpy as np
 
     import portanet
     from portanet import backends
+    from portanet.backends import _numba_kernels_conv, _numpy_kernels_conv
 
-    if plain:
-        backends.get("numpy").kernels = {}
+    numba = {k: make() for k, make in _numba_kernels_conv.MAKERS.items()}
+    numpy = _numpy_kernels_conv.KERNELS
+    backends.get("numpy").kernels = {"numba": numba, "numpy": numpy, "plain": {}}[name]
     portanet.seed(0)
     layer = portanet.Conv2d(SHAPE[1], N_OUT, KERNEL, **options)
     x = np.random.default_rng(0).standard_normal(SHAPE, np.float32)
@@ -62,7 +65,7 @@ def work(name, problem):
     import tracemalloc
 
     options = PROBLEMS[problem]
-    step, size = torch_step(options) if name == "torch" else numpy_step(options, name == "plain")
+    step, size = torch_step(options) if name == "torch" else numpy_step(name, options)
     step()
     memory = 0.0
     if size:
@@ -93,7 +96,7 @@ def ask(process):
 
 
 def compare(problem, threads, rounds):
-    processes = {name: start(name, problem, threads) for name in ("kernel", "plain", "torch")}
+    processes = {name: start(name, problem, threads) for name in CONTENDERS}
     memory = {name: float(p.stdout.readline()) for name, p in processes.items()}
     times = {name: [] for name in processes}
     for _ in range(rounds):
@@ -103,11 +106,13 @@ def compare(problem, threads, rounds):
     for process in processes.values():
         process.stdin.close()
         process.wait()
-    kernel, plain, torch = (statistics.median(t) for t in times.values())
+    median = {name: statistics.median(t) for name, t in times.items()}
     print(
-        f"{problem}, {threads} thread(s): kernel {kernel:.0f} ms, plain {plain:.0f} ms, PyTorch {torch:.0f} ms; "
-        f"plain/kernel {plain / kernel:.2f}, kernel/PyTorch {kernel / torch:.2f}; memory beyond the results, in units "
-        f"of x and y: kernel {memory['kernel']:.2f}, plain {memory['plain']:.2f}"
+        f"{problem}, {threads} thread(s), ms (in units of PyTorch's; memory beyond the results, of x and y): "
+        + ", ".join(
+            f"{name} {ms:.0f} ({ms / median['torch']:.2f}; {memory[name]:.2f})"
+            for name, ms in median.items()
+        )
     )
 
 

@@ -34,6 +34,7 @@ above 1 means: slower than portanet. *Products* are the floor: only the matrix p
 made before; the fastest of the three counts.
 
 JAX returns before a step is done; it is timed as a loop that waits at its end, and once more as one that waits for each loss.
+portanet is compiled with numba from the first step on (`fast=True`); without that option numba comes in after a second.
 A scikit-learn step is a share of a `partial_fit` over all batches."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from portanet.backends import backend_of
 from portanet.checks import check_count, values_trusted
-from portanet.compiler import CompiledStep
+from portanet.compiler import CompiledEvaluation, CompiledStep
 from portanet.data import Batches, DataLoader
 from portanet.errors import ArgumentError
 from portanet.layer import Sequential
@@ -60,7 +60,12 @@ class Trainer:
         self.train_dl, self.val_dl = train_dl, val_dl
         self.history: list[dict[str, float]] = []
         self._staged: dict[int, Batches] = {}
+        self._evaluations: dict[int, CompiledEvaluation] = {}
         self.compiled = CompiledStep(model, optimizer) if compile else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is known by a loader's id would be another loader's in a copy
+        return vars(self) | {"_staged": {}, "_evaluations": {}}
 
     def step(self, x: Array, y: Array) -> Array:
         """Forward, loss, backward, update. Returns the losses, shape (N,), on the device.
@@ -136,6 +141,9 @@ class Trainer:
             return {}
         batches, criterion = self._batches(dl), self.model.criterion
         xp = batches.backend.xp
+        found = None if self.compiled is None else self._compiled_evaluation(dl)(batches)
+        if found is not None:
+            return self._row_of(batches, found, prefix)
         losses, weight, predictions, targets = [], 0, [], []
         with values_trusted():
             for x, y in batches:
@@ -147,6 +155,23 @@ class Trainer:
         row = {f"{prefix}loss": xp.sum(xp.concat(losses)) / weight}
         if self.metric is not None:
             row[f"{prefix}metric"] = self.metric(xp.concat(predictions), xp.concat(targets))
+        return row
+
+    def _compiled_evaluation(self, dl: DataLoader) -> CompiledEvaluation:
+        if id(dl) not in self._evaluations:
+            self._evaluations[id(dl)] = CompiledEvaluation(self.model, self.metric)
+        return self._evaluations[id(dl)]
+
+    def _row_of(self, batches: Batches, found: dict[str, Array], prefix: str) -> dict[str, Array]:
+        """Return the row of an evaluation that was compiled."""
+        n_samples = found["predictions"].shape[0]
+        row = {f"{prefix}loss": found["loss"] / found.get("weight", n_samples)}
+        if "metric" in found:
+            row[f"{prefix}metric"] = found["metric"]
+        elif self.metric is not None:
+            with values_trusted():
+                metric = self.metric(found["predictions"], batches.y[:n_samples])
+            row[f"{prefix}metric"] = metric
         return row
 
     def _weight(self, xp: Namespace, y: Array) -> Any:

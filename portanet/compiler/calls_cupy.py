@@ -8,8 +8,9 @@ from portanet.backends._cupy_blas import Products
 from portanet.backends._cupy_compile import compile_cuda
 from portanet.backends._cupy_memory import PrivateMemory, Scratch
 from portanet.backends._gemm import can_multiply
+from portanet.compiler.cuda_kernel import Kernel, Partials
 from portanet.compiler.cuda_text import PRELUDE
-from portanet.compiler.emit_cuda import Kernel, emit
+from portanet.compiler.emit_cuda_long import emit_all
 from portanet.compiler.graph import Node, Value, replaced
 from portanet.compiler.host_scalar import HostScalar
 from portanet.compiler.units import Unit
@@ -23,26 +24,31 @@ class Calls:
 
     `kernels` are those of `kernels_of`; `find` returns the array where a value lies, or a number of
     the step, (HostScalar, dtype); `written` says which pieces of concatenations lie in place.
+
+    Without `own_products` CuPy multiplies, which cannot be captured, but gives the readable step's
+    bits: cuBLAS may choose another way to add for a call, or a workspace, that is not the same.
     """
 
     def __init__(
-        self, kernels: dict[int, Kernel], find: Callable[[Any], Array], memory: PrivateMemory,
-        written: dict[int, set[int]],
+        self, kernels: dict[int, list[Kernel]], find: Callable[[Any], Array], memory: PrivateMemory,
+        written: dict[int, set[int]], *, own_products: bool = True,
     ) -> None:  # fmt: skip
         self._find, self._memory, self._written = find, memory, written
-        self._scratch, self._products = Scratch(), Products(memory)
-        self._kernels = kernels
-        self.source = PRELUDE + "\n".join(k.source for k in self._kernels.values())
-        names = [kernel.name for kernel in self._kernels.values()]
+        self._scratch = Scratch()
+        self._products = Products(memory) if own_products else None
+        self._kernels, self._partials = kernels, dict[int, Array]()
+        every = [kernel for of_unit in kernels.values() for kernel in of_unit]
+        self.source = PRELUDE + "\n".join(kernel.source for kernel in every)
+        names = [kernel.name for kernel in every]
         self._functions = compile_cuda(self.source, names) if names else {}
 
     def of(self, unit: Unit) -> Iterator[Call]:
         """Yield the calls that do a unit."""
         node = unit.single
         if node is None:
-            yield self._launch(self._kernels[id(unit)])
-        elif node.op == "matmul" and not node.options:
-            yield from self._matmul(node)
+            yield from map(self._launch, self._kernels[id(unit)])
+        elif self._products is not None and node.op == "matmul" and not node.options:
+            yield from self._matmul(node, self._products)
         elif node.op == "concat" and not set(node.options) - {"axis"}:
             yield from self._concat(node)
         elif node.op == "reshape":
@@ -52,11 +58,18 @@ class Calls:
             yield self._any(node)
 
     def _launch(self, kernel: Kernel) -> Call:
-        arguments = tuple(map(self._find, kernel.arguments))
+        arguments = tuple(map(self._argument, kernel.arguments))
         function = self._functions[kernel.name]
         return partial(function, (kernel.blocks,), (kernel.threads,), arguments)
 
-    def _matmul(self, node: Node) -> Iterator[Call]:
+    def _argument(self, thing: Any) -> Array:
+        if not isinstance(thing, Partials):
+            return self._find(thing)
+        if id(thing) not in self._partials:
+            self._partials[id(thing)] = self._memory.empty((thing.count,), thing.dtype)
+        return self._partials[id(thing)]
+
+    def _matmul(self, node: Node, products: Products) -> Iterator[Call]:
         """Multiply by cuBLAS; operands that it cannot read as they lie are copied before."""
         a, b, out = (self._find(v) for v in (*node.args, node.output))
         if not can_multiply(a, b, out):
@@ -64,7 +77,7 @@ class Calls:
             yield partial(copy, laid[0], a)
             yield partial(copy, laid[1], b)
             a, b = laid
-        yield self._products.prepare(a, b, out)
+        yield products.prepare(a, b, out)
 
     def _concat(self, node: Node) -> Iterator[Call]:
         """Copy the pieces that were not made in their places."""
@@ -96,13 +109,13 @@ class Calls:
         return call
 
 
-def kernels_of(units: Sequence[Unit]) -> dict[int, Kernel]:
-    """Return the kernel of each unit that is one, by the unit's id."""
-    kernels: dict[int, Kernel] = {}
+def kernels_of(units: Sequence[Unit]) -> dict[int, list[Kernel]]:
+    """Return the kernels of each unit that is done by such, by the unit's id."""
+    kernels: dict[int, list[Kernel]] = {}
     for unit in units:
         if unit.group is not None:
             name = f"kernel_{len(kernels)}"
-            kernels[id(unit)] = emit(name, unit.nodes, unit.outputs, unit.group.space)
+            kernels[id(unit)] = emit_all(name, unit.nodes, unit.outputs, unit.group.space)
     return kernels
 
 

@@ -1,5 +1,6 @@
 """What a fused kernel's text needs to know about single operations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,15 @@ def node_text(node: Node) -> tuple[str, list[Any]] | None:
     numbers = [a if isinstance(a, int | float) else None for a in args]
     found = template(node.op, numbers, dtype, _promoted(node))
     return None if found is None else (found[0], [found[1]] * len(args))
+
+
+def levels(nodes: Sequence[Node]) -> dict[int, int]:
+    """Return, by a value's id, how many reductions of these it waits for, one after the other."""
+    level: dict[int, int] = {}
+    for node in nodes:
+        waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)
+        level[id(node.output)] = waits + (node.op in REDUCERS)
+    return level
 
 
 def operands(node: Node) -> list[Any]:

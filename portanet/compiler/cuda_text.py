@@ -17,7 +17,7 @@ _ARITHMETIC = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}",
     "negative": "-{0}", "positive": "{0}", "square": "{0} * {0}",
     "maximum": "Maximum::of({0}, {1})", "minimum": "Minimum::of({0}, {1})",
-    "abs": "abs({0})", "sign": "sign_of({0})",
+    "abs": "abs_of({0})", "sign": "sign_of({0})",
 }  # fmt: skip
 _COMPARISONS = {
     "equal": "{0} == {1}", "not_equal": "{0} != {1}", "less": "{0} < {1}",
@@ -59,12 +59,16 @@ struct Multiply { template <class T> __device__ static T of(T a, T b) { return a
 struct Or { template <class T> __device__ static T of(T a, T b) { return a || b; } };
 struct And { template <class T> __device__ static T of(T a, T b) { return a && b; } };
 
+// CUDA's abs is ambiguous for unsigned numbers
+template <class T> __device__ T abs_of(T x) { return x < T(0) ? T(-x) : x; }
+__device__ inline float abs_of(float x) { return fabsf(x); }
+__device__ inline double abs_of(double x) { return fabs(x); }
 template <class T> __device__ T sign_of(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }
 template <class T> __device__ T log_add_exp(T a, T b) {
-    return a == b ? a + log(T(2)) : Maximum::of(a, b) + log1p(exp(-abs(a - b)));
+    return a == b ? a + log(T(2)) : Maximum::of(a, b) + log1p(exp(-abs_of(a - b)));
 }
 template <class T> __device__ T sigmoid(T x) {
-    T z = exp(-abs(x));
+    T z = exp(-abs_of(x));
     return (x >= T(0) ? T(1) : z) / (T(1) + z);
 }
 __device__ inline float sigmoid_backward(float grad, float y) {

@@ -1,9 +1,11 @@
 """A graph's units as CUDA kernels do them."""
 
 from portanet.compiler.cuda_nodes import MOST_NODES, has_text
-from portanet.compiler.graph import Graph, Value
+from portanet.compiler.emit_cuda_long import parts_of
+from portanet.compiler.graph import Graph, Node, Value
+from portanet.compiler.groups import Group, group_nodes, stored_values
 from portanet.compiler.operations import REDUCERS
-from portanet.compiler.units import Unit, fused_units
+from portanet.compiler.units import Unit
 
 
 class CudaUnit(Unit):
@@ -29,7 +31,17 @@ class CudaUnit(Unit):
 
 def cuda_units(graph: Graph) -> list[Unit]:
     """Return a graph's operations, fused as far as they can be written as CUDA text."""
+    found: list[Node | Group] = []
+    for item in group_nodes(graph.nodes, has_text, MOST_NODES):
+        found += parts_of(item) if isinstance(item, Group) else [item]
+    stored = stored_values(graph, found)
     return [
-        CudaUnit(unit.nodes, unit.inputs, unit.outputs, unit.group)
-        for unit in fused_units(graph, has_text, MOST_NODES)
+        _kernel(x, stored[id(x)]) if isinstance(x, Group) else CudaUnit([x], x.inputs, x.outputs)
+        for x in found
     ]
+
+
+def _kernel(group: Group, stored: list[Value]) -> CudaUnit:
+    inside = {id(node.output) for node in group.nodes}
+    inputs = [v for node in group.nodes for v in node.inputs if id(v.root) not in inside]
+    return CudaUnit(group.nodes, inputs, stored, group)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.compiler.cuda_nodes import node_text, operands
+from portanet.compiler.cuda_kernel import Kernel, kernel_of
+from portanet.compiler.cuda_nodes import levels, node_text, operands
 from portanet.compiler.cuda_text import COMBINE, c_type, identity, literal
 from portanet.compiler.cuda_threads import index_type, place, thread_shape
 from portanet.compiler.graph import Node, Value
@@ -21,27 +22,15 @@ from portanet.compiler.index import Space, narrow_index, wide_index
 from portanet.compiler.operations import REDUCERS
 
 
-@dataclass
-class Kernel:
-    """A kernel's text and how it is launched.
-
-    arguments  what its parameters point to, in order: Values, or (HostScalar, dtype)
-    """
-
-    name: str
-    source: str
-    arguments: list[Any]
-    blocks: int
-    threads: int
-
-
 def emit(name: str, nodes: Sequence[Node], stored: Sequence[Value], space: Space) -> Kernel:
     """Return the kernel that does `nodes` in order and leaves `stored` in memory."""
-    return _Writer(name, nodes, stored, space).kernel()
+    return Writer(name, nodes, stored, space).kernel()
 
 
 @dataclass
-class _Writer:
+class Writer:
+    """Writes one kernel down."""
+
     name: str
     nodes: Sequence[Node]
     stored: Sequence[Value]
@@ -58,7 +47,7 @@ class _Writer:
         for node in self.nodes:
             if is_narrow(node, self.narrow, self.space):
                 self.narrow.add(id(node.output))
-        self.level = self._levels()
+        self.level = levels(self.nodes)
         self.of_body: dict[Any, str] = {}
         self.of_loop: dict[Any, str] = {}
         self.pointers: dict[Any, str] = {}
@@ -66,32 +55,23 @@ class _Writer:
         self.index = index_type(self.space)
 
     def kernel(self) -> Kernel:
-        outs = [self._pointer(v, const=False) for v in self.stored]
+        """Return the kernel."""
+        outs = [self.pointer(v, const=False) for v in self.stored]
         wide = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) not in self.narrow]
         thin = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) in self.narrow]
         sums = [node for node in self.nodes if node.op in REDUCERS]
         last = max([self.level[id(v)] for v, _ in wide] + [self._run_of(n) for n in sums])
         for run in range(last + 1):
-            self._run([n for n in sums if self._run_of(n) == run], wide if run == last else [])
-        self._store_narrow(thin)
-        shape, kept = self.shape, self.space.kept
-        head = f'extern "C" __global__ void {self.name}({", ".join(self.parameters)}) {{\n'
-        text = head + "".join(f"    {line}\n" for line in [*place(self.space), *self.body]) + "}\n"
-        blocks = -(-kept // shape.tile)
-        return Kernel(self.name, text, self.arguments, blocks, shape.tile * shape.lanes)
-
-    def _levels(self) -> dict[int, int]:
-        """Return, for each value, how many reductions it waits for, one after the other."""
-        level: dict[int, int] = {}
-        for node in self.nodes:
-            waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)
-            level[id(node.output)] = waits + (node.op in REDUCERS)
-        return level
+            self.run([n for n in sums if self._run_of(n) == run], wide if run == last else [])
+        self.store_narrow(thin)
+        shape, lines = self.shape, [*place(self.space), *self.body]
+        blocks, threads = -(-self.space.kept // shape.tile), shape.tile * shape.lanes
+        return kernel_of(self.name, self.parameters, self.arguments, lines, blocks, threads)
 
     def _run_of(self, reduction: Node) -> int:
         return self.level[id(reduction.output)] - 1
 
-    def _run(self, reductions: list[Node], stores: list[tuple[Value, str]]) -> None:
+    def run(self, reductions: list[Node], stores: list[tuple[Value, str]]) -> None:
         """Write one run along the reduced axes."""
         self.loop, self.of_loop = [], {}
         for node in reductions:
@@ -105,11 +85,14 @@ class _Writer:
         if self.space.reduced == 1:
             self.body += self.loop
         elif self.loop:
-            first, step = ("lane", self.shape.lanes) if self.shape.lanes > 1 else ("0", 1)
-            count = f"{self.index} j = {first}; j < {self.space.reduced}; j += {step}"
-            self.body += [f"for ({count}) {{", *(f"    {line}" for line in self.loop), "}"]
+            self.body += [f"{self.loop_head()} {{", *(f"    {line}" for line in self.loop), "}"]
         for node in reductions:
-            self._combine(node)
+            self.combine(node)
+
+    def loop_head(self) -> str:
+        """Return the head of the loop over the reduced numbers: each lane has every so many."""
+        first, step = ("lane", self.shape.lanes) if self.shape.lanes > 1 else ("0", 1)
+        return f"for ({self.index} j = {first}; j < {self.space.reduced}; j += {step})"
 
     def _accumulate(self, node: Node) -> None:
         value, out = node.args[0], node.output
@@ -120,7 +103,8 @@ class _Writer:
         text = self._operand(value, value.shape, out.dtype, inside_loop=True)
         self.loop.append(f"{name} = {COMBINE[node.op]}::of({name}, {text});")
 
-    def _combine(self, node: Node) -> None:
+    def combine(self, node: Node) -> None:
+        """Combine what the lanes have found."""
         out, lanes = node.output, self.shape.lanes
         partial = self.of_body["partial", id(out)]
         stride = 1 if self.space.rows else self.shape.tile
@@ -128,7 +112,8 @@ class _Writer:
         text = f"over_lanes<{COMBINE[node.op]}, {lanes}, {stride}>({partial}, memory, {lane})"
         self.of_body[id(out)] = self._name(self.body, out, text if lanes > 1 else partial)
 
-    def _store_narrow(self, stores: list[tuple[Value, str]]) -> None:
+    def store_narrow(self, stores: list[tuple[Value, str]]) -> None:
+        """Store what there is one number of for each kept one."""
         lines = []
         for value, out in stores:
             text = self._operand(value, value.shape, value.dtype, inside_loop=False)
@@ -177,27 +162,30 @@ class _Writer:
         known, lines = (self.of_loop, self.loop) if in_loop else (self.of_body, self.body)
         key = (id(value), index)
         if key not in known:
-            known[key] = self._name(lines, value, f"{self._pointer(value)}[{index}]")
+            known[key] = self._name(lines, value, f"{self.pointer(value)}[{index}]")
         return known[key]
 
     def _scalar(self, scalar: HostScalar, dtype: Any) -> str:
         key = (scalar.key, str(dtype))
         if key not in self.of_body:
-            name = f"p{len(self.parameters)}"
-            self.parameters.append(f"const {c_type(dtype)}* {name}")
-            self.arguments.append((scalar, str(dtype)))
+            name = self.parameter((scalar, str(dtype)), dtype)
             self.of_body[key] = f"s{name}"
             self.body.append(f"const {c_type(dtype)} s{name} = *{name};")
         return self.of_body[key]
 
-    def _pointer(self, value: Value, *, const: bool = True) -> str:
+    def pointer(self, value: Value, *, const: bool = True) -> str:
+        """Return the name of the parameter that points to a value."""
         key = (id(value), const)
         if key not in self.pointers:
-            name = f"p{len(self.parameters)}"
-            self.parameters.append(f"{'const ' if const else ''}{c_type(value.dtype)}* {name}")
-            self.arguments.append(value)
-            self.pointers[key] = name
+            self.pointers[key] = self.parameter(value, value.dtype, const=const)
         return self.pointers[key]
+
+    def parameter(self, argument: Any, dtype: Any, *, const: bool = True) -> str:
+        """Take in one parameter more; return its name."""
+        name = f"p{len(self.parameters)}"
+        self.parameters.append(f"{'const ' if const else ''}{c_type(dtype)}* {name}")
+        self.arguments.append(argument)
+        return name
 
     def _name(self, lines: list[str], value: Value, text: str) -> str:
         self.n_names += 1

@@ -10,9 +10,11 @@ class Engine:
     """Makes plans of graphs for one backend.
 
     `replaces`: arrays are immutable, so a step puts new ones where the states were.
+    `reads`: states may be arrays of others, which a plan reads where they lie.
     """
 
     replaces = False
+    reads = False
 
     def new(self, array: Array) -> Array:
         """Return memory of the plan's own with an array's numbers."""

@@ -10,6 +10,7 @@ from portanet.compiler.engine import Engine
 from portanet.compiler.graph import Graph
 from portanet.compiler.plan_numba import NumbaPlan
 from portanet.compiler.plan_numpy import NumpyPlan
+from portanet.errors import ArgumentError
 
 # What numba takes to start in a process that finds its code on disk (0.45 s were measured), and
 # for code that is new some seconds: a training that is over before then is not kept waiting.
@@ -23,8 +24,15 @@ class NumpyEngine(Engine):
     has been in use for a second is replaced by a compiled one.
     """
 
+    reads = True
+
     def __init__(self, backend: Backend, fuse: bool, fast: bool | None) -> None:
         self._xp, self._fuse, self._fast = backend.xp, fuse, fast
+        if fast and fuse and not _numba.available():
+            raise ArgumentError(
+                "compile_step: fast=True needs numba 0.62 or newer, which is not installed or does "
+                "not compile here; run: pip install 'portanet[fast]'"
+            )
 
     def new(self, array: np.ndarray) -> np.ndarray:
         """Return a copy."""

@@ -1,6 +1,7 @@
 """Products of matrices as calls of the BLAS, in the text of a compiled plan."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import prod
 
 from portanet.compiler.graph import Node, Value
@@ -57,9 +58,7 @@ def _one_axis(value: Value) -> bool:
     if value.shape[-1] > 1 and value.strides[-1] != value.dtype.itemsize:
         return False
     long = [(n, s) for n, s in zip(value.shape[:-1], value.strides[:-1], strict=True) if n > 1]
-    return all(
-        outer[1] == inner[0] * inner[1] for outer, inner in zip(long, long[1:], strict=False)
-    )
+    return all(outer[1] == inner[0] * inner[1] for outer, inner in pairwise(long))
 
 
 def _matrix(value: Value, rows: int | None = None) -> Matrix | None:

@@ -18,8 +18,8 @@ from portanet.backends._cupy_inputs import Layout as Field
 from portanet.backends._cupy_inputs import StepInputs
 from portanet.backends._cupy_memory import PrivateMemory
 from portanet.compiler.calls_cupy import Calls, copy, kernels_of, scalar_dtype
+from portanet.compiler.cuda_kernel import Kernel
 from portanet.compiler.cuda_units import cuda_units
-from portanet.compiler.emit_cuda import Kernel
 from portanet.compiler.graph import Graph, Value, replaced
 from portanet.compiler.host_scalar import HostScalar
 from portanet.compiler.lower import lower
@@ -50,7 +50,7 @@ class CupyPlan:
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
-        calls = Calls(kernels, self.find, self.memory, self.layout.written)
+        calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
         self.source = calls.source
         self._calls = [call for unit in self.units for call in calls.of(unit)]
         for name, value in self.layout.copies:
@@ -127,7 +127,7 @@ class CupyPlan:
             self._views[id(thing)] = self._find(thing)
         return self._views[id(thing)]
 
-    def _make_record(self, kernels: dict[int, Kernel]) -> None:
+    def _make_record(self, kernels: dict[int, list[Kernel]]) -> None:
         """Give every number of the step, every draw and the batch's position a place."""
         self._names: dict[Any, str] = {}
         self._scalars: dict[str, HostScalar] = {}
@@ -142,8 +142,8 @@ class CupyPlan:
         for i, (value, _) in enumerate(self.graph.hosts):
             self._views[id(value)] = self._record[f"host {i}"]
 
-    def _scalars_of(self, kernels: dict[int, Kernel]) -> Iterator[tuple[HostScalar, str]]:
-        for kernel in kernels.values():
+    def _scalars_of(self, kernels: dict[int, list[Kernel]]) -> Iterator[tuple[HostScalar, str]]:
+        for kernel in (k for of_unit in kernels.values() for k in of_unit):
             yield from (a for a in kernel.arguments if isinstance(a, tuple))
         for unit in self.units:
             node = unit.single

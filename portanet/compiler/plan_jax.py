@@ -2,8 +2,8 @@
 
 JAX's arrays cannot be written in place: what a step makes of the states is returned, and replaces
 the homes. The old arrays' memory is not given to the step ("donated"). That would save networks of
-some MB a few percent of the time; but arrays of JAX that somebody has kept would be gone, and a step
-that is interrupted would take the network with it.
+some MB a few percent of the time; but arrays of JAX that somebody has kept would be gone, and a
+step that is interrupted would take the network with it.
 """
 
 from collections.abc import Iterator
@@ -35,6 +35,8 @@ class JaxPlan:
         self._dtype = graph.states["total:loss"].dtype  # the network's
         self._xp = backend.xp
         self._batch: tuple[Any, ...] = ()
+        self._hosts: list[np.ndarray] = []
+        self._numbers = np.zeros(0)
         self._step = backend.compile(self._run)
 
     def load(self, x: Array, y: Array) -> None:
@@ -71,15 +73,15 @@ class JaxPlan:
         """Return the new states and the results: what JAX compiles, for each way to get a batch."""
         graph = self.graph
         x, y = batch if len(batch) == 2 else self._gathered(*batch)
-        known = {id(graph.inputs["x"]): x, id(graph.inputs["y"]): y}
-        for name, array in zip(self._changed + self._kept, changed + kept, strict=True):
-            known[id(graph.states[name])] = array
-        known |= {id(value): array for (value, _), array in zip(graph.hosts, hosts, strict=True)}
-        scalars = {scalar.key: number for scalar, number in zip(self._scalars, numbers, strict=True)}
+        entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
+        entering += [graph.states[name] for name in self._changed + self._kept]
+        arrays = [x, y, *hosts, *changed, *kept]
+        known = {id(value): array for value, array in zip(entering, arrays, strict=True)}
+        known |= {s.key: number for s, number in zip(self._scalars, numbers, strict=True)}
 
         def concrete(item: Any) -> Any:
             if isinstance(item, HostScalar):
-                return scalars[item.key]
+                return known[item.key]
             return item.array if item.kind == "constant" else known[id(item)]
 
         for node in graph.nodes:

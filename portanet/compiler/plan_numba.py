@@ -4,18 +4,17 @@ What numba's text cannot say (kernels, sorting, users' functions) stays a line o
 compiled functions; the blog's networks are one call a step.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import _numba
-from portanet.compiler.emit_numba import GroupLoops, Module
+from portanet.compiler.emit_numba import fits, group_lines, stored_sums
 from portanet.compiler.graph import Node, Value
 from portanet.compiler.host_scalar import HostScalar
+from portanet.compiler.numba_group import Module
 from portanet.compiler.numba_products import gemm_lines
 from portanet.compiler.numba_text import MEMORY, has_text
-from portanet.compiler.operations import REDUCERS
 from portanet.compiler.plan_numpy import Line, NumpyPlan
 from portanet.compiler.units import Unit, fused_units
 
@@ -65,7 +64,7 @@ class NumbaPlan(NumpyPlan):
 
     def _text(self, unit: Unit, module: Module, has_gemm: bool) -> list[str]:
         if unit.group is not None:
-            return GroupLoops(unit, module).lines()
+            return group_lines(unit, module)
         node = unit.nodes[0]
         if node.op == "matmul" and has_gemm:
             return gemm_lines(node, self._tables.address)
@@ -168,9 +167,7 @@ class _Tables:
 
 
 def _fits(unit: Unit) -> bool:
-    """Return whether a group's arrays can be walked by common loops; let its sums be stored."""
-    for node in unit.nodes:
-        if node.op in REDUCERS and node.output not in unit.outputs:
-            unit.outputs.append(node.output)
-    nothing: Callable[..., Any] = lambda *args: ("", 0)  # noqa: ARG005, E731
-    return GroupLoops(unit, Module(nothing, nothing)).fits
+    """Return whether a group can be written as loops; its sums are stored, as columns need it."""
+    unit.outputs += stored_sums(unit)
+    nowhere = Module(lambda value: ("", 0), lambda scalar, dtype: ("", 0))  # noqa: ARG005
+    return fits(unit, nowhere)

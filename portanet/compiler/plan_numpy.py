@@ -38,7 +38,9 @@ class NumpyPlan:
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.hosts = [self.find(value) for value, _ in graph.hosts]
-        self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
+        self.n_samples = 0
+        if "y" in graph.inputs and "total:weight" not in graph.states:
+            self.n_samples = graph.inputs["y"].shape[0]
         self.writer = NumpySource(self.find, self.layout.written)
         self.lines = self.make_lines()
         self.scalars = self.writer.scalars
