@@ -6,7 +6,9 @@ behind what made its inputs and before what reads its results, without events an
 Only the capture has a stream of its own, since the legacy default stream cannot be captured.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from portanet.errors import BackendError
@@ -62,7 +64,7 @@ class Replay:
         import cupy as cp
 
         stream = cp.cuda.Stream(non_blocking=True)
-        with stream:
+        with stream, _no_garbage_collection():
             stream.begin_capture()
             try:
                 self.run()
@@ -71,6 +73,18 @@ class Replay:
                 raise BackendError(f"capture: a call cannot be captured ({error})") from error
             self._graph = _end(stream)
             self._graph.upload()
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Let no other plan be freed now: that waits for the device, which spoils a capture."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _end(stream: Any) -> Any:
@@ -84,8 +98,6 @@ def _end(stream: Any) -> Any:
 
 def _abandon(stream: Any) -> None:
     """End a capture that failed: CUDA reports once more that it is invalid, if it is."""
-    import contextlib
-
     import cupy as cp
 
     with contextlib.suppress(cp.cuda.runtime.CUDARuntimeError):

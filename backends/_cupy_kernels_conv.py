@@ -7,7 +7,8 @@ the same bits (a scatter would need atomic additions, whose order is chance).
 
 Counted launches beside one product, and those of the plain definition: 3 x 3 convolution 1 and 90,
 its derivatives 2 and 38 (w), 1 and 115 (x), with groups one more; 2 x 2 maximum 1 and 3, its
-derivative 2 and 66; mean 1 and 4, its derivative 1 and 34. All can be captured into a CUDA graph. Images are done as many at a time as keep the columns below 64 MiB.
+derivative 2 and 66; mean 1 and 4, its derivative 1 and 34. All can be captured into a
+CUDA graph. Images are done as many at a time as keep the columns below 64 MiB.
 """
 
 from collections.abc import Iterator

@@ -11,8 +11,11 @@ docs/benchmarks.png. It takes about half an hour; leave the machine alone meanwh
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +39,17 @@ def main() -> None:
     given = arguments()
     if given.quick:
         results = {"machine": machine()}
-        measure(results, given)
+        complete = measure(results, given)
         print(report(results))
-        return
+        sys.exit(not complete)
     keep = (given.report or given.only or given.networks) and RESULTS.exists()
     results = json.loads(RESULTS.read_text()) if keep else {}
+    complete = True
     if not given.report:
         results["machine"] = machine()
-        measure(results, given, save)
+        complete = measure(results, given, save)
     write(results)
+    sys.exit(not complete)
 
 
 def arguments() -> argparse.Namespace:
@@ -60,27 +65,39 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(results: dict[str, Any], given: argparse.Namespace, save: Any = lambda _: None) -> None:
-    """Measure the parts, each as soon as the one before is saved."""
+def measure(results: dict[str, Any], given: argparse.Namespace, save: Any = lambda _: None) -> bool:
+    """Put what is measured into results, and save each as it comes; return whether all came."""
+    complete = True
+    for keys, task in tasks(given):
+        say(f"measuring {', '.join(keys)}")
+        try:
+            found = task()
+        except subprocess.CalledProcessError:
+            say(f"{', '.join(keys)}: failed, as is written above; what was there before stays")
+            complete = False
+            continue
+        place = results
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = found
+        save(results)
+    return complete
+
+
+def tasks(given: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], Callable[[], Any]]]:
+    """Yield where each result belongs, and what measures it."""
     quick, parts = given.quick, given.only or PARTS
     counts = given.threads or ([1] if quick else [1, 2][: os.cpu_count()])
     for part, module in (("steps", steps), ("epochs", epochs)):
         for name in networks_of(part, given) if part in parts else []:
-            for count in counts:
-                say(f"{part}: {name}, {count} thread(s)")
-                of_network = results.setdefault(part, {}).setdefault(name, {})
-                of_network[str(count)] = module.measure(name, count, quick)
-                save(results)
-    for count in counts if "digits" in parts else []:
-        say(f"digits, {count} thread(s)")
-        results.setdefault("digits", {})[str(count)] = digits.measure(count, quick)
+            for n in counts:
+                yield (part, name, str(n)), partial(module.measure, name, n, quick)
+    for n in counts if "digits" in parts else []:
+        yield ("digits", str(n)), partial(digits.measure, n, quick)
     for name in networks_of("planning", given) if "planning" in parts else []:
-        say(f"planning: {name}")
-        results.setdefault("planning", {})[name] = planning.measure(name, quick)
-        save(results)
+        yield ("planning", name), partial(planning.measure, name, quick)
     if "growth" in parts:
-        say("growth")
-        results["growth"] = growth.measure(quick)
+        yield ("growth",), partial(growth.measure, quick)
 
 
 def networks_of(part: str, given: argparse.Namespace) -> list[str]:
@@ -89,8 +106,8 @@ def networks_of(part: str, given: argparse.Namespace) -> list[str]:
 
 
 def say(what: str) -> None:
-    """Tell the terminal what is being measured, and when."""
-    print(f"{time.strftime('%H:%M:%S')} measuring {what}", file=sys.stderr, flush=True)
+    """Tell the terminal what happens, and when."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def save(results: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ class ExponentialMovingAverage:
         """Within this block the model has the mean's values."""
         self._refuse_swapped("weights")
         parameters = self.model.named_parameters()
-        own = {name: p.value for name, p in parameters.items()}
+        own = {name: _copy(p.value) for name, p in parameters.items()}  # a step may write there
         self._swapped = True
         try:
             for name, p in parameters.items():

@@ -12,7 +12,7 @@ from portanet.checks import values_trusted
 from portanet.compiler.check import first_difference
 from portanet.compiler.engines import engine_for
 from portanet.compiler.graph import without_dead, without_repetition
-from portanet.compiler.signature import attributes
+from portanet.compiler.signature import attributes, containers
 from portanet.compiler.tape import Tape
 from portanet.data import Batches
 from portanet.layer import Sequential
@@ -22,6 +22,7 @@ Metric = Callable[[Array, Array], Array]
 
 MAX_BATCHES = 16  # more of them cost more than what is lost between them
 _LOOK_EVERY = 64  # replays
+_MAX_VAIN = 3  # plans in a row that were not used again
 
 
 class CompiledEvaluation:
@@ -35,7 +36,7 @@ class CompiledEvaluation:
         self.model, self.metric = model, metric
         self.refused: str | None = None
         self._plan: Any = None
-        self._n_left = 0
+        self._n_left, self._n_vain = 0, 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model, "metric": self.metric}
@@ -49,7 +50,7 @@ class CompiledEvaluation:
             return None
         if self._plan is None or not self._holds(batches):
             return self._made(batches)
-        self._n_left -= 1
+        self._n_left, self._n_vain = self._n_left - 1, 0
         if self._n_left == 0:
             self._n_left = _LOOK_EVERY
             self._plan = self._engine.faster(self._plan) or self._plan
@@ -59,6 +60,8 @@ class CompiledEvaluation:
     def _holds(self, batches: Batches) -> bool:
         if batches is not self._batches or any(p.value is not v for p, v in self._held):
             return False
+        if any(held != copy for held, copy in self._lists):
+            return False
         if self._seen == Watched.n_changes:
             return True
         self._seen = Watched.n_changes
@@ -66,6 +69,10 @@ class CompiledEvaluation:
 
     def _made(self, batches: Batches) -> dict[str, Array] | None:
         """Make a plan, and return its first results once they have been found right."""
+        self._n_vain += 1
+        if self._n_vain > _MAX_VAIN:
+            self.refused = "the model's values are others each time"
+            return None
         self._engine: Any = engine_for(self.model.backend)
         if self._engine is None or not self._engine.reads:
             return None
@@ -81,6 +88,7 @@ class CompiledEvaluation:
             self.refused = str(error) or type(error).__name__
             return None
         self._signature, self._seen = attributes(named), Watched.n_changes
+        self._lists = list(containers(self.model))
         self._plan.replay()
         self.refused = first_difference(self._plan.results, tape.results, exact=False)
         return dict(self._plan.results) if self.refused is None else None
