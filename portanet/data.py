@@ -148,6 +148,7 @@ class Batches:
         self.resident = not isinstance(X, np.memmap) and self._fits(X, y)
         if self.resident:
             self.X, self.y = self._stage(X, y)
+            self._parts = [LazyBatch(self.X, self.y, None, part) for part in loader.slices()]
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -163,10 +164,11 @@ class Batches:
         if not self.resident:
             yield from (LazyBatch(x, y, None, slice(None)) for x, y in self)
             return
-        order, slices = self.loader.order(), self.loader.slices()
+        order = self.loader.order()
         rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
-        for part in slices:
-            yield LazyBatch(self.X, self.y, rows, part)
+        for batch in self._parts:
+            batch.order = rows
+            yield batch
 
     def _fits(self, X: Array, y: Array) -> bool:
         free = self.backend.free_memory()

@@ -3,20 +3,15 @@
 import numpy as np
 import pytest
 from agreement import assert_ulps
+from cuda_kernels import fused, traced
 
 from portanet import backends
 from portanet.backends._cupy_compile import compile_cuda
-from portanet.compiler.cuda_kernel import Partials
-from portanet.compiler.cuda_nodes import MOST_NODES, has_text
 from portanet.compiler.cuda_text import PRELUDE, literal
 from portanet.compiler.emit_cuda import emit
-from portanet.compiler.emit_cuda_long import LONG, emit_all, parts_of
-from portanet.compiler.graph import Value
-from portanet.compiler.groups import Group, group_nodes, stored_values
+from portanet.compiler.groups import Group, stored_values
 from portanet.compiler.host_scalar import HostScalar
 from portanet.compiler.index import space_of
-from portanet.compiler.lower import lower
-from portanet.compiler.tape import Tape
 
 
 def pytest_generate_tests(metafunc):
@@ -25,60 +20,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("backend", ["cupy"], indirect=True)
         # conftest.py, whose turn is next, would ask for all backends
         metafunc.fixturenames = [n for n in metafunc.fixturenames if n != "backend"]
-
-
-def traced(function, arrays, backend):
-    """Trace a function of arrays on a backend; return the graph, its operations in units."""
-    xp = backend.xp
-    tape = Tape(backend, lambda a, b: np.shares_memory(a, b) if backend.name == "numpy" else
-                bool(a.data.mem.ptr == b.data.mem.ptr))  # fmt: skip
-    leaves = [tape.leaf("input", a, f"x{i}") for i, a in enumerate(arrays)]
-    results = function(tape.namespace, *leaves)
-    for i, result in enumerate(results if isinstance(results, tuple) else (results,)):
-        tape.result(f"r{i}", result)
-    tape.graph.inputs = {leaf.traced.name: leaf.traced for leaf in leaves}
-    lower(tape.graph, xp)
-    return tape.graph, group_nodes(tape.graph.nodes, has_text, MOST_NODES)
-
-
-def fused(function, arrays, backend):
-    """Return a function's results, made by its kernels on the device, and how many kernels."""
-    cp = backend._cp
-    on_device = [cp.asarray(a) for a in arrays]
-    graph, units = traced(function, on_device, backend)
-    places = dict(zip(map(id, graph.inputs.values()), on_device, strict=True))
-    parts = [
-        part for unit in units for part in (parts_of(unit) if isinstance(unit, Group) else [unit])
-    ]
-    stored = stored_values(graph, parts)
-    for i, part in enumerate(parts):
-        assert isinstance(part, Group), f"{part} is not in a kernel"
-        places |= {id(v): cp.empty(v.shape, v.dtype) for v in stored[id(part)]}
-        for kernel in emit_all(f"kernel{i}", part.nodes, stored[id(part)], part.space):
-            launch(kernel, places, cp)
-    return [find(v, places).get() for v in graph.results.values()], len(units)
-
-
-def launch(kernel, places, cp):
-    function = compile_cuda(PRELUDE + kernel.source, [kernel.name])[kernel.name]
-    arguments = tuple(argument(a, places, cp) for a in kernel.arguments)
-    function((kernel.blocks,), (kernel.threads,), arguments)
-
-
-def argument(thing, places, cp):
-    if isinstance(thing, Partials):
-        return places.setdefault(id(thing), cp.full(thing.count, 77, thing.dtype))
-    return cp.asarray(thing[0].value, thing[1]) if isinstance(thing, tuple) else find(thing, places)
-
-
-def find(value, places):
-    """Return where a value lies; views are made of what they show."""
-    if value.kind == "constant":
-        return value.array
-    if id(value) not in places:
-        args = [find(a, places) if isinstance(a, Value) else a for a in value.node.args]
-        places[id(value)] = value.node.function(*args, **value.node.options)
-    return places[id(value)]
 
 
 def softmax(xp, x, axis):
@@ -273,38 +214,6 @@ def test_repeats_are_the_same_bits(backend):
     again, _ = fused(lambda xp, a: (xp.sum(a), xp.sum(a, axis=0)), [x], backend)
     for one, two in zip(first, again, strict=True):
         assert np.array_equal(one, two)
-
-
-def moments(xp, x, limit):
-    """A clipped mean of squares, what is far from the mean, and how far that is at most."""
-    total = xp.sum(xp.square(x))
-    scale = xp.minimum(limit / xp.sqrt(total), 1.0)
-    far = xp.abs(x - xp.mean(x))
-    return total, x * scale, far, xp.max(far), xp.any(x > 3), xp.sum(x * scale)
-
-
-@pytest.mark.parametrize("n", [LONG - 1, LONG, LONG + 1, 3 * LONG + 17, 5_000_000])
-def test_long_sums_are_made_by_many_blocks(n, backend):
-    """Sums of n squares in some thousand parts: n / parts + parts roundings, in ulps of the sum."""
-    x = np.random.default_rng(0).standard_normal(n).astype(np.float32)
-    results, _ = fused(lambda xp, a: moments(xp, a, 2.0), [x], backend)
-    wanted = moments(backends.get("numpy").xp, x.astype(np.float64), 2.0)
-    for result, oracle in zip(results[:5], wanted[:5], strict=True):
-        assert np.allclose(result, oracle, rtol=64 * 2.0**-24, atol=16 * 2.0**-24)
-    assert abs(results[5] - wanted[5]) <= 64 * 2.0**-24 * np.sum(np.abs(wanted[1]))
-    again, _ = fused(lambda xp, a: moments(xp, a, 2.0), [x], backend)
-    assert all(np.array_equal(one, two) for one, two in zip(results, again, strict=True))
-
-
-def test_a_long_sum_is_two_launches_and_what_waits_for_it_another():
-    x = np.ones(LONG, np.float32)
-    graph, (group,) = traced(lambda xp, a: a / xp.sum(a), [x], backends.get("numpy"))
-    parts = parts_of(group)
-    stored = stored_values(graph, parts)
-    kernels = [emit_all("k", part.nodes, stored[id(part)], part.space) for part in parts]
-    assert [len(of_part) for of_part in kernels] == [2, 1]
-    assert kernels[0][0].blocks == LONG // 4096
-    assert kernels[1][0].blocks == LONG // 256
 
 
 UNFUSED = {

@@ -11,8 +11,10 @@ from portanet.typing import Array
 # largest number that is some tens after sums of thousands; a wrong plan is off by millions. Where
 # sums cancel, as in the gradient of a scale before a normalization, which is 0, nothing is left but
 # rounding noise: it is measured in units at the largest number of all arrays together.
+# Losses cancel too: log p of a p near 1 is the difference of logits, which may well be 8.
 FUSED_ULPS = 4096
 NOISE_ULPS = 64
+LOSS_TERMS = 8.0
 
 
 def first_difference(
@@ -22,13 +24,14 @@ def first_difference(
 
     exact: bit for bit, but for the sign of 0 and which NaN it is. Otherwise arrays of floats may
     differ by FUSED_ULPS units of the last place at their largest number, or by NOISE_ULPS units at
-    the largest of all. It fetches from the device.
+    the largest of all (losses: at LOSS_TERMS at least). It fetches from the device.
     """
     on_host = {name: backend_of(array).to_numpy(array) for name, array in wanted.items()}
     largest = 0.0 if exact else max(map(_largest, on_host.values()), default=0.0)
     for name, array in on_host.items():
         other = backend_of(got[name]).to_numpy(got[name])
-        words = _difference(other, array, None if exact else largest)
+        terms = max(largest, LOSS_TERMS) if name.startswith("loss") else largest
+        words = _difference(other, array, None if exact else terms)
         if words is not None:
             return f"{name} {words}"
     return None

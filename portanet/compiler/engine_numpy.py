@@ -8,7 +8,6 @@ import numpy as np
 from portanet.backends import Backend, _numba
 from portanet.compiler.engine import Engine
 from portanet.compiler.graph import Graph
-from portanet.compiler.plan_numba import NumbaPlan
 from portanet.compiler.plan_numpy import NumpyPlan
 from portanet.errors import ArgumentError
 
@@ -21,13 +20,13 @@ class NumpyEngine(Engine):
     """Plans on NumPy.
 
     fast=True compiles by numba at once, False never; None: where numba is installed, a plan that
-    has been in use for a second is replaced by a compiled one.
+    has been in use for a second is replaced by a compiled one. mkl=False keeps Intel's MKL out.
     """
 
     reads = True
 
-    def __init__(self, backend: Backend, fuse: bool, fast: bool | None) -> None:
-        self._xp, self._fuse, self._fast = backend.xp, fuse, fast
+    def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool | None) -> None:
+        self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
         if fast and fuse and not _numba.available():
             raise ArgumentError(
                 "compile_step: fast=True needs numba 0.62 or newer, which is not installed or does "
@@ -49,13 +48,18 @@ class NumpyEngine(Engine):
     def plan(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
         """Return a plan of a graph."""
         if self._fast and self._fuse:
-            return NumbaPlan(graph, homes, self._xp)
+            return self._compiled(graph, homes)
         return NumpyPlan(graph, homes, self._xp)
 
-    def faster(self, plan: Any) -> NumbaPlan | None:
+    def faster(self, plan: Any) -> NumpyPlan | None:
         """Return a compiled plan once the plan has been in use for long enough."""
-        if not self._fuse or self._fast is not None or isinstance(plan, NumbaPlan):
+        if not self._fuse or self._fast is not None or plan.compiled:
             return None
         if perf_counter() - plan.made_at < _PAYS_AFTER or not _numba.available():
             return None
-        return NumbaPlan(plan.graph, plan.homes, self._xp)
+        return self._compiled(plan.graph, plan.homes)
+
+    def _compiled(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
+        from portanet.compiler.plan_numba import NumbaPlan  # takes time, and is not always needed
+
+        return NumbaPlan(graph, homes, self._xp, self._mkl)

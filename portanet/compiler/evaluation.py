@@ -90,6 +90,7 @@ class CompiledEvaluation:
         self._signature, self._seen = attributes(named), Watched.n_changes
         self._lists = list(containers(self.model))
         self._plan.replay()
+        del tape.results["loss"]  # the sum of losses, which are compared
         self.refused = first_difference(self._plan.results, tape.results, exact=False)
         return dict(self._plan.results) if self.refused is None else None
 
@@ -116,7 +117,9 @@ class CompiledEvaluation:
             losses.append(criterion.forward(y_hat, y))
             predictions.append(criterion.link(y_hat))
             weights.append(criterion.weight_of(y))
-        tape.result("loss", xp.sum(xp.concat(losses)))
+        losses = xp.concat(losses)
+        tape.result("losses", losses)
+        tape.result("loss", xp.sum(losses))
         predicted = xp.concat(predictions)
         tape.result("predictions", predicted)
         if self.metric is not None and is_own(self.metric):

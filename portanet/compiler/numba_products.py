@@ -9,10 +9,15 @@ from portanet.compiler.graph import Node, Value
 Matrix = tuple[bool, int]  # is it stored transposed, and how many numbers from row to row
 
 
-def gemm_lines(node: Node, address: Callable[[Value, list[tuple[int, str]]], str]) -> list[str]:
+def gemm_lines(
+    node: Node,
+    address: Callable[[Value, list[tuple[int, str]]], str],
+    library: Callable[[int, int, int, str], str],
+) -> list[str]:
     """Return the lines of a product; [] if its matrices do not lie as the BLAS wants them.
 
-    `address(value, offsets)` gives the text of where a value begins, plus numbers times variables.
+    `address(value, offsets)` gives the text of where a value begins, plus numbers times variables;
+    `library(m, n, k, dtype)` names the BLAS that multiplies such matrices.
     """
     a, b, out = node.args[0], node.args[1], node.output
     if not (isinstance(a, Value) and isinstance(b, Value)) or min(len(a.shape), len(b.shape)) < 2:
@@ -38,8 +43,9 @@ def gemm_lines(node: Node, address: Callable[[Value, list[tuple[int, str]]], str
         lines.append(f"{indent}for {variable} in range({n}):")
         indent += "    "
     places = [address(v, _offsets(v, batch, variables)) for v in (a, b, out)]
+    blas = library(rows, out.shape[-1], a.shape[-1], str(out.dtype))
     lines.append(
-        f"{indent}gemm_{out.dtype}({left[0]}, {right[0]}, {rows}, {out.shape[-1]}, {a.shape[-1]}, "
+        f"{indent}gemm_{blas}_{out.dtype}({left[0]}, {right[0]}, {rows}, {out.shape[-1]}, {a.shape[-1]}, "
         f"one_{out.dtype}, {places[0]}, {left[1]}, {places[1]}, {right[1]}, "
         f"zero_{out.dtype}, {places[2]}, {result[1]})"
     )

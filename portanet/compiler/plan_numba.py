@@ -4,13 +4,14 @@ What numba's text cannot say (kernels, sorting, users' functions) stays a line o
 compiled functions; the blog's networks are one call a step.
 """
 
+import re
 from typing import Any
 
 import numpy as np
 
-from portanet.backends import _numba
+from portanet.backends import _blas, _numba
 from portanet.compiler.emit_numba import fits, group_lines, stored_sums
-from portanet.compiler.graph import Node, Value
+from portanet.compiler.graph import Graph, Node, Value
 from portanet.compiler.host_scalar import HostScalar
 from portanet.compiler.numba_group import Module
 from portanet.compiler.numba_products import gemm_lines
@@ -20,6 +21,7 @@ from portanet.compiler.units import Unit, fused_units
 
 _MOST_NODES = 48  # of one group: longer loops do not fit into registers
 _POINTERS = {"f4": "pointer32", "f8": "pointer64", "i8": "pointer_int64", "u1": "pointer_uint8"}
+_GEMM = re.compile(r"gemm_(\w+)_(float\d\d)\(")
 _IMPORTS = """import math
 import numpy as np
 from numba import carray
@@ -30,14 +32,22 @@ from portanet.backends._numba_math import (
     add, erf32, exp32, expm1_32, log1p_32, log32, maximum, minimum, tanh32,
 )
 
-gemm_float32, gemm_float64 = gemm("numpy", "float32"), gemm("numpy", "float64")
 zero_float32, one_float32 = np.float32(0), np.float32(1)
 zero_float64, one_float64 = np.float64(0), np.float64(1)
 """
 
 
 class NumbaPlan(NumpyPlan):
-    """A plan of compiled functions, and of lines of NumPy where it must be."""
+    """A plan of compiled functions, and of lines of NumPy where it must be.
+
+    Large products go to MKL where it is installed and faster, unless mkl=False.
+    """
+
+    compiled = True
+
+    def __init__(self, graph: Graph, homes: Any, xp: Any, mkl: bool | None = None) -> None:
+        self._mkl = mkl
+        super().__init__(graph, homes, xp)
 
     def make_units(self) -> list[Unit]:
         """Return groups, products and whatever else there is."""
@@ -67,8 +77,12 @@ class NumbaPlan(NumpyPlan):
             return group_lines(unit, module)
         node = unit.nodes[0]
         if node.op == "matmul" and has_gemm:
-            return gemm_lines(node, self._tables.address)
+            return gemm_lines(node, self._tables.address, self._library)
         return []
+
+    def _library(self, m: int, n: int, k: int, dtype: str) -> str:
+        """Return the name of the BLAS for a product: MKL where it has been measured as faster."""
+        return "numpy" if self._mkl is False else _blas.faster(m, n, k, dtype)
 
     def _call(self, waiting: list[tuple[list[str], Unit]]) -> list[Line]:
         """Make a function of the text that waits; return the line that calls it."""
@@ -80,7 +94,9 @@ class NumbaPlan(NumpyPlan):
         return [(f"{name}(table)", nodes)]
 
     def _compile(self, module: Module) -> None:
-        head = _IMPORTS + "".join(f"{n} = {text}\n" for text, n in module.constants.items())
+        used = {name for _, body in self._functions for name in _GEMM.findall("\n".join(body))}
+        gemms = "".join(f'gemm_{blas}_{t} = gemm("{blas}", "{t}")\n' for blas, t in sorted(used))
+        head = _IMPORTS + gemms + "".join(f"{n} = {text}\n" for text, n in module.constants.items())
         self.compiled_source = head
         for name, body in self._functions:
             lines = [*self._tables.opening(body), *body]

@@ -25,6 +25,8 @@ class NumpyPlan:
     source   the Python text that is replayed
     """
 
+    compiled = False
+
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
         self.made_at = perf_counter()

@@ -39,17 +39,18 @@ class CompiledStep:
     in plain attributes are constants: assign another one, rather than write into it.
 
     `fuse=False` replays the readable step's operations one by one. `fast` says whether numba is
-    used (None: where it is installed and pays). `refused` says why steps are taken readably.
+    used (None: where it is installed and pays), `mkl=False` keeps Intel's MKL out of large
+    products (None: where it is installed and has been measured as faster). `refused` says why steps are taken readably.
     A copy, or one that was pickled, makes plans of its own.
     """
 
     def __init__(
         self, model: Sequential, optimizer: Optimizer, *, fuse: bool = True,
-        fast: bool | None = None,
+        fast: bool | None = None, mkl: bool | None = None,
     ) -> None:  # fmt: skip
         self.model, self.optimizer = model, optimizer
         self.refused: str | None = None
-        self._fuse, self._fast = fuse, fast
+        self._fuse, self._fast, self._mkl = fuse, fast, mkl
         self._forget_all()
 
     def __call__(self, x: Array, y: Array) -> Array:
@@ -137,7 +138,7 @@ class CompiledStep:
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("model", "optimizer", "refused", "_fuse", "_fast")
+        kept = ("model", "optimizer", "refused", "_fuse", "_fast", "_mkl")
         return {name: value for name, value in vars(self).items() if name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -160,7 +161,9 @@ class CompiledStep:
         if self.refused is None and key in self._plans:
             return self._checked(self._plans[key], x, y)
         if self._may_trace(key):
-            self._engine = engine_for(self.model.backend, fuse=self._fuse, fast=self._fast)
+            self._engine = engine_for(
+                self.model.backend, fuse=self._fuse, fast=self._fast, mkl=self._mkl
+            )
             if self._engine is not None:
                 return self._traced(key, x, y)
         losses = self._readable(x, y)
@@ -247,7 +250,7 @@ class CompiledStep:
         self._sums.add(store, losses, y)
         store.adopt()
         self._granted.look()
-        why = why or first_difference(got_states, store.homes, exact=exact)
+        why = why or first_difference(got_states, store.without_totals(), exact=exact)
         planned.checked = why is None
         if why is not None:
             self._warn(f"in a step taken both ways {why}")
@@ -270,8 +273,9 @@ class CompiledStep:
 
 
 def compile_step(
-    model: Sequential, optimizer: Optimizer, *, fuse: bool = True, fast: bool | None = None
-) -> CompiledStep:
+    model: Sequential, optimizer: Optimizer, *, fuse: bool = True, fast: bool | None = None,
+    mkl: bool | None = None,
+) -> CompiledStep:  # fmt: skip
     """Return a function of a batch that takes one step of training, as `Trainer.step` does, fast.
 
     The first step with batches of a shape is traced, the second is checked against the readable
@@ -287,4 +291,4 @@ def compile_step(
     >>> [round(float(step(x, y).mean()), 3) for _ in range(4)]
     [0.819, 0.661, 0.55, 0.465]
     """
-    return CompiledStep(model, optimizer, fuse=fuse, fast=fast)
+    return CompiledStep(model, optimizer, fuse=fuse, fast=fast, mkl=mkl)

@@ -60,6 +60,10 @@ class Store:
         for name, total in self.totals().items():
             self.put(name, backend_of(total).xp.zeros_like(total))
 
+    def without_totals(self) -> dict[str, Array]:
+        """Return all homes but the sums of the epoch, which are sums of losses."""
+        return {name: home for name, home in self.homes.items() if name not in _TOTALS}
+
     def copies(self) -> dict[str, Array]:
         """Return copies of all homes."""
         return {name: self._new(home) for name, home in self.homes.items()}
