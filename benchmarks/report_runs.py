@@ -65,7 +65,7 @@ def planning(results: Results) -> str:
     head = ["network", "contender", "first plan", "further plans", "saved a step", "paid after"]
     return f"""## What planning costs
 
-The time of `compile_step` and of the three steps that look at the data, plan and check, on one thread: first in a fresh process, then the median of four more.
+The time of `compile_step` and of the three steps that look at the data, plan and check, on one thread: first in a process that has taken a readable step, then the median of four more.
 A Trainer plans without numba first, and makes the plan with numba when a second has passed. It has paid once the steps after it have saved as much against readable ones.
 
 {table(head, rows)}"""

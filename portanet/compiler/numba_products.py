@@ -44,8 +44,9 @@ def gemm_lines(
         indent += "    "
     places = [address(v, _offsets(v, batch, variables)) for v in (a, b, out)]
     blas = library(rows, out.shape[-1], a.shape[-1], str(out.dtype))
+    sizes = f"{rows}, {out.shape[-1]}, {a.shape[-1]}"
     lines.append(
-        f"{indent}gemm_{blas}_{out.dtype}({left[0]}, {right[0]}, {rows}, {out.shape[-1]}, {a.shape[-1]}, "
+        f"{indent}gemm_{blas}_{out.dtype}({left[0]}, {right[0]}, {sizes}, "
         f"one_{out.dtype}, {places[0]}, {left[1]}, {places[1]}, {right[1]}, "
         f"zero_{out.dtype}, {places[2]}, {result[1]})"
     )

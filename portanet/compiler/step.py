@@ -40,7 +40,8 @@ class CompiledStep:
 
     `fuse=False` replays the readable step's operations one by one. `fast` says whether numba is
     used (None: where it is installed and pays), `mkl=False` keeps Intel's MKL out of large
-    products (None: where it is installed and has been measured as faster). `refused` says why steps are taken readably.
+    products (None: where it is installed and has been measured as faster). `refused` says why
+    steps are taken readably.
     A copy, or one that was pickled, makes plans of its own.
     """
 
