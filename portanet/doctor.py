@@ -11,6 +11,7 @@ from portanet.errors import MissingBackendError
 
 _MODULES = {"strict": "array_api_strict"}  # where a backend's name is not its module's
 _EXTRAS = {
+    "numba": "pip install 'portanet[fast]'",
     "scikit-learn": "pip install 'portanet[sklearn]'",
     "matplotlib": "pip install 'portanet[plot]'",
 }
@@ -29,7 +30,7 @@ def report() -> str:
     for name in backends.names():
         error = missing.get(name)
         lines.append(_works(backends.get(name)) if error is None else _lacks(name, error))
-    return "\n".join([*lines, "", "for the demo", *map(_extra, _EXTRAS)])
+    return "\n".join([*lines, "", "for speed, and for the demo", *map(_extra, _EXTRAS)])
 
 
 def _works(backend: Backend) -> str:
