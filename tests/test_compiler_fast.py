@@ -1,6 +1,7 @@
 """Fused plans, compiled by numba: as near to float64 as the readable step is, for every row."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -107,4 +108,37 @@ def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
     for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
         # Adam makes much of rounding noise: a hundred steps of 1e-3 stay within one of them
         assert np.abs(mine.value - other.value).max() < 1e-3
-    portanet.seed(0)
+
+
+@pytest.mark.parametrize("fault", ["wrong numbers", "no plan at all"])
+def test_a_faster_plan_that_is_wrong_is_not_used(monkeypatch, fault):
+    from portanet.compiler import engine_numpy
+    from portanet.compiler.plan_numba import NumbaPlan
+
+    monkeypatch.setattr(engine_numpy, "_PAYS_AFTER", 0.0)
+    make_lines, set_numbers = NumbaPlan.make_lines, NumbaPlan.set_numbers
+
+    def broken_lines(self):
+        if fault == "no plan at all":
+            raise RuntimeError("numba cannot")
+        return make_lines(self)
+
+    def wrong_numbers(self, numbers, drawn):
+        set_numbers(self, numbers, drawn)
+        for _, array in self.scalars:
+            array.fill(7)
+
+    monkeypatch.setattr(NumbaPlan, "make_lines", broken_lines)
+    monkeypatch.setattr(NumbaPlan, "set_numbers", wrong_numbers)
+    model, twin = small(), small()
+    step, plain = compile_step(model, Adam(model)), compile_step(twin, Adam(twin), fast=False)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for x, y in batches(100):
+            step(x, y)
+            plain(x, y)
+    assert [w.category for w in told] == [portanet.NotCompiledWarning]
+    assert "replayed as before, not faster" in str(told[0].message)
+    assert step.refused is None
+    for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_array_equal(mine.value, other.value)

@@ -1,7 +1,9 @@
 """Planned: one plan of a step, and all that a replay of it must leave as the step would."""
 
+import warnings
 from typing import Any
 
+from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.rules import RuleGroup
 from portanet.compiler.store import Store
 from portanet.compiler.trace import Trace
@@ -24,7 +26,7 @@ class Planned:
         self.groups = [group.without_arrays() for group in trace.groups]
         self.n_changes = trace.n_changes  # how many attributes draws assign to
         self._own_rates = {id(rule) for _, own_rate, rule in optimizer._rules if own_rate}
-        self._engine, self._n_until_look = engine, _LOOK_EVERY
+        self._engine, self._n_until_look, self._proved = engine, _LOOK_EVERY, None
         self._new, self._replaces = engine.new, engine.replaces
         self.plan = engine.plan(self.graph, store.homes)
         self._grads = [
@@ -42,9 +44,32 @@ class Planned:
 
     def _look_for_faster(self) -> None:
         self._n_until_look = _LOOK_EVERY
-        plan = self._engine.faster(self.plan)
+        try:
+            plan = self._engine.faster(self.plan)
+        except Exception as error:  # noqa: BLE001 - there is a plan that works
+            self._stay(f"{type(error).__name__}: {error}")
+            return
         if plan is not None:  # it must be checked in its turn
-            self.plan, self.checked, self._used = plan, False, {}
+            self._proved, self.plan = self.plan, plan
+            self.checked, self._used = False, {}
+
+    def fall_back(self, why: str) -> bool:
+        """Go back to the plan before, which has been checked, if there was one."""
+        if self._proved is None:
+            return False
+        self.plan, self.checked, self._used = self._proved, True, {}
+        self._stay(why)
+        return True
+
+    def _stay(self, why: str) -> None:
+        """Look for no faster plan any more, and say why."""
+        self._n_until_look = -1
+        warnings.warn(
+            f"a step is replayed as before, not faster: {why}. (fast=False: the same without this "
+            "warning)",
+            NotCompiledWarning,
+            stacklevel=6,
+        )
 
     def load(self, x: Array, y: Array) -> None:
         """Copy a batch to where the plan wants it, unless it is there."""

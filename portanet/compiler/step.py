@@ -253,7 +253,7 @@ class CompiledStep:
         self._granted.look()
         why = why or first_difference(got_states, store.without_totals(), exact=exact)
         planned.checked = why is None
-        if why is not None:
+        if why is not None and not planned.fall_back(f"in a step taken both ways {why}"):
             self._warn(f"in a step taken both ways {why}")
         return losses
 
