@@ -77,9 +77,11 @@ class NumpyPlan:
 
     def load(self, x: np.ndarray, y: np.ndarray) -> None:
         """Copy a batch to where the plan wants it, unless it lies there."""
-        for name, array in (("x", x), ("y", y)):
-            if self.inputs[name] is not array:
-                np.copyto(self.inputs[name], array)
+        inputs = self.inputs
+        if inputs["x"] is not x:
+            np.copyto(inputs["x"], x)
+        if inputs["y"] is not y:
+            np.copyto(inputs["y"], y)
 
     def gather(self, batch: Any) -> None:
         """Gather a batch of a data set straight into the plan's inputs."""
@@ -95,8 +97,9 @@ class NumpyPlan:
         """Write down the numbers of a step, and what it has drawn."""
         for scalar, array in self.scalars:
             array.fill(scalar.read(numbers))
-        for target, draw in zip(self.hosts, drawn, strict=True):
-            np.copyto(target, draw)
+        if drawn:
+            for target, draw in zip(self.hosts, drawn, strict=True):
+                np.copyto(target, draw)
 
     def losses(self) -> np.ndarray:
         """Return the losses of the last replay."""

@@ -34,6 +34,7 @@ class Planned:
         ]
         self._moved = [name for group in self.groups for name in group.names]
         self._used: dict[str, Array] = {}
+        self._shown: list[tuple[Any, Array]] = []
 
     def ready(self) -> bool:
         """Return whether the plan has been checked; now and then, look for a faster one."""
@@ -77,7 +78,8 @@ class Planned:
 
     def draw(self) -> list[Any]:
         """Return what this step draws on the host."""
-        return [draw() for _, draw in self.graph.hosts]
+        hosts = self.graph.hosts
+        return [draw() for _, draw in hosts] if hosts else []
 
     def replay(self, drawn: list[Any]) -> None:
         """Run the plan with the numbers of this step."""
@@ -121,12 +123,13 @@ class Planned:
         Where states are replaced the model takes the new ones, too.
         """
         results = self.plan.results
-        for parameter, name in self._grads:
-            parameter.grad = results[name]
-        for part, attribute, name in self.attributes:
-            vars(part)[attribute] = results[name]
         if self._replaces or not self._used:
             self._used = {name: results[f"grad:{name}"] for name in self._moved}
+            self._shown = [(parameter, results[name]) for parameter, name in self._grads]
+        for parameter, grad in self._shown:
+            parameter.grad = grad
+        for part, attribute, name in self.attributes:
+            vars(part)[attribute] = results[name]
         vars(self.optimizer)["_used"] = self._used
         if self._replaces:
             self.store.show()

@@ -67,7 +67,8 @@ class CompiledStep:
         """Return the plan for batches that look like this, if there is one that holds."""
         if self._store is None or not self._holds():
             return None
-        planned = self._plans.get((x_shape, y_shape, x_dtype, y_dtype, self._phase()))
+        phase = self._phase() if self.optimizer.accumulate > 1 else 0
+        planned = self._plans.get((x_shape, y_shape, x_dtype, y_dtype, phase))
         return planned if planned is not None and planned.ready() else None
 
     def replay(self, planned: Planned) -> None:
