@@ -12,19 +12,17 @@ from agreement import assert_ulps
 from cases import LAYERS, LOSSES
 from cases_optimizers import OPTIMIZERS
 from cases_sequences import MORE_SEQUENCES
+from test_compiler import Scale
 
 import portanet
 from portanet import (
     SGD,
     DataLoader,
     Dataset,
-    Layer,
     Linear,
-    Parameter,
     ReLU,
     Sequential,
     Trainer,
-    array_namespace,
     compile_step,
 )
 from portanet.compiler.check import first_difference
@@ -39,22 +37,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("backend", ["cupy"], indirect=True)
         # conftest.py, whose turn is next, would ask for all backends
         metafunc.fixturenames = [n for n in metafunc.fixturenames if n != "backend"]
-
-
-class Scale(Layer):
-    """y = a x, so that a network without parameters has one to train."""
-
-    def __init__(self):
-        self.a = Parameter(np.asarray(0.9, F4))
-
-    def forward(self, x, *, training=False):
-        if training:
-            self._saved = x
-        return self.a.value * x
-
-    def backward(self, grad):
-        self.a.grad = array_namespace(grad).sum(grad * self._take_saved())
-        return grad * self.a.value
 
 
 def train_twins(model, optimizer, batches, fuse):
