@@ -28,12 +28,12 @@ from portanet import (
     compile_step,
     demo,
 )
-from portanet.backends._cupy_blas import Products
-from portanet.backends._cupy_compile import compile_cuda
-from portanet.backends._cupy_gather import gather
-from portanet.backends._cupy_graph import Replay
-from portanet.backends._cupy_inputs import StepInputs
-from portanet.backends._cupy_memory import PrivateMemory
+from portanet.backends._cupy.blas import Products
+from portanet.backends._cupy.compiling import compile_cuda
+from portanet.backends._cupy.gather import gather
+from portanet.backends._cupy.graph import Replay
+from portanet.backends._cupy.inputs import StepInputs
+from portanet.backends._cupy.memory import PrivateMemory
 
 MOVE = """
 extern "C" __global__ void move(float* w, const float* grad, const float* lr) {

@@ -12,7 +12,9 @@ from portanet.errors import ArgumentError, BackendError, DtypeError, MissingBack
 from portanet.typing import Array, Namespace
 
 _MODULES = {
-    name: f"portanet.backends._{name}" for name in ("numpy", "cupy", "torch", "jax", "strict")
+    "numpy": "portanet.backends._numpy.make",
+    "cupy": "portanet.backends._cupy.make",
+    **{name: f"portanet.backends._{name}" for name in ("torch", "jax", "strict")},
 }
 _OF_PACKAGE = {  # the package that an array's class comes from -> the backend's name
     "numpy": "numpy",

@@ -27,7 +27,8 @@ def numpy_step(name, options):
 
     import portanet
     from portanet import backends
-    from portanet.backends import _numba_kernels_conv, _numpy_kernels_conv
+    from portanet.backends._numba import kernels_conv as _numba_kernels_conv
+    from portanet.backends._numpy import kernels_conv as _numpy_kernels_conv
 
     numba = {k: make() for k, make in _numba_kernels_conv.MAKERS.items()}
     numpy = _numpy_kernels_conv.KERNELS

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from portanet.checkpoint import save as save
     from portanet.compiler import NotCompiledWarning as NotCompiledWarning
     from portanet.compiler import compile_step as compile_step
-    from portanet.compiler.profile import profile as profile
+    from portanet.compiler.profiling import profile as profile
     from portanet.data import DataLoader as DataLoader
     from portanet.data import Dataset as Dataset
     from portanet.dispatch import accelerable as accelerable
@@ -121,7 +121,7 @@ _HOMES = {
     "portanet.backends": "array_namespace available backend_of",
     "portanet.checkpoint": "load save",
     "portanet.compiler": "NotCompiledWarning compile_step",
-    "portanet.compiler.profile": "profile",
+    "portanet.compiler.profiling": "profile",
     "portanet.data": "DataLoader Dataset",
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",

@@ -8,7 +8,7 @@ import numpy as np
 import portanet
 from portanet import Layer, Linear, Sequential, Trainer, compile_step
 from portanet.compiler import NotCompiledWarning
-from portanet.compiler.tracer import Tracer
+from portanet.compiler.tracing.tracer import Tracer
 from portanet.losses import MSE
 
 F4 = np.float32

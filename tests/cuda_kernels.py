@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from portanet.backends._cupy_compile import compile_cuda
-from portanet.compiler.cuda_kernel import Partials
-from portanet.compiler.cuda_nodes import MOST_NODES, has_text
-from portanet.compiler.cuda_text import PRELUDE
-from portanet.compiler.emit_cuda_long import emit_all, parts_of
-from portanet.compiler.graph import Value
-from portanet.compiler.groups import Group, group_nodes, stored_values
-from portanet.compiler.lower import lower
-from portanet.compiler.tape import Tape
+from portanet.backends._cupy.compiling import compile_cuda
+from portanet.compiler.engines.cuda.emit_long import emit_all, parts_of
+from portanet.compiler.engines.cuda.kernel import Partials
+from portanet.compiler.engines.cuda.nodes import MOST_NODES, has_text
+from portanet.compiler.engines.cuda.text import PRELUDE
+from portanet.compiler.fusion.fused_group import Group, group_nodes, stored_values
+from portanet.compiler.graph.graph import Value
+from portanet.compiler.graph.lower import lower
+from portanet.compiler.tracing.tape import Tape
 
 
 def traced(function, arrays, backend):

@@ -11,7 +11,8 @@ import pytest
 
 import portanet
 from portanet import BCEWithLogits, Linear, ReLU, Sequential, backends, doctor
-from portanet.backends import StandardBackend, _cupy, _registry
+from portanet.backends import StandardBackend, _registry
+from portanet.backends._cupy import make as _cupy
 from portanet.errors import ArgumentError, BackendError, DtypeError, MissingBackendError
 
 

@@ -1,6 +1,6 @@
 """The compiled step on CuPy: the readable step's bits unfused, its numbers fused, and captured.
 
-What fused steps are off by is looked at when a plan is made (portanet.compiler.check), and refused
+What fused steps are off by is looked at when a plan is made (portanet.compiler.verification.compare), and refused
 if it is too much; here no step may be refused, and the last of some steps is compared.
 """
 
@@ -25,7 +25,7 @@ from portanet import (
     Trainer,
     compile_step,
 )
-from portanet.compiler.check import first_difference
+from portanet.compiler.verification.compare import first_difference
 from portanet.losses import MSE, CrossEntropy
 
 F4 = np.float32

@@ -93,8 +93,8 @@ def test_rules_move_alike(case):
 
 
 def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
-    from portanet.compiler import engine_numpy
-    from portanet.compiler.plan_numba import NumbaPlan
+    from portanet.compiler.engines.numba.plan import NumbaPlan
+    from portanet.compiler.engines.numpy import engine as engine_numpy
 
     monkeypatch.setattr(engine_numpy, "_PAYS_AFTER", 0.0)
     model, twin = small(), small()
@@ -112,8 +112,8 @@ def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
 
 @pytest.mark.parametrize("fault", ["wrong numbers", "no plan at all"])
 def test_a_faster_plan_that_is_wrong_is_not_used(monkeypatch, fault):
-    from portanet.compiler import engine_numpy
-    from portanet.compiler.plan_numba import NumbaPlan
+    from portanet.compiler.engines.numba.plan import NumbaPlan
+    from portanet.compiler.engines.numpy import engine as engine_numpy
 
     monkeypatch.setattr(engine_numpy, "_PAYS_AFTER", 0.0)
     make_lines, set_numbers = NumbaPlan.make_lines, NumbaPlan.set_numbers

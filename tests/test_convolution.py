@@ -109,7 +109,7 @@ def test_a_batch_in_several_parts_is_the_batch(block, stride, backend, monkeypat
     """The kernels do some images at a time: here one, or three and a rest of one."""
     if "conv2d" not in backend.kernels:
         pytest.skip(f"{backend} has no kernel to compare with")
-    kernels = import_module(f"portanet.backends._{backend.name}_kernels_conv")
+    kernels = import_module(f"portanet.backends._{backend.name}.kernels_conv")
     window = Window((3, 2), stride=(stride, stride), padding=((1, 0), (1, 2)))
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((7, 4, 9, 8)), rng.standard_normal((6, 2, 3, 2))

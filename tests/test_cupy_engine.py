@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from portanet.backends import _cupy_blas
-from portanet.backends._cupy_blas import Products
-from portanet.backends._cupy_compile import compile_cuda
-from portanet.backends._cupy_gather import gather
-from portanet.backends._cupy_graph import Replay
-from portanet.backends._cupy_inputs import StepInputs
-from portanet.backends._cupy_memory import PrivateMemory
+from portanet.backends._cupy import blas as _cupy_blas
+from portanet.backends._cupy.blas import Products
+from portanet.backends._cupy.compiling import compile_cuda
+from portanet.backends._cupy.gather import gather
+from portanet.backends._cupy.graph import Replay
+from portanet.backends._cupy.inputs import StepInputs
+from portanet.backends._cupy.memory import PrivateMemory
 from portanet.backends._gemm import can_multiply, gemm
 from portanet.errors import ArgumentError, BackendError, DtypeError, PlacementError, ShapeError
 

@@ -6,12 +6,12 @@ from agreement import assert_ulps
 from cuda_kernels import fused, traced
 
 from portanet import backends
-from portanet.backends._cupy_compile import compile_cuda
-from portanet.compiler.cuda_text import PRELUDE, literal
-from portanet.compiler.emit_cuda import emit
-from portanet.compiler.groups import Group, stored_values
-from portanet.compiler.host_scalar import HostScalar
-from portanet.compiler.index import space_of
+from portanet.backends._cupy.compiling import compile_cuda
+from portanet.compiler.engines.cuda.emit import emit
+from portanet.compiler.engines.cuda.text import PRELUDE, literal
+from portanet.compiler.fusion.fused_group import Group, stored_values
+from portanet.compiler.fusion.indexing import space_of
+from portanet.compiler.graph.host_scalar import HostScalar
 
 
 def pytest_generate_tests(metafunc):

@@ -5,8 +5,8 @@ import pytest
 from cuda_kernels import fused, traced
 
 from portanet import backends
-from portanet.compiler.emit_cuda_long import LONG, emit_all, parts_of
-from portanet.compiler.groups import stored_values
+from portanet.compiler.engines.cuda.emit_long import LONG, emit_all, parts_of
+from portanet.compiler.fusion.fused_group import stored_values
 
 
 def pytest_generate_tests(metafunc):

@@ -10,8 +10,9 @@ from cases_kernels import ACCELERABLE
 
 import portanet
 from portanet import backends, dispatch
-from portanet.backends import _numpy, _numpy_kernels_erf
 from portanet.backends._lazy import LazyKernels
+from portanet.backends._numpy import kernels_erf as _numpy_kernels_erf
+from portanet.backends._numpy import make as _numpy
 
 ODD = 97
 

@@ -12,7 +12,10 @@ from cases_kernels import ACCELERABLE
 from test_kernels import compare
 
 from portanet import backends
-from portanet.backends import _blas, _numba, _numba_kernels_conv, _numba_kernels_pool
+from portanet.backends._numba import compiling as _numba
+from portanet.backends._numba import kernels_conv as _numba_kernels_conv
+from portanet.backends._numba import kernels_pool as _numba_kernels_pool
+from portanet.backends._numpy import blas as _blas
 from portanet.layers.convolution_functions import conv2d, conv2d_backward_x
 from portanet.layers.pooling_functions import max_pool2d, max_pool2d_backward
 from portanet.layers.windows import Window
@@ -30,7 +33,7 @@ FUNCTIONS = {  # in float64 by NumPy, and within how many ulps of float32
     ),
     "erf32": (np.vectorize(math.erf), 0.63),
 }
-HEAD = "from portanet.backends._numba_math import *\nfrom portanet.backends._numba_gemm import *\n"
+HEAD = "from portanet.backends._numba.math import *\nfrom portanet.backends._numba.gemm import *\n"
 
 
 @pytest.fixture(autouse=True)

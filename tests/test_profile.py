@@ -21,7 +21,7 @@ from portanet import (
     ReLU,
     Sequential,
 )
-from portanet.backends import _numba
+from portanet.backends._numba import compiling as _numba
 from portanet.errors import ArgumentError
 
 N, HIDDEN, INPUTS = 64, 20, 30

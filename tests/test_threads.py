@@ -4,7 +4,8 @@ from threading import Thread, get_ident
 
 import pytest
 
-from portanet.backends import _blas, _threads
+from portanet.backends._numpy import blas as _blas
+from portanet.backends._numpy import threads as _threads
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import Any
 
 from portanet.changes import Watched
 from portanet.checks import values_trusted
-from portanet.compiler.check import first_difference
-from portanet.compiler.engines import engine_for
-from portanet.compiler.graph import without_dead, without_repetition
-from portanet.compiler.signature import attributes, containers
-from portanet.compiler.tape import Tape
+from portanet.compiler.engines.registry import engine_for
+from portanet.compiler.graph.graph import without_dead, without_repetition
+from portanet.compiler.runtime.guards import attributes, containers
+from portanet.compiler.tracing.tape import Tape
+from portanet.compiler.verification.compare import first_difference
 from portanet.data import Batches
 from portanet.layer import Sequential
 from portanet.typing import Array

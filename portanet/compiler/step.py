@@ -11,14 +11,14 @@ from typing import Any
 
 from portanet.changes import Watched
 from portanet.checks import trusts_values
-from portanet.compiler.check import first_difference
-from portanet.compiler.engines import engine_for
+from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import NotCompiledWarning, UnsettledError
-from portanet.compiler.planned import Planned, count
-from portanet.compiler.signature import Granted
-from portanet.compiler.store import Store
-from portanet.compiler.sums import Sums
-from portanet.compiler.trace import Trace, trace_step
+from portanet.compiler.runtime.checked_plan import Planned, count
+from portanet.compiler.runtime.epoch_loss import Sums
+from portanet.compiler.runtime.guards import Granted
+from portanet.compiler.runtime.parameter_memory import Store
+from portanet.compiler.tracing.trace import Trace, trace_step
+from portanet.compiler.verification.compare import first_difference
 from portanet.data import Batches
 from portanet.dispatch import draws_given
 from portanet.layer import Sequential

@@ -1,0 +1,73 @@
+"""Batches gathered on the device, straight into the buffers that a captured graph reads.
+
+One launch copies the rows of a batch from all resident arrays. Which rows they are is read from
+device memory: `order`, the epoch's order of the samples, and `position`, where in it the batch
+begins. So one graph serves every batch of its size.
+"""
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from portanet.backends._cupy.compiling import compile_cuda
+from portanet.errors import ShapeError
+from portanet.typing import Array
+
+_THREADS = 256
+_BLOCKS = 1024  # at most; each thread then copies several numbers
+_WORDS = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsigned long long"}
+
+
+def gather(
+    sources: Sequence[Array], order: Array | None, position: Array, outs: Sequence[Array]
+) -> Callable[[], None]:
+    """Return the call that sets out[i] = source[order[position + i]] for each source, at once.
+
+    Shapes: source (N, ...), order (N,) of int64 or None (as they lie), position () of int64, out
+    (B, ...); all on the current device and C-contiguous. position + B must not exceed N: nobody
+    can look at that without waiting for the device.
+
+    Raises ShapeError if an out is not like a batch of its source.
+    """
+    for source, out in zip(sources, outs, strict=True):
+        _check(source, out)
+    n = sum(out.size for out in outs)
+    kernel = compile_cuda(_source(sources, outs, ordered=order is not None), ["gather_batch"])
+    arrays = [x for pair in zip(sources, outs, strict=True) for x in pair]
+    arguments = (position, *(() if order is None else (order,)), *arrays)
+    grid, block = (min(_BLOCKS, -(-n // _THREADS)),), (_THREADS,)
+    return lambda: kernel["gather_batch"](grid, block, arguments)
+
+
+def _check(source: Array, out: Array) -> None:
+    if source.shape[1:] != out.shape[1:] or source.dtype != out.dtype or out.size == 0:
+        raise ShapeError(
+            f"gather: out must be a batch of {source.dtype} {tuple(source.shape)}, is {out.dtype} "
+            f"{tuple(out.shape)}"
+        )
+    if not (source.flags.c_contiguous and out.flags.c_contiguous):
+        raise ShapeError("gather: source and out must be C-contiguous; copy them first")
+
+
+def _source(sources: Sequence[Array], outs: Sequence[Array], *, ordered: bool) -> str:
+    """Return the kernel: the numbers of all batches in a row, a thread for each."""
+    parameters, parts, start = ["const long long* position"], [], 0
+    if ordered:
+        parameters.append("const long long* order")
+    row = "order[*position + k / {size}]" if ordered else "(*position + k / {size})"
+    for i, (source, out) in enumerate(zip(sources, outs, strict=True)):
+        word, size = _WORDS[source.dtype.itemsize], prod(source.shape[1:])
+        parameters += [f"const {word}* source{i}", f"{word}* out{i}"]
+        parts.append(
+            f"        if (k >= 0 && k < {out.size}LL)\n"
+            f"            out{i}[k] = source{i}[{row.format(size=f'{size}LL')} * {size}LL"
+            f" + k % {size}LL];\n"
+            f"        k -= {out.size}LL;\n"
+        )
+        start += out.size
+    return (
+        f'extern "C" __global__ void gather_batch({", ".join(parameters)}) {{\n'
+        "    const long long step = (long long)gridDim.x * blockDim.x;\n"
+        "    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;\n"
+        f"    for (; i < {start}LL; i += step) {{\n"
+        "        long long k = i;\n" + "".join(parts) + "    }\n}\n"
+    )

@@ -1,0 +1,1 @@
+"""Kernels and functions that numba compiles for NumPy arrays."""

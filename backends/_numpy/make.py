@@ -1,0 +1,23 @@
+"""NumPy on the host: the backend that everything else is held to."""
+
+import array_api_compat.numpy as xp
+
+from portanet.backends._lazy import LazyKernels
+from portanet.backends._numba import kernels_conv as numba_conv
+from portanet.backends._numba import kernels_pool as numba_pool
+from portanet.backends._numpy import kernels_conv, kernels_erf, kernels_segments
+from portanet.backends._standard import StandardBackend
+from portanet.errors import ArgumentError
+
+# a file of kernels is one entry here: its KERNELS, or the MAKERS of those that import a library
+KERNELS = LazyKernels(
+    made=kernels_conv.KERNELS | kernels_segments.KERNELS,
+    makers=kernels_erf.MAKERS | numba_conv.MAKERS | numba_pool.MAKERS,
+)
+
+
+def make(device: object = None) -> StandardBackend:
+    """Return the NumPy backend; its one device is "cpu"."""
+    if device not in (None, "cpu"):
+        raise ArgumentError(f"backend 'numpy': device must be 'cpu', is {device!r}")
+    return StandardBackend("numpy", xp, "cpu", KERNELS)

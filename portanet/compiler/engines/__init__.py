@@ -1,0 +1,1 @@
+"""Engines: graphs made into plans, one folder for each way to run them."""

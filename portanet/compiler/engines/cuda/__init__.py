@@ -1,0 +1,1 @@
+"""Plans on a CUDA device: generated kernels, cuBLAS, a captured graph."""

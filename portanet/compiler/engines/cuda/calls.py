@@ -1,0 +1,130 @@
+"""The calls of a CuPy plan: what launches each unit, with its arguments in their places."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from portanet.backends._cupy.blas import Products
+from portanet.backends._cupy.compiling import compile_cuda
+from portanet.backends._cupy.memory import PrivateMemory, Scratch
+from portanet.backends._gemm import can_multiply
+from portanet.compiler.engines.cuda.emit_long import emit_all
+from portanet.compiler.engines.cuda.kernel import Kernel, Partials
+from portanet.compiler.engines.cuda.text import PRELUDE
+from portanet.compiler.fusion.units import Unit
+from portanet.compiler.graph.graph import Node, Value, replaced
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.typing import Array
+
+Call = Callable[[], Any]
+
+
+class Calls:
+    """Makes the calls, each of which launches its work on the current stream.
+
+    `kernels` are those of `kernels_of`; `find` returns the array where a value lies, or a number of
+    the step, (HostScalar, dtype); `written` says which pieces of concatenations lie in place.
+
+    Without `own_products` CuPy multiplies, which cannot be captured, but gives the readable step's
+    bits: cuBLAS may choose another way to add for a call, or a workspace, that is not the same.
+    """
+
+    def __init__(
+        self, kernels: dict[int, list[Kernel]], find: Callable[[Any], Array], memory: PrivateMemory,
+        written: dict[int, set[int]], *, own_products: bool = True,
+    ) -> None:  # fmt: skip
+        self._find, self._memory, self._written = find, memory, written
+        self._scratch = Scratch()
+        self._products = Products(memory) if own_products else None
+        self._kernels, self._partials = kernels, dict[int, Array]()
+        every = [kernel for of_unit in kernels.values() for kernel in of_unit]
+        self.source = PRELUDE + "\n".join(kernel.source for kernel in every)
+        names = [kernel.name for kernel in every]
+        self._functions = compile_cuda(self.source, names) if names else {}
+
+    def of(self, unit: Unit) -> Iterator[Call]:
+        """Yield the calls that do a unit."""
+        node = unit.single
+        if node is None:
+            yield from map(self._launch, self._kernels[id(unit)])
+        elif self._products is not None and node.op == "matmul" and not node.options:
+            yield from self._matmul(node, self._products)
+        elif node.op == "concat" and not set(node.options) - {"axis"}:
+            yield from self._concat(node)
+        elif node.op == "reshape":
+            x, out = self._find(node.args[0]), self._find(node.output)
+            yield partial(copy, out.reshape(x.shape), x)
+        else:
+            yield self._any(node)
+
+    def _launch(self, kernel: Kernel) -> Call:
+        arguments = tuple(map(self._argument, kernel.arguments))
+        function = self._functions[kernel.name]
+        return partial(function, (kernel.blocks,), (kernel.threads,), arguments)
+
+    def _argument(self, thing: Any) -> Array:
+        if not isinstance(thing, Partials):
+            return self._find(thing)
+        if id(thing) not in self._partials:
+            self._partials[id(thing)] = self._memory.empty((thing.count,), thing.dtype)
+        return self._partials[id(thing)]
+
+    def _matmul(self, node: Node, products: Products) -> Iterator[Call]:
+        """Multiply by cuBLAS; operands that it cannot read as they lie are copied before."""
+        a, b, out = (self._find(v) for v in (*node.args, node.output))
+        if not can_multiply(a, b, out):
+            laid = [self._memory.empty(x.shape, str(x.dtype)) for x in (a, b)]
+            yield partial(copy, laid[0], a)
+            yield partial(copy, laid[1], b)
+            a, b = laid
+        yield products.prepare(a, b, out)
+
+    def _concat(self, node: Node) -> Iterator[Call]:
+        """Copy the pieces that were not made in their places."""
+        out, start = self._find(node.output), 0
+        axis, written = node.options.get("axis", 0), self._written.get(id(node), set())
+        for i, piece in enumerate(node.args[0]):
+            source = self._find(piece)
+            stop = start + source.shape[axis]
+            if i not in written:
+                index = [slice(None)] * out.ndim
+                index[axis] = slice(start, stop)
+                yield partial(copy, out[tuple(index)], source)
+            start = stop
+
+    def _any(self, node: Node) -> Call:
+        """Call the library's function as the readable step does, and copy its results."""
+
+        def argument(x: Any) -> Any:
+            return self._find((x, scalar_dtype(node)) if isinstance(x, HostScalar) else x)
+
+        args, options = replaced((node.args, node.options), argument, (Value, HostScalar))
+        outs = [self._find(value) for value in node.outputs]
+
+        def call() -> None:
+            results = self._scratch.call(node.function, *args, **options)
+            for out, result in zip(outs, results if len(outs) > 1 else [results], strict=True):
+                copy(out, result)
+
+        return call
+
+
+def kernels_of(units: Sequence[Unit]) -> dict[int, list[Kernel]]:
+    """Return the kernels of each unit that is done by such, by the unit's id."""
+    kernels: dict[int, list[Kernel]] = {}
+    for unit in units:
+        if unit.group is not None:
+            name = f"kernel_{len(kernels)}"
+            kernels[id(unit)] = emit_all(name, unit.nodes, unit.outputs, unit.group.space)
+    return kernels
+
+
+def copy(target: Array, source: Array) -> None:
+    """Write an array's numbers into another's memory."""
+    target[...] = source
+
+
+def scalar_dtype(node: Node) -> str:
+    """Return the dtype that a number of the step takes on in an operation."""
+    floats = [str(v.dtype) for v in node.inputs if v.dtype.kind == "f"]
+    return max(floats, default="float64")

@@ -1,0 +1,124 @@
+"""Kernels for long sums to one number: each block of a first one adds up a part, a second the rest.
+
+The parts are added in a fixed order, without atomic operations, so that results are the same bits
+each time. One launch would do where blocks could wait for one another; they cannot.
+"""
+
+from collections.abc import Sequence
+
+from portanet.compiler.engines.cuda.emit import Writer, emit
+from portanet.compiler.engines.cuda.kernel import Kernel, Partials, kernel_of
+from portanet.compiler.engines.cuda.nodes import levels
+from portanet.compiler.engines.cuda.text import COMBINE, c_type, identity
+from portanet.compiler.engines.cuda.threads import ThreadShape
+from portanet.compiler.fusion.fused_group import Group
+from portanet.compiler.fusion.indexing import Space
+from portanet.compiler.graph.graph import Node, Value
+from portanet.compiler.graph.operations import REDUCERS
+
+LONG = 2**16  # numbers: a block of 1024 threads has 64 rounds to go
+_THREADS, _PER_THREAD, _MOST_BLOCKS = 256, 16, 256
+_SHAPE = ThreadShape(1, _THREADS)
+_PLACE = [
+    "const int own = 0, lane = threadIdx.x, k = 0;",
+    f"__shared__ double memory[{_THREADS}];",
+]
+
+
+def is_long(space: Space) -> bool:
+    """Return whether a space is reduced to one number, and one block would take long."""
+    return space.kept == 1 and space.reduced >= LONG
+
+
+def emit_all(
+    name: str, nodes: Sequence[Node], stored: Sequence[Value], space: Space
+) -> list[Kernel]:
+    """Return the kernels, one or two, that do `nodes` and leave `stored` in memory."""
+    first, level = _First(name, nodes, stored, space), levels(nodes)
+    waits = any(level[id(n.output)] > (id(n.output) in first.narrow) for n in nodes)
+    if waits or not is_long(space):  # for its sums, with what is done for each number
+        return [emit(name, nodes, stored, space)]
+    second = _Second(f"{name}_rest", nodes, stored, space)
+    return [first.kernel(), second.of(first.partials)]
+
+
+def parts_of(group: Group) -> list[Group]:
+    """Return a group over a long space in parts: a new one begins where sums are waited for.
+
+    Between the parts all blocks are done. A group of one part, and any over a shorter space, is
+    returned as it is.
+    """
+    if not is_long(group.space):
+        return [group]
+    parts: dict[int, list[Node]] = {}
+    level = levels(group.nodes)
+    for node in group.nodes:
+        after = id(node.output) in group.narrow  # made where the sums have been
+        parts.setdefault(max(level[id(node.output)] - after, 0), []).append(node)
+    groups = [_group(parts[i], group.space) for i in sorted(parts)]
+    found = [part for part in groups if part is not None]
+    return found if len(found) == len(groups) else [group]
+
+
+def _group(nodes: list[Node], space: Space) -> Group | None:
+    reduces = any(node.op in REDUCERS for node in nodes)
+    group = Group([], space if reduces else Space(space.size, 1), reduces)
+    return group if all(group.join(node) for node in nodes) else None
+
+
+class _First(Writer):
+    """Adds up a part in each block, and does what is done for each number."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.shape, self.partials = _SHAPE, list[Partials]()
+        blocks = -(-self.space.reduced // (_THREADS * _PER_THREAD))
+        self.blocks = min(blocks, _MOST_BLOCKS)
+        if self.space.reduced + self.blocks * _THREADS >= 2**31:
+            self.index = "long long"
+
+    def kernel(self) -> Kernel:
+        wide = [(v, self.pointer(v, const=False)) for v in self.stored if id(v) not in self.narrow]
+        self.run([node for node in self.nodes if node.op in REDUCERS], wide)
+        lines = [*_PLACE, *self.body]
+        return kernel_of(self.name, self.parameters, self.arguments, lines, self.blocks, _THREADS)
+
+    def loop_head(self) -> str:
+        """Let neighbouring threads read neighbours, over all blocks."""
+        first = f"({self.index})blockIdx.x * {_THREADS} + lane"
+        return (
+            f"for ({self.index} j = {first}; j < {self.space.reduced}; "
+            f"j += {self.blocks * _THREADS})"
+        )
+
+    def combine(self, node: Node) -> None:
+        partials = Partials(str(node.output.dtype), self.blocks)
+        self.partials.append(partials)
+        super().combine(node)
+        pointer = self.parameter(partials, partials.dtype, const=False)
+        total = self.of_body[id(node.output)]
+        self.body.append(f"if (lane == 0) {pointer}[blockIdx.x] = {total};")
+
+
+class _Second(Writer):
+    """Adds up the parts, and does what is done with the sums."""
+
+    def of(self, partials: Sequence[Partials]) -> Kernel:
+        self.shape = _SHAPE
+        thin = [(v, self.pointer(v, const=False)) for v in self.stored if id(v) in self.narrow]
+        sums = [node for node in self.nodes if node.op in REDUCERS]
+        for node, parts in zip(sums, partials, strict=True):
+            self._add_up(node, parts)
+        self.store_narrow(thin)
+        lines = [*_PLACE, *self.body]
+        return kernel_of(self.name, self.parameters, self.arguments, lines, 1, _THREADS)
+
+    def _add_up(self, node: Node, parts: Partials) -> None:
+        name, pointer = f"sum{len(self.body)}", self.parameter(parts, parts.dtype)
+        self.body += [
+            f"{c_type(parts.dtype)} {name} = {identity(node.op, parts.dtype)};",
+            f"for (int j = lane; j < {parts.count}; j += {_THREADS})",
+            f"    {name} = {COMBINE[node.op]}::of({name}, {pointer}[j]);",
+        ]
+        self.of_body["partial", id(node.output)] = name
+        self.combine(node)

@@ -1,0 +1,183 @@
+"""CupyPlan: a graph made into kernels and products on a CUDA device, replayed by one launch.
+
+Element-wise operations and reductions are fused into generated kernels, products of matrices go
+straight to cuBLAS, and all of it writes into memory that is laid out once. What changes from step
+to step comes in one small copy. The list is captured into a CUDA graph; what cannot be captured (an
+operation of the library's own that waits, say) is launched piece by piece.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from portanet.backends._cupy.gather import gather
+from portanet.backends._cupy.graph import Replay
+from portanet.backends._cupy.inputs import Layout as Field
+from portanet.backends._cupy.inputs import StepInputs
+from portanet.backends._cupy.memory import PrivateMemory
+from portanet.compiler.engines.cuda.calls import Calls, copy, kernels_of, scalar_dtype
+from portanet.compiler.engines.cuda.kernel import Kernel
+from portanet.compiler.engines.cuda.units import cuda_units
+from portanet.compiler.fusion.units import single_units
+from portanet.compiler.graph.graph import Graph, Value, replaced
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.graph.lower import lower
+from portanet.compiler.memory.arena import Block, lay_out
+from portanet.typing import Array, Namespace
+
+
+class CupyPlan:
+    """A step's kernels and products in order, each with its arguments in their places.
+
+    results  where the results lie, by the graph's names ("losses", "grad:…")
+    homes    where the states lie, by name: shared by all plans of a model
+    source   the CUDA text of the kernels
+    """
+
+    def __init__(
+        self, graph: Graph, homes: Mapping[str, Array], xp: Namespace, *, fuse: bool = True
+    ) -> None:
+        lower(graph, xp)
+        self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
+        self._views: dict[int, Array] = {}
+        self.units = cuda_units(graph) if fuse else single_units(graph)
+        self.layout = lay_out(graph, self.units, graph.inputs.values())
+        self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
+        kernels = kernels_of(self.units)
+        self._make_record(kernels)
+        self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
+        self.results = {name: self.find(value) for name, value in graph.results.items()}
+        self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
+        calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
+        self.source = calls.source
+        self._calls = [call for unit in self.units for call in calls.of(unit)]
+        for name, value in self.layout.copies:
+            self._calls.append(partial(copy, homes[name], self.find(value)))
+        self._loaded = self._replay = Replay(self._calls)
+        self._gathered: Replay | None = None
+        self._data: tuple[Any, ...] = ()
+        self._order: Any = None
+        self._order_seen: Any = None
+        self._position = 0
+
+    # a step
+
+    def load(self, x: Array, y: Array) -> None:
+        """Copy a batch to where the plan wants it, unless it lies there."""
+        self._replay = self._loaded
+        for name, array in (("x", x), ("y", y)):
+            if self.inputs[name] is not array:
+                copy(self.inputs[name], array)
+
+    def gather(self, batch: Any) -> None:
+        """Let the replay gather a batch of resident data straight into the plan's inputs."""
+        if batch.order is None and batch.part == slice(None):  # a batch that came from the host
+            self.load(batch.X, batch.y)
+            return
+        self._follow(batch)
+        self._position = batch.part.indices(batch.X.shape[0])[0]
+        assert self._gathered is not None
+        self._replay = self._gathered
+
+    def _follow(self, batch: Any) -> None:
+        """Take over the data and the order that batches are now gathered by, if they are new."""
+        data = (id(batch.X), id(batch.y), batch.order is None)
+        if self._data != data:
+            self._order_seen, self._order = None, None
+            if batch.order is not None:
+                self._order = self.memory.empty(batch.order.shape, "int64")
+            inputs = [self.inputs["x"], self.inputs["y"]]
+            call = gather([batch.X, batch.y], self._order, self._record["position"], inputs)
+            self._gathered, self._data = Replay([call, *self._calls]), data
+            self._kept = (batch.X, batch.y)  # so that no other arrays get their ids
+        if batch.order is not self._order_seen:
+            copy(self._order, batch.order)
+            self._order_seen = batch.order
+
+    def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
+        """Send the numbers of a step, and what it has drawn: one copy, or none."""
+        values: dict[str, Any] = {n: s.read(numbers) for n, s in self._scalars.items()}
+        for i, (draw, (value, _)) in enumerate(zip(drawn, self.graph.hosts, strict=True)):
+            values[f"host {i}"] = np.asarray(draw, value.dtype)
+        values["position"] = self._position
+        self._record.send(values)
+
+    def replay(self) -> None:
+        """Launch the step."""
+        self._replay.replay()
+
+    def losses(self) -> Array:
+        """Return the losses of the last replay."""
+        return self.results["losses"].copy()
+
+    @property
+    def n_bytes(self) -> int:
+        """What the plan's own memory takes."""
+        return self.memory.bytes
+
+    # where things lie
+
+    def find(self, thing: Any) -> Array:
+        """Return the array where a value lies, or a number of the step, (HostScalar, dtype)."""
+        if isinstance(thing, tuple):
+            return self._record[self._names[thing[0].key, thing[1]]]
+        if id(thing) not in self._views:
+            self._views[id(thing)] = self._find(thing)
+        return self._views[id(thing)]
+
+    def _make_record(self, kernels: dict[int, list[Kernel]]) -> None:
+        """Give every number of the step, every draw and the batch's position a place."""
+        self._names: dict[Any, str] = {}
+        self._scalars: dict[str, HostScalar] = {}
+        fields: dict[str, Field] = {"position": ((), "int64")}
+        for scalar, dtype in self._scalars_of(kernels):
+            if (scalar.key, dtype) not in self._names:
+                name = self._names[scalar.key, dtype] = f"scalar {len(self._names)}"
+                self._scalars[name], fields[name] = scalar, ((), dtype)
+        for i, (value, _) in enumerate(self.graph.hosts):
+            fields[f"host {i}"] = (value.shape, str(value.dtype))
+        self._record = StepInputs(fields, self.memory)
+        for i, (value, _) in enumerate(self.graph.hosts):
+            self._views[id(value)] = self._record[f"host {i}"]
+
+    def _scalars_of(self, kernels: dict[int, list[Kernel]]) -> Iterator[tuple[HostScalar, str]]:
+        for kernel in (k for of_unit in kernels.values() for k in of_unit):
+            yield from (a for a in kernel.arguments if isinstance(a, tuple))
+        for unit in self.units:
+            node = unit.single
+            if node is not None:
+                yield from ((s, scalar_dtype(node)) for s in scalars_in((node.args, node.options)))
+
+    def _find(self, value: Value) -> Array:
+        if value.kind == "constant":
+            return value.array
+        if value.base is not None:
+            return self._view(value)
+        if value.kind == "state":
+            return self.homes[value.name]
+        return self._piece(*self.layout.places[id(value)], value)
+
+    def _piece(self, block: Block, offset: int, value: Value) -> Array:
+        if block.home is not None:
+            return self.homes[block.home]
+        start = offset + block.offset
+        flat = self.arena[start : start + value.n_bytes].view(value.dtype)
+        order = np.argsort([-s for s in value.strides], kind="stable")
+        shape = [value.shape[i] for i in order]
+        return flat.reshape(shape).transpose([int(i) for i in np.argsort(order)])
+
+    def _view(self, value: Value) -> Array:
+        node = value.node
+        assert node is not None  # only operations make views
+        args, options = replaced((node.args, node.options), self.find, (Value,))
+        result = node.function(*args, **options)
+        return result[node.outputs.index(value)] if isinstance(result, list | tuple) else result
+
+
+def scalars_in(item: Any) -> list[HostScalar]:
+    """Return the numbers of the step in arguments, lists and tuples included."""
+    found: list[HostScalar] = []
+    replaced(item, found.append, (HostScalar,))
+    return found

@@ -1,0 +1,61 @@
+"""How the threads of a fused kernel share its numbers."""
+
+from dataclasses import dataclass
+
+from portanet.compiler.fusion.indexing import Space
+
+_THREADS = 256
+_MOST_THREADS = 1024
+_WIDE_TILE, _NARROW_TILE, _MANY_BLOCKS = 32, 8, 64
+
+
+@dataclass(frozen=True)
+class ThreadShape:
+    """A block makes `tile` kept numbers, each by `lanes` threads that share the reduced ones."""
+
+    tile: int
+    lanes: int
+
+
+def thread_shape(space: Space) -> ThreadShape:
+    """Return how a block's threads share a space, as powers of two.
+
+    Where neighbours are kept a block takes a tile of them, so that its threads read whole sectors
+    of memory: 8 float32 numbers are one, and 32 are better where there are enough blocks.
+    """
+    if space.reduced == 1:
+        return ThreadShape(_THREADS, 1)
+    if space.rows:
+        lanes = min(_power_of_two(space.reduced), _MOST_THREADS if space.kept == 1 else _THREADS)
+        return ThreadShape(max(1, min(_THREADS // lanes, _power_of_two(space.kept))), lanes)
+    tile = _WIDE_TILE if space.kept >= _WIDE_TILE * _MANY_BLOCKS else _NARROW_TILE
+    tile = min(tile, _power_of_two(space.kept))
+    return ThreadShape(tile, min(_power_of_two(space.reduced), _MOST_THREADS // tile))
+
+
+def index_type(space: Space) -> str:
+    """Return the type of indices: divisions are slow in 64 bits."""
+    return "int" if space.size + _MOST_THREADS < 2**31 else "long long"
+
+
+def place(space: Space) -> list[str]:
+    """Return the lines that say which numbers a thread works on."""
+    shape, index, kept = thread_shape(space), index_type(space), space.kept
+    tile, lanes = shape.tile, shape.lanes
+    first = f"({index})blockIdx.x * {tile}"
+    if lanes == 1:
+        return [f"const {index} k = {first} + threadIdx.x;", f"if (k >= {kept}) return;"]
+    own, lane = f"threadIdx.x / {lanes}", f"threadIdx.x % {lanes}"
+    if not space.rows:  # neighbouring threads on neighbouring numbers
+        own, lane = f"threadIdx.x % {tile}", f"threadIdx.x / {tile}"
+    return [
+        f"const {index} own = {first} + {own};",
+        f"const int lane = {lane};",
+        # threads past the end do the last one's work again, up to storing: all meet at barriers
+        f"const {index} k = own < {kept} ? own : {kept - 1};",
+        f"__shared__ double memory[{tile * lanes}];",
+    ]
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()

@@ -1,0 +1,1 @@
+"""Plans on JAX: the whole step as one jitted function."""

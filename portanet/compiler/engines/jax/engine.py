@@ -1,0 +1,32 @@
+"""JaxEngine: plans on JAX, one jitted function of the whole step."""
+
+from portanet.backends import Backend
+from portanet.compiler.engines.base import Engine
+from portanet.compiler.engines.jax.plan import JaxPlan
+from portanet.compiler.graph.graph import Graph
+from portanet.typing import Array
+
+
+class JaxEngine(Engine):
+    """Plans on JAX. XLA does its own fusion."""
+
+    replaces = True
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def new(self, array: Array) -> Array:
+        """Return the array itself: nobody can change it."""
+        return array
+
+    def copy(self, target: Array, source: Array) -> None:  # noqa: ARG002
+        """Refuse: nothing can be written into an array."""
+        raise TypeError("arrays of JAX are immutable; states are replaced")
+
+    def same_memory(self, a: Array, b: Array) -> bool:  # noqa: ARG002
+        """Return False: what cannot be written shares nothing that matters."""
+        return False
+
+    def plan(self, graph: Graph, homes: dict[str, Array]) -> JaxPlan:
+        """Return a plan of a graph."""
+        return JaxPlan(graph, homes, self._backend)

@@ -1,0 +1,115 @@
+"""JaxPlan: a graph made into one function of arrays, which XLA compiles and a replay calls.
+
+JAX's arrays cannot be written in place: what a step makes of the states is returned, and replaces
+the homes. The old arrays' memory is not given to the step ("donated"). That would save networks of
+some MB a few percent of the time; but arrays of JAX that somebody has kept would be gone, and a
+step that is interrupted would take the network with it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.graph.graph import Graph, Node, Value, replaced
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.typing import Array
+
+
+class JaxPlan:
+    """A step's operations as one compiled function.
+
+    homes      where the states lie, by name: a replay replaces those that the step changes
+    results    what the last replay has left, by the graph's names ("losses", "grad:…")
+    n_samples  how many samples a batch has; 0 where they have weights
+    """
+
+    def __init__(self, graph: Graph, homes: dict[str, Array], backend: Any) -> None:
+        self.graph, self.homes = graph, homes
+        self.results: dict[str, Array] = {}
+        self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
+        updates = graph.updates.items()
+        self._changed = [name for name, value in updates if value is not graph.states[name]]
+        self._kept = [name for name in graph.states if name not in self._changed]
+        self._scalars = list({s.key: s for node in graph.nodes for s in _scalars(node)}.values())
+        self._dtype = graph.states["total:loss"].dtype  # the network's
+        self._xp = backend.xp
+        self._batch: tuple[Any, ...] = ()
+        self._hosts: list[np.ndarray] = []
+        self._numbers = np.zeros(0)
+        self._step = backend.compile(self._run)
+
+    def load(self, x: Array, y: Array) -> None:
+        """Let the next replay take this batch."""
+        self._batch = (x, y)
+
+    def gather(self, batch: Any) -> None:
+        """Let the next replay gather this batch itself."""
+        self._batch = (batch.X, batch.y, batch.part.start, batch.order)
+
+    def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
+        """Write down the numbers of a step, computed in double precision, and what it has drawn."""
+        self._numbers = np.asarray([s.read(numbers) for s in self._scalars], self._dtype)
+        hosts = zip(self.graph.hosts, drawn, strict=True)
+        self._hosts = [np.asarray(draw, value.dtype) for (value, _), draw in hosts]
+
+    def replay(self) -> None:
+        """Take the step: replace the homes, and remember the results."""
+        homes = self.homes
+        states, results = self._step(
+            [homes[name] for name in self._changed], [homes[name] for name in self._kept],
+            self._batch, self._hosts, self._numbers,
+        )  # fmt: skip
+        homes.update(zip(self._changed, states, strict=True))
+        self.results = dict(zip(self.graph.results, results, strict=True))
+
+    def losses(self) -> Array:
+        """Return the losses of the last replay."""
+        return self.results["losses"]
+
+    def _run(
+        self, changed: list[Array], kept: list[Array], batch: Any, hosts: Any, numbers: Array
+    ) -> tuple[list[Array], list[Array]]:
+        """Return the new states and the results: what JAX compiles, for each way to get a batch."""
+        graph = self.graph
+        x, y = batch if len(batch) == 2 else self._gathered(*batch)
+        entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
+        entering += [graph.states[name] for name in self._changed + self._kept]
+        arrays = [x, y, *hosts, *changed, *kept]
+        known = {id(value): array for value, array in zip(entering, arrays, strict=True)}
+        known |= {s.key: number for s, number in zip(self._scalars, numbers, strict=True)}
+
+        def concrete(item: Any) -> Any:
+            if isinstance(item, HostScalar):
+                return known[item.key]
+            return item.array if item.kind == "constant" else known[id(item)]
+
+        for node in graph.nodes:
+            args, options = replaced((node.args, node.options), concrete, (Value, HostScalar))
+            made = _arrays(node.function(*args, **options))
+            known |= {id(v): array for v, array in zip(node.outputs, made, strict=True)}
+        states = [concrete(graph.updates[name]) for name in self._changed]
+        return states, [concrete(value) for value in graph.results.values()]
+
+    def _gathered(self, X: Array, y: Array, start: Any, order: Array | None) -> tuple[Array, Array]:
+        """Return the rows of a data set that are the batch which begins at `start`."""
+        xp = self._xp
+        rows = start + xp.arange(self.graph.inputs["x"].shape[0])
+        if order is not None:
+            rows = xp.take(order, rows, axis=0)
+        return xp.take(X, rows, axis=0), xp.take(y, rows, axis=0)
+
+
+def _scalars(node: Node) -> list[HostScalar]:
+    found: list[HostScalar] = []
+    replaced((node.args, node.options), lambda s: found.append(s) or s, (HostScalar,))
+    return found
+
+
+def _arrays(result: Any) -> Iterator[Array]:
+    """Yield the arrays that an operation has given, as the tape has counted them."""
+    if isinstance(result, list | tuple):
+        for part in result:
+            yield from _arrays(part)
+    elif hasattr(result, "shape"):
+        yield result

@@ -1,0 +1,185 @@
+"""What the loops of a fused group are made of: numbers in memory, and what is computed of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from portanet.compiler.engines.numba.text import cast, number, operands, text_of
+from portanet.compiler.fusion.fused_group import is_narrow
+from portanet.compiler.fusion.indexing import narrow_axes, wide_axes
+from portanet.compiler.fusion.loop_nest import common_lengths, index_text, strides_along
+from portanet.compiler.fusion.units import Unit
+from portanet.compiler.graph.graph import Node, Value
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.graph.operations import REDUCERS
+
+
+@dataclass
+class Module:
+    """What all loops of a plan share: constants by their text, and where arrays begin.
+
+    `place(value)` gives an array's memory and where it begins there, as text: ("f4a", 1280).
+    `scalar(scalar, dtype)` gives the place of a number of the step.
+    """
+
+    place: Callable[[Value], tuple[str, int]]
+    scalar: Callable[[HostScalar, Any], tuple[str, int]]
+    constants: dict[str, str] = field(default_factory=dict)
+
+    def name(self, text: str) -> str:
+        """Return the name of a constant: beside a plain 0.5 numba would compute in float64."""
+        return self.constants.setdefault(text, f"c{len(self.constants)}")
+
+
+class GroupText:
+    """The text of a group's numbers, for those who write loops around them.
+
+    `known` holds the names of what has been computed in the lines so far.
+    """
+
+    def __init__(self, unit: Unit, module: Module) -> None:
+        assert unit.group is not None  # single operations are written elsewhere
+        self.unit, self.module, self.space = unit, module, unit.group.space
+        self.inside = {id(node.output): node for node in unit.nodes}
+        self.narrow: set[int] = set()
+        for node in unit.nodes:
+            if is_narrow(node, self.narrow, self.space):
+                self.narrow.add(id(node.output))
+        self.level = self._levels()
+        self.names: dict[Any, str] = {}
+        self.n_names = 0
+        self._cut()
+
+    # the loops' lengths
+
+    def _cut(self) -> None:
+        """Cut kept and reduced numbers into loops that suit all arrays."""
+        kept, reduced = [], []
+        for value, shape, wide in self._accesses():
+            if wide:
+                axes = wide_axes(value, shape, self.space)
+                assert axes is not None  # groups take in nothing else
+                kept.append(axes[0])
+                reduced.append(axes[1])
+            else:
+                kept.append(narrow_axes(value, shape, self.space) or [])
+        cut, across = common_lengths(kept), common_lengths(reduced)
+        self.fits = cut is not None and across is not None
+        self.kept, self.reduced = cut or [], across or []
+
+    def _accesses(self) -> list[tuple[Value, tuple[int, ...], bool]]:
+        found = []
+        for node in self.unit.nodes:
+            wide = node.op in REDUCERS or id(node.output) not in self.narrow
+            shape = node.args[0].shape if node.op in REDUCERS else node.output.shape
+            found += [(v, shape, wide) for v in node.inputs if id(v.root) not in self.inside]
+        stored = self.unit.outputs
+        return found + [(v, v.shape, id(v) not in self.narrow) for v in stored]
+
+    # single numbers
+
+    def value(self, value: Value, lines: list[Any], known: dict[Any, str], *, wide: bool) -> str:
+        """Return the name of a number that the group makes; lines compute it if need be."""
+        root = value.root
+        if id(root) in known:
+            return known[id(root)]
+        node = self.inside[id(root)]
+        if node.op in REDUCERS:  # made in an earlier run, and in memory
+            text = self.load(root, node.output.shape, wide=False)
+        else:
+            wide = wide and id(root) not in self.narrow
+            text = self._compute(node, lines, known, wide=wide)
+        known[id(root)] = name = self.new_name("v")
+        lines.append(f"{name} = {text}")
+        return name
+
+    def _compute(self, node: Node, lines: list[Any], known: dict[Any, str], *, wide: bool) -> str:
+        found = text_of(node)
+        assert found is not None  # groups take in nothing else
+        form, dtypes = found
+        texts = [
+            self.operand(arg, node.output.shape, dtype, lines, known, wide=wide)
+            for arg, dtype in zip(operands(node), dtypes, strict=True)
+        ]
+        return form.format(*texts)
+
+    def operand(
+        self, arg: Any, shape: tuple[int, ...], dtype: Any, lines: list[Any],
+        known: dict[Any, str], *, wide: bool,
+    ) -> str:  # fmt: skip
+        """Return an argument's text in a dtype; lines compute or load it if need be."""
+        if isinstance(arg, HostScalar):
+            memory, at = self.module.scalar(arg, dtype)
+            return f"{memory}[{at}]"
+        if not isinstance(arg, Value):
+            return self.module.name(number(arg, dtype))
+        if id(arg.root) in self.inside:
+            return cast(self.value(arg, lines, known, wide=wide), arg.dtype, dtype)
+        text = self.load(arg, shape, wide=wide)
+        if text not in known:
+            known[text] = self.new_name("x")
+            lines.append(f"{known[text]} = {text}")
+        return cast(known[text], arg.dtype, dtype)
+
+    def load(self, value: Value, shape: tuple[int, ...], *, wide: bool) -> str:
+        """Return the text of a number in memory, of a value that is broadcast to a shape."""
+        text = self._element(value, shape, wide=wide)
+        return f"({text} != 0)" if value.dtype == "bool" else text
+
+    def store(self, value: Value, text: str, *, wide: bool) -> str:
+        """Return the line that stores a number."""
+        text = f"np.uint8({text})" if value.dtype == "bool" else text
+        return f"{self._element(value, value.shape, wide=wide)} = {text}"
+
+    def _element(self, value: Value, shape: tuple[int, ...], *, wide: bool) -> str:
+        """Return the text of a number in memory."""
+        memory, start = self.module.place(value)
+        if wide:
+            axes = wide_axes(value, shape, self.space)
+            assert axes is not None
+            index = [*self._along(axes[0], "k"), *self._along(axes[1], "j")]
+        else:
+            index = self._along(narrow_axes(value, shape, self.space) or [], "k")
+        text = " + ".join(filter(None, index))
+        at = f"{start} + {text}" if start and text else text or str(start)
+        return f"{memory}[{at}]"
+
+    def _along(self, axes: list[tuple[int, int]], letter: str) -> list[str]:
+        lengths = self.kept if letter == "k" else self.reduced
+        strides = strides_along(axes, lengths)
+        assert strides is not None  # cut so
+        return [index_text(strides, [f"{letter}{i}" for i in range(len(lengths))])]
+
+    # what waits for what
+
+    def _levels(self) -> dict[int, int]:
+        """Return, for each value, how many reductions it waits for, one after the other."""
+        level: dict[int, int] = {}
+        for node in self.unit.nodes:
+            waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)
+            level[id(node.output)] = waits + (node.op in REDUCERS)
+        return level
+
+    def sums_of(self, run: int) -> list[Node]:
+        """Return the reductions of one run."""
+        return [node for node in self._sums() if self.level[id(node.output)] == run + 1]
+
+    @property
+    def last_run(self) -> int:
+        """The run in which all that is wide can be stored."""
+        wide = [self.level[id(v)] for v in self.unit.outputs if id(v) not in self.narrow]
+        return max([*wide, *(self.level[id(n.output)] - 1 for n in self._sums())], default=0)
+
+    def wide_stores(self, lines: list[str], known: dict[Any, str]) -> list[str]:
+        """Return the lines that store what is wide; what they need is added to `lines`."""
+        wide = [value for value in self.unit.outputs if id(value) not in self.narrow]
+        texts = [self.value(value, lines, known, wide=True) for value in wide]
+        return [self.store(v, text, wide=True) for v, text in zip(wide, texts, strict=True)]
+
+    def _sums(self) -> list[Node]:
+        return [node for node in self.unit.nodes if node.op in REDUCERS]
+
+    def new_name(self, letter: str) -> str:
+        """Return a name that has not been given yet."""
+        self.n_names += 1
+        return f"{letter}{self.n_names}"

@@ -1,0 +1,190 @@
+"""NumbaPlan: a plan whose loops and products are compiled, as few calls as there can be.
+
+What numba's text cannot say (kernels, sorting, users' functions) stays a line of NumPy between two
+compiled functions; the blog's networks are one call a step.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from portanet.backends._numba import compiling as _numba
+from portanet.backends._numpy import blas as _blas
+from portanet.compiler.engines.numba.emit import fits, group_lines, stored_sums
+from portanet.compiler.engines.numba.group import Module
+from portanet.compiler.engines.numba.products import gemm_lines
+from portanet.compiler.engines.numba.text import MEMORY, has_text
+from portanet.compiler.engines.numpy.plan import Line, NumpyPlan
+from portanet.compiler.fusion.units import Unit, fused_units
+from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.host_scalar import HostScalar
+
+_MOST_NODES = 48  # of one group: longer loops do not fit into registers
+_POINTERS = {"f4": "pointer32", "f8": "pointer64", "i8": "pointer_int64", "u1": "pointer_uint8"}
+_GEMM = re.compile(r"gemm_(\w+)_(float\d\d)\(")
+_IMPORTS = """import math
+import numpy as np
+from numba import carray
+from portanet.backends._numba.gemm import (
+    gemm, pointer32, pointer64, pointer_int64, pointer_uint8,
+)
+from portanet.backends._numba.math import (
+    add, erf32, exp32, expm1_32, log1p_32, log32, maximum, minimum, tanh32,
+)
+
+zero_float32, one_float32 = np.float32(0), np.float32(1)
+zero_float64, one_float64 = np.float64(0), np.float64(1)
+"""
+
+
+class NumbaPlan(NumpyPlan):
+    """A plan of compiled functions, and of lines of NumPy where it must be.
+
+    Large products go to MKL where it is installed and faster, unless mkl=False.
+    """
+
+    compiled = True
+
+    def __init__(self, graph: Graph, homes: Any, xp: Any, mkl: bool | None = None) -> None:
+        self._mkl = mkl
+        super().__init__(graph, homes, xp)
+
+    def make_units(self) -> list[Unit]:
+        """Return groups, products and whatever else there is."""
+        return fused_units(self.graph, has_text, _MOST_NODES, _fits)
+
+    def make_lines(self) -> list[Line]:
+        """Return the calls, and the lines of NumPy between them."""
+        self._tables, self._functions = _Tables(self), []
+        module = Module(self._tables.place, self._tables.scalar)
+        has_gemm = _numba.has_gemm()
+        lines: list[Line] = []
+        waiting: list[tuple[list[str], Unit]] = []
+        for unit in self.units:
+            text = self._text(unit, module, has_gemm)
+            if text:
+                waiting.append((text, unit))
+                continue
+            lines += self._call(waiting)
+            waiting = []
+            lines += self.unit_lines(unit)
+        lines += self._call(waiting)
+        self._compile(module)
+        return lines + self.last_lines()
+
+    def _text(self, unit: Unit, module: Module, has_gemm: bool) -> list[str]:
+        if unit.group is not None:
+            return group_lines(unit, module)
+        node = unit.nodes[0]
+        if node.op == "matmul" and has_gemm:
+            return gemm_lines(node, self._tables.address, self._library)
+        return []
+
+    def _library(self, m: int, n: int, k: int, dtype: str) -> str:
+        """Return the name of the BLAS for a product: MKL where it has been measured as faster."""
+        return "numpy" if self._mkl is False else _blas.faster(m, n, k, dtype)
+
+    def _call(self, waiting: list[tuple[list[str], Unit]]) -> list[Line]:
+        """Make a function of the text that waits; return the line that calls it."""
+        if not waiting:
+            return []
+        name = f"part{len(self._functions)}"
+        self._functions.append((name, [line for text, _ in waiting for line in text]))
+        nodes: list[Node] = [node for _, unit in waiting for node in unit.nodes]
+        return [(f"{name}(table)", nodes)]
+
+    def _compile(self, module: Module) -> None:
+        used = {name for _, body in self._functions for name in _GEMM.findall("\n".join(body))}
+        gemms = "".join(f'gemm_{blas}_{t} = gemm("{blas}", "{t}")\n' for blas, t in sorted(used))
+        head = _IMPORTS + gemms + "".join(f"{n} = {text}\n" for text, n in module.constants.items())
+        self.compiled_source = head
+        for name, body in self._functions:
+            lines = [*self._tables.opening(body), *body]
+            text = f"\ndef {name}(table):\n" + "".join(f"    {line}\n" for line in lines)
+            self.compiled_source += text
+            function = _numba.compile_source(head + text, name, "void(int64)")
+            self.writer.names[name] = function
+        self.writer.names["table"] = self._tables.table.ctypes.data
+        self._table = self._tables.table  # its memory must live as long as the plan
+
+
+class _Tables:
+    """Where the arrays of a plan begin: a table of addresses that compiled functions are given."""
+
+    def __init__(self, plan: NumbaPlan) -> None:
+        self._plan = plan
+        self._bases: list[tuple[int, int]] = []
+        self._add(plan.arena)
+        for home in plan.homes.values():
+            self._add(home)
+        n_scalars = 64
+        self._numbers = np.zeros(n_scalars)
+        self._n_numbers = 0
+        self._add(self._numbers)
+        self._kept: list[np.ndarray] = []
+
+    @property
+    def table(self) -> np.ndarray:
+        """The addresses."""
+        if not hasattr(self, "_table"):
+            self._table = np.asarray([base for base, _ in self._bases], np.int64)
+        return self._table
+
+    def place(self, value: Value) -> tuple[str, int]:
+        """Return the name of the memory that a value lies in, and where in it."""
+        base, offset = self._base(self._plan.find(value))
+        return f"{MEMORY[str(value.dtype)]}_{base}", offset // value.dtype.itemsize
+
+    def address(self, value: Value, offsets: list[tuple[int, str]]) -> str:
+        """Return the text of a value's address, plus offsets times variables."""
+        base, offset = self._base(self._plan.find(value))
+        terms = [f"t[{base}]", *([str(offset)] if offset else [])]
+        return " + ".join([*terms, *(f"{n} * {variable}" for n, variable in offsets)])
+
+    def scalar(self, scalar: HostScalar, dtype: Any) -> tuple[str, int]:
+        """Return the place of a number of the step."""
+        scalars = self._plan.writer.scalars
+        for known, array in scalars:
+            if known.key == scalar.key and array.dtype == dtype:
+                break
+        else:
+            at, self._n_numbers = self._n_numbers, self._n_numbers + 1
+            array = self._numbers[at : at + 1].view(dtype)[:1].reshape(())
+            scalars.append((scalar, array))
+        base, offset = self._base(array)
+        return f"{MEMORY[str(np.dtype(dtype))]}_{base}", offset // np.dtype(dtype).itemsize
+
+    def opening(self, body: list[str]) -> list[str]:
+        """Return the lines that give each memory that a body names its name."""
+        text = "\n".join(body)
+        lines = [f"t = carray(pointer_int64(table), {len(self._bases)})"]
+        for i, (_, n_bytes) in enumerate(self._bases):
+            for kind, pointer in _POINTERS.items():
+                if f"{kind}_{i}[" in text:
+                    n = n_bytes // int(kind[1])
+                    lines.append(f"{kind}_{i} = carray({pointer}(t[{i}]), {n})")
+        return lines
+
+    def _base(self, array: np.ndarray) -> tuple[int, int]:
+        start = array.__array_interface__["data"][0]
+        for i, (base, n_bytes) in enumerate(self._bases):
+            if base <= start < base + n_bytes:
+                return i, start - base
+        root = array
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        self._kept.append(root)
+        self._add(root)
+        base = self._bases[-1][0]
+        return len(self._bases) - 1, start - base
+
+    def _add(self, array: np.ndarray) -> None:
+        self._bases.append((array.__array_interface__["data"][0], max(array.nbytes, 1)))
+
+
+def _fits(unit: Unit) -> bool:
+    """Return whether a group can be written as loops; its sums are stored, as columns need it."""
+    unit.outputs += stored_sums(unit)
+    nowhere = Module(lambda value: ("", 0), lambda scalar, dtype: ("", 0))  # noqa: ARG005
+    return fits(unit, nowhere)

@@ -1,0 +1,147 @@
+"""Single operations as text for numba."""
+
+from math import isfinite, isnan
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.graph.graph import Node, Value
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.graph.operations import REDUCERS
+
+MEMORY = {"float32": "f4", "float64": "f8", "int64": "i8", "bool": "u1"}
+"""The dtypes that generated loops know, and what their memory is called there."""
+
+_MATH = ("exp", "expm1", "log", "log1p", "tanh")
+_LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos", "floor", "ceil", "trunc")
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+_COMPARISONS = {
+    "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
+    "greater_equal": ">=",
+}  # fmt: skip
+_LOGIC = {
+    "logical_and": "&", "logical_or": "|", "logical_xor": "!=", "bitwise_and": "&",
+    "bitwise_or": "|", "bitwise_xor": "!=",
+}  # fmt: skip
+_WHOLE = {"add": "+", "subtract": "-", "multiply": "*"}
+
+
+def has_text(node: Node) -> bool:
+    """Return whether an operation can be written for numba."""
+    if len(node.outputs) != 1 or node.output.size == 0:
+        return False
+    if any(str(v.dtype) not in MEMORY for v in (*node.inputs, node.output)):
+        return False
+    if node.op in REDUCERS:
+        floats = node.args[0].dtype == node.output.dtype or node.op in ("any", "all")
+        return floats and set(node.options) <= {"axis", "keepdims"} and len(node.args) == 1
+    if node.op == "astype":
+        return len(node.args) == 2 and not set(node.options) - {"copy"}
+    return not node.options and text_of(node) is not None
+
+
+def operands(node: Node) -> list[Any]:
+    """Return the arguments that numbers are read from: Values, HostScalars, plain numbers."""
+    return [arg for arg in node.args if isinstance(arg, Value | HostScalar | int | float)]
+
+
+def text_of(node: Node) -> tuple[str, list[Any]] | None:
+    """Return an operation's text, and the dtype that each operand takes on; None without text."""
+    dtype, op, args = node.output.dtype, node.op, operands(node)
+    if op == "where":
+        return "({1} if {0} else {2})", [np.dtype("bool"), dtype, dtype]
+    if op == "astype":
+        return "{0}", [dtype]
+    promoted = np.result_type(*(_kind(arg) for arg in args)) if args else dtype
+    text = None
+    if promoted.kind == "f":
+        text = _float_text(op, promoted, args)
+    elif promoted.kind == "b":
+        text = _truth_text(op)
+    elif promoted.kind == "i":
+        text = _integer_text(op)
+    return None if text is None else (text, [promoted] * len(args))
+
+
+def _float_text(op: str, dtype: Any, args: list[Any]) -> str | None:
+    single = dtype == "float32"
+    if op in _SIGNS:
+        return f"({{0}} {_SIGNS[op]} {{1}})"
+    if op in _COMPARISONS:
+        return f"({{0}} {_COMPARISONS[op]} {{1}})"
+    if op in _MATH:
+        suffix = {"expm1": "_32", "log1p": "_32"}.get(op, "32")
+        return f"{op}{suffix}({{0}})" if single else f"math.{op}({{0}})"
+    if op in ("erf", "kernel:erf"):
+        return "erf32({0})" if single else "math.erf({0})"
+    if op in _LIBRARY:
+        return f"math.{op}({{0}})"
+    if op == "pow":
+        exponent = args[1] if isinstance(args[1], int | float) else None
+        return {2: "({0} * {0})", 0.5: "math.sqrt({0})", 1: "{0}"}.get(exponent, "({0} ** {1})")
+    return {
+        "negative": "(-{0})", "positive": "{0}", "abs": "abs({0})", "sqrt": "math.sqrt({0})",
+        "square": "({0} * {0})", "maximum": "maximum({0}, {1})", "minimum": "minimum({0}, {1})",
+        "isnan": "({0} != {0})", "isfinite": "({0} - {0} == 0)",
+    }.get(op)  # fmt: skip
+
+
+def _truth_text(op: str) -> str | None:
+    if op in ("logical_not", "bitwise_invert"):
+        return "(not {0})"
+    return f"({{0}} {_LOGIC[op]} {{1}})" if op in _LOGIC else None
+
+
+def _integer_text(op: str) -> str | None:
+    sign = _WHOLE.get(op) or _COMPARISONS.get(op)
+    return f"({{0}} {sign} {{1}})" if sign else None
+
+
+def cast(text: str, source: Any, target: Any) -> str:
+    """Return text that turns a number of one dtype into another."""
+    if source == target:
+        return text
+    if target == "bool":
+        return f"({text} != 0)"
+    return f"np.{target}({text})"
+
+
+def number(value: Any, dtype: Any) -> str:
+    """Return a number's text in a dtype; a name for it is made by who writes the module."""
+    with np.errstate(over="ignore"):
+        rounded = np.dtype(dtype).type(value)
+    if dtype == "bool" or isfinite(rounded):
+        return f"np.{dtype}({rounded!s})" if dtype != "bool" else str(bool(rounded))
+    if isnan(rounded):
+        return f"np.{dtype}(np.nan)"
+    return f"np.{dtype}({'-' if rounded < 0 else ''}np.inf)"
+
+
+def identity(op: str, dtype: Any) -> str:
+    """Return the number that a reduction begins with."""
+    start = {"sum": 0, "prod": 1, "any": False, "all": True}
+    if op in start:
+        return number(start[op], dtype)
+    infinite = -np.inf if op == "max" else np.inf
+    if np.dtype(dtype).kind == "f":
+        return number(infinite, dtype)
+    limits = np.iinfo(dtype)
+    return number(limits.min if op == "max" else limits.max, dtype)
+
+
+def combined(op: str, total: str, text: str, dtype: Any) -> str:
+    """Return a reduction's next partial result."""
+    if op == "sum":
+        return f"add({total}, {text})" if np.dtype(dtype).kind == "f" else f"{total} + {text}"
+    form = {"prod": "{0} * {1}", "any": "{0} | {1}", "all": "{0} & {1}"}
+    if op in form:
+        return form[op].format(total, text)
+    if np.dtype(dtype).kind == "f":
+        return f"{op}imum({total}, {text})"
+    return f"{op}({total}, {text})"
+
+
+def _kind(arg: Any) -> Any:
+    if isinstance(arg, Value):
+        return arg.dtype
+    return 1.0 if isinstance(arg, HostScalar) else arg

@@ -1,0 +1,1 @@
+"""Plans on NumPy: a line of NumPy for each operation, results in place."""

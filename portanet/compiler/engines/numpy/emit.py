@@ -1,0 +1,212 @@
+"""A plan as straight-line NumPy: one line of source an operation, every result in its place.
+
+The lines call what the readable step calls, with the same arguments in the same order, so that the
+results are the same bit for bit; only where they are written differs.
+"""
+
+from collections.abc import Callable, Iterator
+from math import copysign
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.graph.graph import Node, Value
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.graph.operations import BINARY, UNARY
+
+_UFUNCS = {
+    "abs": np.absolute, "acos": np.arccos, "acosh": np.arccosh, "asin": np.arcsin,
+    "asinh": np.arcsinh, "atan": np.arctan, "atanh": np.arctanh, "atan2": np.arctan2,
+    "bitwise_invert": np.invert, "bitwise_left_shift": np.left_shift,
+    "bitwise_right_shift": np.right_shift, "conj": np.conjugate, "pow": np.power,
+}  # fmt: skip
+_REDUCERS = {
+    "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
+    "any": np.logical_or, "all": np.logical_and,
+}  # fmt: skip
+# NumPy's operator ** takes these exponents as other functions; np.power does not
+_POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
+
+Line = tuple[str, Node]
+
+
+class NumpySource:
+    """Writes the lines, and gathers the objects that their names stand for.
+
+    `find(value)` returns the array where a value lies.
+    """
+
+    def __init__(self, find: Callable[[Value], np.ndarray], written: dict[int, set[int]]) -> None:
+        self.names: dict[str, Any] = {}
+        self.scalars: list[tuple[HostScalar, np.ndarray]] = []
+        self._find, self._written = find, written
+        self._of: dict[Any, str] = {}
+
+    def lines(self, nodes: list[Node]) -> Iterator[Line]:
+        """Yield each operation's lines."""
+        for node in nodes:
+            if not node.is_view:
+                for line in self._lines(node):
+                    yield line, node
+
+    def copy(self, target: np.ndarray, source: np.ndarray) -> str:
+        """Return the line that copies an array."""
+        return f"{self.name(np.copyto)}({self.name(target)}, {self.name(source)})"
+
+    def name(self, thing: Any) -> str:
+        """Return the name that an object has in the source."""
+        if id(thing) not in self._of:
+            if isinstance(thing, np.ndarray):
+                name = f"a{len(self.names)}"
+            else:
+                name = f"{getattr(thing, '__name__', 'f')}_{len(self.names)}"
+                name = "".join(c if c.isalnum() else "_" for c in name)
+            self._of[id(thing)] = name
+            self.names[name] = thing
+        return self._of[id(thing)]
+
+    def _lines(self, node: Node) -> Iterator[str]:
+        op, options = node.op, node.options
+        if op == "pow" and _exponent(node) in _POWERS:
+            yield self._call(_POWERS[_exponent(node)], node.args[:1], node.output)
+        elif (op in UNARY or op in BINARY) and not options and _ufunc(op) is not None:
+            # NumPy wants these two by keyword
+            keyword = "out=" if op in ("maximum", "minimum") else ""
+            yield self._call(_ufunc(op), node.args, node.output, keyword)
+        elif op == "where" and len(node.args) == 3:
+            yield from self._where(node)
+        elif op == "astype":
+            args = f"{self._out(node)}, {self._arg(node.args[0], node)}, 'unsafe'"
+            yield f"{self.name(np.copyto)}({args})"
+        elif op in _REDUCERS and len(node.args) == 1 and set(options) <= {"axis", "keepdims"}:
+            yield self._reduction(node)
+        elif op == "matmul":
+            yield self._call(np.matmul, node.args, node.output)
+        elif op == "concat":
+            yield from self._concat(node)
+        else:
+            yield from self._any(node)
+
+    def _call(self, function: Any, args: Any, out: Value, keyword: str = "") -> str:
+        arguments = [self._arg(arg, out.node) for arg in args]
+        return f"{self.name(function)}({', '.join(arguments)}, {keyword}{self._place(out)})"
+
+    def _where(self, node: Node) -> Iterator[str]:
+        """Write the second choice everywhere, then the first where the condition holds.
+
+        NumPy's copy by a mask goes number by number. Where the second choice is 0, as in the
+        backward pass of ReLU, the bits of the first and of the condition (all 0 or all 1) give the
+        same bits ten times faster.
+        """
+        condition, first, second = node.args
+        out, copyto = self._out(node), self.name(np.copyto)
+        if _is_zero(second) and isinstance(first, Value) and first.dtype == node.output.dtype:
+            yield from self._masked(self._arg(condition, node), first, node.output)
+            return
+        if out != self._arg(second, node):
+            yield f"{copyto}({out}, {self._arg(second, node)})"
+        mask = self._arg(condition, node)
+        yield f"{copyto}({out}, {self._arg(first, node)}, 'same_kind', {mask})"
+
+    def _masked(self, mask: str, value: Value, out: Value) -> Iterator[str]:
+        bits = np.dtype(f"u{out.dtype.itemsize}")
+        source, target = (self.name(self._find(v).view(bits)) for v in (value, out))
+        yield f"{self.name(np.copyto)}({target}, {mask})"
+        yield f"{self.name(np.negative)}({target}, {target})"
+        yield f"{self.name(np.bitwise_and)}({source}, {target}, {target})"
+
+    def _reduction(self, node: Node) -> str:
+        function = _REDUCERS[node.op].reduce
+        axis, keep = node.options.get("axis"), bool(node.options.get("keepdims", False))
+        name = f"{node.op}_reduce"
+        self.names[name] = function
+        return f"{name}({self._arg(node.args[0], node)}, {axis!r}, None, {self._out(node)}, {keep})"
+
+    def _concat(self, node: Node) -> Iterator[str]:
+        """Copy the pieces that were not made in their places."""
+        pieces, written = node.args[0], self._written.get(id(node), set())
+        if not written:
+            parts = ", ".join(self._arg(piece, node) for piece in pieces)
+            axis = node.options.get("axis", 0)
+            yield f"{self.name(np.concatenate)}([{parts}], {axis!r}, {self._out(node)})"
+            return
+        out, start = self._find(node.output), 0
+        for i, piece in enumerate(pieces):
+            stop = start + piece.shape[0]
+            if i not in written:
+                yield self.copy(out[start:stop], self._find(piece))
+            start = stop
+
+    def _any(self, node: Node) -> Iterator[str]:
+        """Call what has no place for its result as it is, and copy the result."""
+        args = ", ".join(self._arg(arg, node) for arg in node.args)
+        options = ", ".join(f"{k}={self._arg(v, node)}" for k, v in node.options.items())
+        call = f"{self.name(node.function)}({', '.join(filter(None, (args, options)))})"
+        if getattr(node.function, "takes_out", False):
+            yield f"{call[:-1]}, out={self._out(node)})"
+        elif len(node.outputs) == 1:
+            yield f"{self.name(np.copyto)}({self._out(node)}, {call})"
+        else:
+            yield f"results = {call}"
+            for i, value in enumerate(node.outputs):
+                yield f"{self.name(np.copyto)}({self._place(value)}, results[{i}])"
+
+    def _out(self, node: Node) -> str:
+        return self._place(node.output)
+
+    def _place(self, value: Value) -> str:
+        return self.name(self._find(value))
+
+    def _arg(self, arg: Any, node: Node | None) -> str:
+        if isinstance(arg, Value):
+            return self._place(arg)
+        if isinstance(arg, HostScalar):
+            return self.name(self._scalar(arg, node))
+        if isinstance(arg, list | tuple):
+            parts = "".join(f"{self._arg(part, node)}, " for part in arg)
+            return f"[{parts}]" if isinstance(arg, list) else f"({parts})"
+        if arg is None or isinstance(arg, bool | int | str):
+            return repr(arg)
+        if isinstance(arg, float) and node is not None and node.op in BINARY | {"where"}:
+            return self.name(self._number(arg, node))
+        return self.name(arg)
+
+    def _scalar(self, scalar: HostScalar, node: Node | None) -> np.ndarray:
+        dtype = _float_dtype(node)
+        for known, array in self.scalars:
+            if known.key == scalar.key and array.dtype == dtype:
+                return array
+        array = np.asarray(scalar.value, dtype=dtype)
+        self.scalars.append((scalar, array))
+        return array
+
+    def _number(self, number: float, node: Node) -> Any:
+        """Return a number as an array of the dtype that it has beside arrays: faster to take."""
+        key = (repr(number), _float_dtype(node))
+        if key not in self._of:
+            with np.errstate(over="ignore"):
+                array = np.asarray(number, dtype=key[1])
+            self._of[key] = self.name(array)
+        return self.names[self._of[key]]
+
+
+def _is_zero(x: Any) -> bool:
+    return isinstance(x, int | float) and x == 0 and copysign(1, x) > 0
+
+
+def _ufunc(op: str) -> Any:
+    function = _UFUNCS.get(op, getattr(np, op, None))
+    return function if isinstance(function, np.ufunc) else None
+
+
+def _exponent(node: Node) -> Any:
+    exponent = node.args[1] if len(node.args) > 1 else None
+    by_operator = getattr(node.function, "__name__", "") == "pow"
+    return exponent if by_operator and isinstance(exponent, int | float) else None
+
+
+def _float_dtype(node: Node | None) -> np.dtype:
+    """Return the dtype that a Python float takes on in an operation."""
+    values = [] if node is None else node.inputs
+    floats = [v.dtype for v in values if v.dtype.kind == "f"]
+    return np.result_type(*floats) if floats else np.dtype("float64")

@@ -1,0 +1,149 @@
+"""NumpyPlan: a graph made into a function that replays it in place."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.engines.numpy.emit import NumpySource
+from portanet.compiler.fusion.units import Unit, single_units
+from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.lower import lower
+from portanet.compiler.memory.arena import ALIGNMENT, Block, lay_out
+
+Line = tuple[str, list[Node]]
+
+_HEADER = "def replay():\n"
+
+
+class NumpyPlan:
+    """A step's operations in order, each with its arguments and its result in their places.
+
+    arrays   where inputs, draws and results lie, by the graph's names ("x", "losses", "grad:…")
+    homes    where the states lie, by name: shared by all plans of a model
+    source   the Python text that is replayed
+    """
+
+    compiled = False
+
+    def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
+        lower(graph, xp)
+        self.made_at = perf_counter()
+        self.replay: Callable[[], None]
+        self.graph, self.homes = graph, homes
+        self._views: dict[int, np.ndarray] = {}
+        entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
+        self.units = self.make_units()
+        self.layout = lay_out(graph, self.units, entering)
+        self.arena = _aligned(self.layout.n_bytes)
+        self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
+        self.results = {name: self.find(value) for name, value in graph.results.items()}
+        self.hosts = [self.find(value) for value, _ in graph.hosts]
+        self.n_samples = 0
+        if "y" in graph.inputs and "total:weight" not in graph.states:
+            self.n_samples = graph.inputs["y"].shape[0]
+        self.writer = NumpySource(self.find, self.layout.written)
+        self.lines = self.make_lines()
+        self.scalars = self.writer.scalars
+        self.source = _HEADER + "".join(f"    {line}\n" for line, _ in self.lines) + "    pass\n"
+        names = dict(self.writer.names)
+        exec(compile(self.source, "<portanet plan>", "exec"), names)
+        self.replay = names["replay"]
+
+    def make_units(self) -> list[Unit]:
+        """Return what is done one after the other."""
+        return single_units(self.graph)
+
+    def make_lines(self) -> list[Line]:
+        """Return the lines of source, each with the operations that it does."""
+        lines = [line for unit in self.units for line in self.unit_lines(unit)]
+        return lines + self.last_lines()
+
+    def unit_lines(self, unit: Unit) -> list[Line]:
+        """Return the lines of a unit of one operation."""
+        return [(line, unit.nodes) for line, _ in self.writer.lines(unit.nodes)]
+
+    def last_lines(self) -> list[Line]:
+        """Return the lines that copy states to their homes."""
+        copies = self.layout.copies
+        return [(self.writer.copy(self.homes[n], self.find(v)), []) for n, v in copies]
+
+    def find(self, value: Value) -> np.ndarray:
+        """Return the array where a value lies."""
+        if id(value) not in self._views:
+            self._views[id(value)] = self._find(value)
+        return self._views[id(value)]
+
+    def load(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Copy a batch to where the plan wants it, unless it lies there."""
+        inputs = self.inputs
+        if inputs["x"] is not x:
+            np.copyto(inputs["x"], x)
+        if inputs["y"] is not y:
+            np.copyto(inputs["y"], y)
+
+    def gather(self, batch: Any) -> None:
+        """Gather a batch of a data set straight into the plan's inputs."""
+        if batch.order is None:
+            self.load(batch.X[batch.part], batch.y[batch.part])
+            return
+        rows = batch.order[batch.part]
+        # the order is a permutation: no index is out of range, and "clip" needs no second buffer
+        batch.X.take(rows, 0, self.inputs["x"], "clip")
+        batch.y.take(rows, 0, self.inputs["y"], "clip")
+
+    def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
+        """Write down the numbers of a step, and what it has drawn."""
+        for scalar, array in self.scalars:
+            array.fill(scalar.read(numbers))
+        if drawn:
+            for target, draw in zip(self.hosts, drawn, strict=True):
+                np.copyto(target, draw)
+
+    def losses(self) -> np.ndarray:
+        """Return the losses of the last replay."""
+        return self.results["losses"].copy()
+
+    @property
+    def n_bytes(self) -> int:
+        """What the plan's own memory takes."""
+        return self.arena.nbytes
+
+    def _find(self, value: Value) -> np.ndarray:
+        if value.kind == "constant":
+            return value.array
+        if value.base is not None:
+            return self._view(value)
+        if value.kind == "state":
+            return self.homes[value.name]
+        block, offset = self.layout.places[id(value)]
+        return self._piece(block, offset, value)
+
+    def _piece(self, block: Block, offset: int, value: Value) -> np.ndarray:
+        if block.home is not None:
+            return self.homes[block.home]
+        offset += block.offset
+        flat = self.arena[offset : offset + value.n_bytes].view(value.dtype)
+        order = np.argsort([-s for s in value.strides], kind="stable")
+        shape = [value.shape[i] for i in order]
+        return flat.reshape(shape).transpose(np.argsort(order))
+
+    def _view(self, value: Value) -> np.ndarray:
+        node = value.node
+        assert node is not None  # only operations make views
+
+        def concrete(item: Any) -> Any:
+            if isinstance(item, Value):
+                return self.find(item)
+            return type(item)(map(concrete, item)) if isinstance(item, list | tuple) else item
+
+        options = {key: concrete(option) for key, option in node.options.items()}
+        result = node.function(*concrete(tuple(node.args)), **options)
+        return result[node.outputs.index(value)] if isinstance(result, list | tuple) else result
+
+
+def _aligned(n_bytes: int) -> np.ndarray:
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + n_bytes]

@@ -1,0 +1,93 @@
+"""Units: what a plan does one after the other, single operations or kernels of several."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from portanet.compiler.fusion.fused_group import Group, group_nodes, stored_values
+from portanet.compiler.fusion.indexing import is_whole
+from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.operations import ELEMENTWISE, REDUCERS
+
+
+@dataclass(eq=False)
+class Unit:
+    """One operation (`group` is None), or several in one kernel.
+
+    inputs   the values that it reads; one that is read twice comes twice
+    outputs  the values that it leaves in memory
+    """
+
+    nodes: list[Node]
+    inputs: list[Value]
+    outputs: list[Value]
+    group: Group | None = None
+
+    @property
+    def single(self) -> Node | None:
+        """The operation, if it is one alone."""
+        return self.nodes[0] if self.group is None else None
+
+    def reads_alike(self, value: Value, out: Value) -> bool:
+        """Return whether a value's memory is read place by place, as `out` is written."""
+        if self.single is not None:
+            return _reads_alike(self.single, value, out)
+        return self.group is not None and _group_reads_alike(self.group, value, out)
+
+
+def single_units(graph: Graph) -> list[Unit]:
+    """Return every operation as a unit; views need none."""
+    return [_unit(node) for node in graph.nodes if not node.is_view]
+
+
+def fused_units(
+    graph: Graph,
+    has_text: Callable[[Node], bool],
+    most_nodes: int,
+    fits: Callable[[Unit], bool] = lambda unit: True,  # noqa: ARG005 - a group takes in what fits
+) -> list[Unit]:
+    """Return the operations in groups, as far as they can be written in a kernel's language."""
+    found: Sequence[Node | Group] = group_nodes(graph.nodes, has_text, most_nodes)
+    stored = stored_values(graph, found)
+    units: list[Unit] = []
+    for item in found:
+        unit = _group_unit(item, stored[id(item)]) if isinstance(item, Group) else _unit(item)
+        units += [unit] if unit.group is None or fits(unit) else map(_unit, unit.nodes)
+    return units
+
+
+def _unit(node: Node) -> Unit:
+    return Unit([node], node.inputs, node.outputs)
+
+
+def _group_unit(group: Group, stored: list[Value]) -> Unit:
+    inside = {id(node.output) for node in group.nodes}
+    inputs = [v for node in group.nodes for v in node.inputs if id(v.root) not in inside]
+    return Unit(group.nodes, inputs, stored, group)
+
+
+def _reads_alike(node: Node, value: Value, out: Value) -> bool:
+    if node.op not in ELEMENTWISE or value.shape != out.shape:
+        return False
+    if node.op == "where" and value not in node.args[2:]:
+        return False
+    return all(v is value for v in node.inputs if v.root is value.root)
+
+
+def _group_reads_alike(group: Group, value: Value, out: Value) -> bool:
+    """Return whether each place is read only where `out` is written, and both run alike.
+
+    What a kernel stores it stores at the end, when a place has been read for the last time.
+    """
+    if id(out) in group.narrow or not is_whole(out, out.shape, group.space):
+        return False
+    for node in group.nodes:
+        if not all(_at_its_place(group, node, v) for v in node.inputs if v.root is value.root):
+            return False
+    return all(v is value for n in group.nodes for v in n.inputs if v.root is value.root)
+
+
+def _at_its_place(group: Group, node: Node, value: Value) -> bool:
+    if node.op in REDUCERS:
+        return is_whole(value, value.shape, group.space)
+    narrow = id(node.output) in group.narrow
+    return not narrow and is_whole(value, node.output.shape, group.space)

@@ -1,0 +1,45 @@
+"""Operations in the terms that engines have: what is made of others is taken apart."""
+
+from math import prod
+from typing import Any
+
+from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.operations import REDUCTIONS
+
+_METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshape"}
+
+
+def lower(graph: Graph, xp: Any) -> None:
+    """Rewrite a graph's operations: means as sums and divisions, methods as functions."""
+    nodes = []
+    for node in map(_plain, graph.nodes):
+        nodes += _mean(node, xp) if _is_mean(node) else [node]
+    graph.nodes = nodes
+
+
+def _plain(node: Node) -> Node:
+    """Let x.sum(axis=0) be sum(x, axis=0), and sum(x, 0), too."""
+    name = node.op.removeprefix("method:")
+    if node.op != name and name in _METHODS:
+        node.op = name
+    if node.op in REDUCTIONS and len(node.args) == 2 and isinstance(node.args[1], int | tuple):
+        node.args, node.options = node.args[:1], {"axis": node.args[1], **node.options}
+    return node
+
+
+def _is_mean(node: Node) -> bool:
+    if node.op != "mean" or node.is_view:
+        return False
+    return set(node.options) <= {"axis", "keepdims"} and len(node.args) == 1
+
+
+def _mean(node: Node, xp: Any) -> list[Node]:
+    """mean(x) is sum(x) divided by how many there are, as in NumPy."""
+    x, out = node.args[0], node.output
+    total = Value("node", out.shape, out.dtype, out.strides)
+    add = Node("sum", xp.sum, (x,), dict(node.options), [total], node.place)
+    total.node = add
+    n = prod(x.shape) // max(prod(out.shape), 1)
+    divide = Node("divide", xp.divide, (total, float(n)), {}, [out], node.place)
+    out.node = divide
+    return [add, divide] if n else [node]

@@ -1,0 +1,30 @@
+"""The order of a step's operations, changed where that frees memory."""
+
+from portanet.compiler.graph.graph import Graph, Node
+from portanet.compiler.graph.operations import ELEMENTWISE
+
+
+def free_soon(graph: Graph) -> None:
+    """Take element-wise operations that make little of much as soon as they can be taken.
+
+    The backward pass of ReLU asks where x > 0: asked in the forward pass, the booleans take a
+    quarter of x's memory, and x is needed no longer. Nothing is computed otherwise than before.
+    """
+    made = {id(v): i for i, node in enumerate(graph.nodes) for v in node.outputs}
+    last = {id(v.root): i for i, node in enumerate(graph.nodes) for v in node.inputs}
+    kept = {id(v.root) for v in graph.wanted()}
+    places: list[tuple[float, int]] = []
+    for i, node in enumerate(graph.nodes):
+        place = float(i)
+        if node.op in ELEMENTWISE and not node.is_view:
+            dying = {id(v.root): v.root.n_bytes for v in node.inputs if v.root.kind == "node"}
+            frees = sum(n for key, n in dying.items() if last[key] == i and key not in kept)
+            if node.output.n_bytes < frees and _of_step(node):
+                place = max(made[id(v)] for v in node.inputs if id(v) in made) + 0.5
+        places.append((place, i))
+    graph.nodes = [graph.nodes[i] for _, i in sorted(places)]
+
+
+def _of_step(node: Node) -> bool:
+    """Return whether an operation reads nothing that the step writes over meanwhile: states."""
+    return all(v.root.kind in ("node", "constant", "input") for v in node.inputs)

@@ -1,0 +1,1 @@
+"""Memory planning: where every value of a graph lies."""

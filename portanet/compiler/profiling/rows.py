@@ -1,0 +1,198 @@
+"""The lines of a plan as rows: what each does, where it came from, where its result lies."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from portanet.compiler.fusion.units import Unit
+from portanet.compiler.graph.graph import Graph, Node, Value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a plan; or what a call of compiled code does, then `inside` names the call.
+
+    line          the source text, or the name of a kernel or of a library's function
+    operations    the operations in it, by the standard's names
+    places        what they were written for, "layers.0.forward", in order
+    shape         the result's (the last one's, where there are several)
+    buffer        where that lies: "@128" is byte 128 of the arena, "flat:0" a home, "" unknown
+    in_place      whether an argument lay there before
+    read, written bytes: every array that is read, or is left in memory, once
+    flops         multiplications and additions of the products of matrices in it
+    microseconds  the median; None where the time of `inside` has it
+    share         of the time of all lines; None likewise
+    """
+
+    line: str
+    operations: tuple[str, ...]
+    places: tuple[str, ...]
+    shape: tuple[int, ...] = ()
+    buffer: str = ""
+    in_place: bool = False
+    read: int = 0
+    written: int = 0
+    flops: int = 0
+    inside: str = ""
+    microseconds: float | None = None
+    share: float | None = None
+
+    @property
+    def gflops(self) -> float | None:
+        """10⁹ operations of products a second; None without products, or without a time."""
+        return self.flops / self.microseconds / 1e3 if self.flops and self.microseconds else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """Something that a plan does: Python text, or a call, and the rows that show it."""
+
+    do: str | Callable[[], Any]
+    row: Row
+    parts: tuple[Row, ...] = ()
+
+
+def lines_of(plan: Any) -> list[Line]:
+    """Return what a plan does, in order."""
+    rows = _Rows(plan)
+    if hasattr(plan, "lines"):
+        return _text_lines(plan, rows)
+    return _calls(plan, rows) if hasattr(plan, "units") else [_one_call(plan, rows)]
+
+
+def _text_lines(plan: Any, rows: "_Rows") -> list[Line]:
+    """Return the lines of a plan that is Python text; lines of one operation as one."""
+    merged: list[tuple[list[str], list[Node]]] = []
+    for text, nodes in plan.lines:
+        if nodes and merged and nodes is merged[-1][1]:
+            merged[-1][0].append(text)
+        else:
+            merged.append(([text], nodes))
+    copies, found = iter(plan.layout.copies), []
+    units = {id(node): unit for unit in plan.units for node in unit.nodes}
+    for texts, nodes in merged:
+        text = "; ".join(texts)
+        inside = list({id(units[id(n)]): units[id(n)] for n in nodes}.values())
+        if not nodes:
+            found.append(Line(text, rows.copy(text, *next(copies))))
+        elif len(inside) == 1:
+            found.append(Line(text, rows.unit(text, inside[0])))
+        else:
+            found.append(_compiled(text, [rows.unit(text, unit) for unit in inside]))
+    return found
+
+
+def _calls(plan: Any, rows: "_Rows") -> list[Line]:
+    """Return the launches of a plan on a CUDA device."""
+    from portanet.backends._cupy.memory import PrivateMemory
+    from portanet.compiler.engines.cuda.calls import Calls, copy, kernels_of
+
+    kernels = kernels_of(plan.units)
+    calls = Calls(kernels, plan.find, PrivateMemory(), plan.layout.written)
+    found = []
+    for unit in plan.units:
+        names = ", ".join(kernel.name for kernel in kernels.get(id(unit), ()))
+        launches = list(calls.of(unit))
+        if launches:  # all pieces of a concatenation may lie in their places
+            found.append(Line(_all(launches), rows.unit(names or f"{unit.nodes[0].op}(…)", unit)))
+    for name, value in plan.layout.copies:
+        target, source = plan.homes[name], plan.find(value)
+        found.append(Line(lambda t=target, s=source: copy(t, s), rows.copy("copy", name, value)))
+    return found
+
+
+def _all(calls: Sequence[Callable[[], Any]]) -> Callable[[], Any]:
+    return lambda: [call() for call in calls]
+
+
+def _one_call(plan: Any, rows: "_Rows") -> Line:
+    """Return the one call of a plan that a compiler of its own has made."""
+    nodes = [node for node in plan.graph.nodes if not node.is_view]
+    units = [Unit([node], node.inputs, node.outputs) for node in nodes]
+    return _compiled("jit(step)", [rows.unit(unit.nodes[0].op, unit) for unit in units])
+
+
+def _compiled(text: str, parts: Sequence[Row]) -> Line:
+    """Return a call, with the rows of what happens in it."""
+    inner = tuple(replace(part, line="", inside=text) for part in parts)
+    row = Row(
+        text,
+        tuple(op for part in parts for op in part.operations),
+        _once(place for part in parts for place in part.places),
+        read=sum(part.read for part in parts),
+        written=sum(part.written for part in parts),
+        flops=sum(part.flops for part in parts),
+    )
+    return Line(text, row, inner)
+
+
+class _Rows:
+    """Makes rows without times."""
+
+    def __init__(self, plan: Any) -> None:
+        self._layout = getattr(plan, "layout", None)
+        self._sums = _sums_of_losses(plan.graph)
+
+    def unit(self, text: str, unit: Unit) -> Row:
+        """Return the row of an operation, or of several in one loop or kernel."""
+        out = unit.outputs[-1]
+        buffer = self._buffer(out)
+        return Row(
+            text,
+            tuple(node.op for node in unit.nodes),
+            _once(self._place(node) for node in unit.nodes),
+            out.shape,
+            buffer,
+            bool(buffer) and buffer in map(self._buffer, unit.inputs),
+            _n_bytes(unit.inputs),
+            _n_bytes(unit.outputs),
+            sum(map(_flops, unit.nodes)),
+        )
+
+    def copy(self, text: str, name: str, value: Value) -> Row:
+        """Return the row of a state's copy to its home."""
+        n = value.n_bytes
+        place = (self._place(value.node),) if value.node is not None else ()
+        return Row(text, ("copy",), place, value.shape, name, False, n, n)
+
+    def _place(self, node: Node) -> str:
+        return node.place or ("epoch.loss" if id(node) in self._sums else "optimizer.update")
+
+    def _buffer(self, value: Value) -> str:
+        root = value.root
+        if root.kind == "state":
+            return root.name
+        if self._layout is None or id(root) not in self._layout.places:
+            return ""
+        block, offset = self._layout.places[id(root)]
+        return block.home if block.home is not None else f"@{block.offset + offset}"
+
+
+def _sums_of_losses(graph: Graph) -> set[int]:
+    """Return the operations, by their ids, that add up losses for the epoch's mean."""
+    found: set[int] = set()
+    waiting = [value for name, value in graph.updates.items() if name.startswith("total:")]
+    while waiting:
+        node = waiting.pop().node
+        if node is not None and not node.place and id(node) not in found:
+            found.add(id(node))
+            waiting += node.inputs
+    return found
+
+
+def _n_bytes(values: Sequence[Value]) -> int:
+    """Return the bytes of some values, none of them twice; of no memory more than there is."""
+    roots = {id(v.root): v.root for v in values}
+    views: dict[int, dict[int, int]] = {key: {} for key in roots}
+    for value in values:
+        views[id(value.root)][id(value)] = value.n_bytes
+    return sum(min(sum(views[key].values()), root.n_bytes) for key, root in roots.items())
+
+
+def _flops(node: Node) -> int:
+    """Return 2 m n k for a product of (m, k) and (k, n), times how many there are."""
+    return 2 * node.output.size * node.inputs[0].shape[-1] if node.op == "matmul" else 0
+
+
+def _once(names: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

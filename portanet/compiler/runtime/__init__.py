@@ -1,0 +1,1 @@
+"""Runtime: the memory a model trains in, checked plans, guards and epoch sums."""

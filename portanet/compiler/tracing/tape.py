@@ -1,0 +1,203 @@
+"""Tape: writes down what happens to tracers, as a graph."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from portanet.backends import Backend, backend_of
+from portanet.compiler.errors import TraceError
+from portanet.compiler.graph.graph import Graph, Node, replaced, value_like
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.tracing.tracer import Tracer
+
+# What only looks at dtypes and shapes: nothing to remember.
+_LOOKS = {
+    "isdtype", "result_type", "can_cast", "finfo", "iinfo", "broadcast_shapes",
+    "__array_namespace_info__",
+}  # fmt: skip
+# The shape of their result depends on numbers: another batch, another shape.
+_SHAPE_OF_NUMBERS = {
+    "argwhere", "bincount", "compress", "extract", "flatnonzero", "histogram", "intersect1d",
+    "nonzero", "setdiff1d", "trim_zeros", "union1d", "unique", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values",
+}  # fmt: skip
+# They write into their first argument.
+_IN_PLACE = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
+# Their result does not depend on the numbers in their first argument.
+_SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like"}
+
+
+class Tape:
+    """Writes down what happens to the tracers that it has made."""
+
+    def __init__(self, backend: Backend, same_memory: Callable[[Any, Any], bool]) -> None:
+        self.backend, self.same_memory = backend, same_memory
+        self.graph = Graph()
+        self.place_at_work: Callable[[], str] = str  # says which part of a model is computing
+        self.namespace = TracedNamespace(self, backend.xp)
+        self.around_draw: Callable[[Any], Any] = lambda draw: draw()
+        self.inlined: frozenset[str] = frozenset()  # kernels that the plan does without
+        self.closed = False
+        self.results: dict[str, Any] = {}  # the arrays that the traced step gave
+        self.states: dict[str, Any] = {}  # and those that it began with, or left
+        self._kind = type("Tracer", (Tracer,), {"__portanet_backend__": backend})
+        self._constants: dict[int, Tracer] = {}
+        self._alive: list[Any] = []
+        self._raw_kinds = (type(backend.xp.empty((0,))), np.ndarray, np.generic)
+
+    def close(self) -> None:
+        """Write nothing more down: from now on tracers that somebody has kept are mere arrays."""
+        self.closed = True
+        self.around_draw, self.place_at_work = lambda draw: draw(), str
+
+    def has_read(self, array: Any) -> bool:
+        """Return whether an array from elsewhere has been read."""
+        return id(array) in self._constants
+
+    def leaf(self, kind: str, array: Any, name: str = "") -> Tracer:
+        """Return a tracer of an array that is there when a step begins."""
+        return self._kind(value_like(kind, array, name=name), array, self)
+
+    def constant(self, array: Any) -> Tracer:
+        """Return a tracer of an array that is the same in every step."""
+        return self._kind(value_like("constant", array, array=array), array, self)
+
+    def view(self, of: Tracer, name: str, function: Callable[[Any], Any]) -> Tracer:
+        """Return a named piece of a state, which shows its memory."""
+        node, array = Node("view", function, (of.traced,), {}), function(of.array)
+        value = value_like("state", array, name=name, node=node, base=of.traced)
+        node.outputs.append(value)
+        return self._kind(value, array, self)
+
+    def tracer_of(self, x: Any) -> Tracer:
+        """Return a tracer as it is; of any other array the tracer of a constant."""
+        if isinstance(x, Tracer):
+            if x.tape is not self:
+                raise TraceError("an array that an earlier step has left behind is used again")
+            return x
+        if id(x) not in self._constants:
+            array = np.asarray(x) if isinstance(x, np.generic) else x
+            if backend_of(array) is not self.backend:
+                raise TraceError(f"an array of {backend_of(array)} meets arrays of {self.backend}")
+            self._constants[id(x)] = self.constant(array)
+            self._alive.append(x)  # or its id would be another's
+        return self._constants[id(x)]
+
+    def result(self, name: str, x: Any) -> None:
+        """Make an array one of the graph's results."""
+        tracer = self.tracer_of(x)
+        self.graph.results[name], self.results[name] = tracer.traced, tracer.array
+
+    def state(self, name: str, array: Any) -> Tracer:
+        """Return a tracer of an array that lives on from step to step."""
+        tracer = self.leaf("state", array, name)
+        self.graph.states[name], self.states[name] = tracer.traced, array
+        return tracer
+
+    def update(self, name: str, x: Any) -> None:
+        """Say what a state is after the step."""
+        tracer = self.tracer_of(x)
+        self.graph.updates[name], self.states[name] = tracer.traced, tracer.array
+
+    def record(self, op: str, function: Callable[..., Any], args: Any, options: Any) -> Any:
+        """Call a function on the real arrays, and write it down."""
+        if self.closed:
+            return function(*_concrete(args), **_concrete(options))
+        _refuse(op, args, options)
+        args, options = replaced((args, options), self.tracer_of, (Tracer, *self._raw_kinds))
+        tracers = list(_tracers_in((args, options)))
+        result = function(*_concrete(args), **_concrete(options))
+        args, options = replaced((args, options), lambda t: t.traced, (Tracer,))
+        node = Node(op, function, args, options, place=self.place_at_work())
+        if op in _SHAPE_ONLY or _is_constant(node):
+            return self._wrapped(result, self.constant)
+        wrapped = self._wrapped(result, lambda array: self._made(node, array, tracers))
+        if node.outputs:
+            self.graph.nodes.append(node)
+        return wrapped
+
+    def record_kernel(self, name: str, kernel: Any, plain: Any, args: Any, options: Any) -> Any:
+        """Write down a call of an accelerable that this backend has a kernel for."""
+        if name in self.inlined:
+            return plain(*args, **options)
+        return self.record(f"kernel:{name}", kernel, args, options)
+
+    def record_draw(self, draw: Callable[[], Any]) -> Any:
+        """Return what is drawn on the host for this step, an input that is drawn anew each step."""
+        if self.closed:
+            return self.backend.asarray(draw())
+        drawn = self.around_draw(draw)
+        tracer = self.leaf("host", self.backend.asarray(drawn))
+        self.graph.hosts.append((tracer.traced, draw))
+        return tracer
+
+    def _made(self, node: Node, array: Any, tracers: list[Tracer]) -> Tracer:
+        value = value_like("node", array, node=node)
+        for tracer in tracers:
+            if self.same_memory(array, tracer.array):
+                value.base = tracer.traced
+        node.outputs.append(value)
+        return self._kind(value, array, self)
+
+    def _wrapped(self, result: Any, wrap: Callable[[Any], Any]) -> Any:
+        if isinstance(result, list | tuple):
+            return tuple(self._wrapped(part, wrap) for part in result)
+        if isinstance(result, np.generic):
+            result = np.asarray(result)
+        return wrap(result) if hasattr(result, "shape") else result
+
+
+def _refuse(op: str, args: Any, options: Any) -> None:
+    """Raise TraceError for what writes in place, or has a shape that depends on numbers."""
+    name = op.removeprefix("method:")
+    if name in _IN_PLACE or options.get("out") is not None:
+        raise TraceError(f"an array is written in place, by {name}")
+    by_shape = name in _SHAPE_OF_NUMBERS or (name == "where" and len(args) == 1)
+    if by_shape or (name == "getitem" and _picks(args[1])):
+        raise TraceError(f"the shape of what {name} gives depends on the numbers in an array")
+
+
+def _picks(index: Any) -> bool:
+    """Return whether an index holds a traced array of booleans."""
+    if isinstance(index, tuple):
+        return any(map(_picks, index))
+    return isinstance(index, Tracer) and index.dtype == np.bool_ and index.ndim > 0
+
+
+def _is_constant(node: Node) -> bool:
+    if any(isinstance(x, HostScalar) for x in (*node.args, *node.options.values())):
+        return False
+    return all(v.kind == "constant" for v in node.inputs)
+
+
+def _tracers_in(item: Any) -> list[Tracer]:
+    found: list[Tracer] = []
+    replaced(item, lambda t: found.append(t) or t, (Tracer,))
+    return found
+
+
+def _concrete(item: Any) -> Any:
+    return replaced(
+        item, lambda x: x.array if isinstance(x, Tracer) else x.value, (Tracer, HostScalar)
+    )
+
+
+class TracedNamespace:
+    """A namespace whose functions are written down. Dtypes and constants are the library's own."""
+
+    def __init__(self, tape: Tape, xp: Any) -> None:
+        self._tape, self._xp = tape, xp
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._xp, name)
+        if not callable(attribute) or isinstance(attribute, type | np.dtype):
+            return attribute
+        tape = self._tape
+        if name in _LOOKS:
+            return lambda *args, **options: attribute(*_looked(args), **_looked(options))
+        return lambda *args, **options: tape.record(name, attribute, args, options)
+
+
+def _looked(item: Any) -> Any:
+    return replaced(item, lambda x: x.array, (Tracer,))

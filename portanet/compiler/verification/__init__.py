@@ -1,0 +1,1 @@
+"""Verification: whether a plan computes what the readable step computes."""
