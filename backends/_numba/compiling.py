@@ -128,7 +128,7 @@ def _key(source: str, name: str, signature: str) -> str:
 def _own_sources() -> str:
     """Return the text of the files whose functions end up in the machine code."""
     folder = Path(__file__).parent
-    names = ("_numba.py", "_numba_math.py", "_numba_gemm.py", "_numba_vectors.py")
+    names = ("compiling.py", "math.py", "gemm.py", "vectors.py")
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -147,8 +147,11 @@ def _module(source: str, name: str) -> tuple[ModuleType, bool]:
 
 
 def _written(path: Path, source: str) -> Path:
-    """Write the text at once and whole, unless it is there: other processes may do the same."""
-    if not path.exists():
+    """Write the text at once and whole, unless it is there: other processes may do the same.
+
+    A file with any other text, damaged or somebody else's, is replaced and never run.
+    """
+    if not (path.is_file() and path.read_bytes() == source.encode()):
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8"
         ) as file:

@@ -129,7 +129,7 @@ def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Callable[...,
 def _compiled(name: str, dtype: str) -> Callable[..., None] | None:
     constants = {"FLOAT": dtype}
     return _numba.compile_file(
-        "_numba_loops_conv", name, _SIGNATURES[name].format(dtype), constants
+        "loops_conv", name, _SIGNATURES[name].format(dtype), constants
     )
 
 

@@ -96,7 +96,7 @@ def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any) -> Callable[..
 def _compiled(name: str, dtype: str, kernel: tuple[int, int]) -> Callable[..., None] | None:
     constants = {"FLOAT": dtype, "KERNEL": kernel}
     return _numba.compile_file(
-        "_numba_loops_pool", name, _SIGNATURES[name].format(dtype), constants
+        "loops_pool", name, _SIGNATURES[name].format(dtype), constants
     )
 
 
