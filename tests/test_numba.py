@@ -145,7 +145,7 @@ def test_numpys_blas_is_found_here():
 
 SOURCE = "def f(x):\n    x[0] += 1\n"
 SECOND = (
-    "import numpy as np; from portanet.backends import _numba; x = np.zeros(2); "
+    "import numpy as np; from portanet.backends._numba import compiling as _numba; x = np.zeros(2); "
     f"_numba.compile_source({SOURCE!r}, 'f', 'void(float64[::1])')(x); "
     "[f] = _numba._KEPT.values(); print(x[0], sum(f.stats.cache_hits.values()))"
 )
