@@ -15,6 +15,11 @@ class Watched:
 
     n_changes = 0
 
+    @staticmethod
+    def count_change() -> None:
+        """Count a change that no assignment to such an object shows."""
+        Watched.n_changes = _next()
+
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         Watched.n_changes = _next()

@@ -19,7 +19,7 @@ FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
     {"dispatch", "checks", "random", "changes"},
-    {"numeric", "initializers"},
+    {"numeric", "initializers", "parameter"},
     {"layer"},
     {"loss", "optimizer", "layers", "gradients", "groups", "state"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
