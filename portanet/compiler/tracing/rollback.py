@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.layer import Buffer, Parameter, Part
+from portanet.layer import Part
+from portanet.parameter import Holder
 
 _DEPTH = 6  # how far into a layer's own objects, lists and dicts one has to look
 _CHANCE = np.random.Generator | np.random.RandomState
@@ -29,6 +30,18 @@ def undone_on_error(model: Part) -> Iterator[None]:
     except BaseException:
         undo.put_back()
         raise
+
+
+@contextmanager
+def undone(model: Part) -> Iterator[None]:
+    """Within this block a model and its parts may be changed: all is put back at its end."""
+    undo = _Undo()
+    for part in model.named_parts().values():
+        undo.remember(part)
+    try:
+        yield
+    finally:
+        undo.put_back()
 
 
 class _Undo:
@@ -65,7 +78,7 @@ class _Undo:
             self._remember_array(thing)
         elif _has_attributes(thing):
             self._remember_dict(vars(thing))
-            inside = () if isinstance(thing, Parameter | Buffer) else vars(thing).values()
+            inside = () if isinstance(thing, Holder) else vars(thing).values()
         for part in inside:
             self.remember(part, depth + 1)
 
