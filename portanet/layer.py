@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
-from portanet.changes import Watched
 from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
 from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
 from portanet.typing import Array
+from portanet.versioned import Versioned
 
 
 @dataclass(eq=False)
@@ -22,6 +22,10 @@ class Parameter:
     grad: Array | None = None
     trainable: bool = True  # optimizers leave it alone otherwise; its gradient is still computed
 
+    def cell(self, value: Array) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the dictionary that holds the value, and what updates it to another one."""
+        return vars(self), {"value": value}
+
 
 @dataclass(eq=False)
 class Buffer:
@@ -33,7 +37,7 @@ class Buffer:
     value: Array
 
 
-class Part(Watched):
+class Part(Versioned):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
     _saved: Any = None
