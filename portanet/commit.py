@@ -1,20 +1,21 @@
-"""Several dicts updated at once, as far as an interrupt can tell.
-
-Python looks for interrupts (Ctrl-C raises KeyboardInterrupt) between bytecodes. C code that calls
-C code has none: what happens in one call of `update_together` happens wholly or not at all.
-"""
+"""A change of several objects as one: all of it has happened, or none."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def update_together(targets: Iterable[dict[Any, Any]], news: Iterable[dict[Any, Any]]) -> None:
-    """Update each dict of `targets` by the dict of `news` that stands at its place.
+def update_together(targets: Iterable[dict[str, Any]], news: Iterable[Mapping[str, Any]]) -> None:
+    """Update each dictionary with the mapping at its place; no KeyboardInterrupt comes between two.
 
-    >>> a, b = {"x": 1}, {}
-    >>> update_together([a, b], [{"x": 2}, {"y": 3}])
-    >>> a, b
-    ({'x': 2}, {'y': 3})
+    Python raises a KeyboardInterrupt between two instructions of its byte code only. A deque that
+    keeps nothing drives `map`, and `map` calls `dict.update`: all three are C code, so the loop is
+    part of one instruction. The dictionaries may be those of objects: `vars(parameter)`.
+
+    >>> ours, theirs = {"n": 1}, {}
+    >>> update_together([ours, theirs], [{"n": 2}, {"m": 3}])
+    >>> ours, theirs
+    ({'n': 2}, {'m': 3})
     """
+    targets, news = list(targets), list(news)  # a generator would be byte code inside the loop
     deque(map(dict.update, targets, news), maxlen=0)

@@ -16,14 +16,14 @@ _CHANCE = np.random.Generator | np.random.RandomState
 
 
 @contextmanager
-def undone_on_error(model: Part) -> Iterator[None]:
+def undone_on_error(model: Part, *others: Any) -> Iterator[None]:
     """Within this block an exception, of whatever kind, leaves a model and its parts untouched.
 
     Attributes, what lies in their lists, dicts and arrays, and NumPy's and Python's streams of
     chance go back to where they stood: what is tried again gives the same.
     """
     undo = _Undo()
-    for part in model.named_parts().values():
+    for part in (*model.named_parts().values(), *others):
         undo.remember(part)
     try:
         yield

@@ -64,7 +64,7 @@ def trace_step(
     """
     tape = Tape(backend_of(x), same_memory)
     try:
-        with undone_on_error(model), values_trusted():
+        with undone_on_error(model, *optimizer.rules), values_trusted():
             return _Tracing(tape, model, optimizer).run(x, y)
     finally:
         tape.close()
