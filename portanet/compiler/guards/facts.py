@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.checks import dtype_name
 from portanet.parameter import Holder
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), np.generic, np.dtype)
@@ -53,7 +54,8 @@ def array(value: np.ndarray, largest: float = WHOLE_ARRAY) -> Fact:
 
 def holder(held: Holder) -> Fact:
     """Return the fact of a Parameter or Buffer: which it is, what its array looks like."""
-    form, trainable = held.form, getattr(held, "trainable", None)
+    (shape, dtype, kind), trainable = held.form, getattr(held, "trainable", None)
+    form = shape, dtype_name(dtype), kind
     frozen = ", frozen" if trainable is False else ""
     words = f"{type(held).__name__} {form[1]}{list(form[0])}{frozen}"
     return Fact((Same(held), trainable, form), words)

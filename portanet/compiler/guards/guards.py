@@ -44,7 +44,7 @@ class Guards:
     def _look(self) -> dict[str, Fact]:
         survey = survey_of(self.roots, self.ignored)
         self.quick = survey.checks.function()
-        return {name: fact for name, fact in survey.facts.items()}
+        return survey.facts
 
 
 def survey_of(roots: dict[str, Any], ignored: set[Attribute], **options: Any) -> Survey:

@@ -38,20 +38,20 @@ class QuickChecks:
         else:
             self._terms.append(f"{self._name(held)} == {self._name(held.copy())}")
 
-    def dict(self, held: dict[Any, Any]) -> None:
+    def mapping(self, held: dict[Any, Any]) -> None:
         """Compare a dict's keys and values."""
         name = self._name(held)
         self._ids(list(held), name)
         self._ids(list(held.values()), f"{name}.values()")
 
-    def set(self, held: Any) -> None:
+    def members(self, held: Any) -> None:
         """Compare a set's members."""
         self._terms.append(f"{self._name(held)} == {self._name(held.copy())}")
 
     def attributes(self, thing: Any) -> None:
         """Compare what an object's attributes are."""
         if hasattr(thing, "__dict__"):
-            self.dict(vars(thing))
+            self.mapping(vars(thing))
         for key in slots_of(type(thing)):
             if hasattr(thing, key):
                 value = self._name(getattr(thing, key))

@@ -39,8 +39,9 @@ class Survey:
     """Facts by name, such as "layers.0.config.scale".
 
     `ignored` names attributes that differ from step to step. `attributes` says by a fact's name
-    whose attribute it is, `held` what that holds, and `dicts` its owner's dict by id. `checks` collects what must be looked
-    at in every step, since no change counter shows it; `streams` are the random streams found.
+    whose attribute it is, `held` what that holds, and `dicts` its owner's dict by id. `checks`
+    collects what must be looked at in every step, since no version number shows it; `streams` are
+    the random streams found.
     """
 
     def __init__(self, ignored: set[Attribute] | None = None, largest: float = facts.WHOLE_ARRAY):
@@ -51,6 +52,7 @@ class Survey:
         self.held: dict[Attribute, Any] = {}
         self.dicts: dict[int, dict[str, Any]] = {}
         self.checks = QuickChecks()
+        self.mutable: list[Any] = []  # what was entered, and can be changed in place
         self._seen: dict[int, Any] = {}
 
     def look(self, thing: Any, name: str) -> None:
@@ -86,12 +88,15 @@ class Survey:
 
     def _stream(self, thing: Any, name: str) -> None:
         self.streams[name] = thing
+        self.mutable.append(thing)
         self._same(thing, name)
 
     def _holder(self, thing: Holder, name: str) -> None:
+        self.mutable.append(thing)
         self._note(name, facts.holder(thing))
 
     def _array(self, thing: np.ndarray, name: str) -> None:
+        self.mutable.append(thing)
         self._note(name, facts.array(thing, self.largest))
         if thing.nbytes <= self.largest and not thing.dtype.hasobject:
             self.checks.array(thing)
@@ -99,6 +104,7 @@ class Survey:
     def _items(self, thing: Any, name: str) -> None:
         self._note(name, Fact((type(thing), len(thing)), f"{len(thing)} items"))
         if not isinstance(thing, tuple):
+            self.mutable.append(thing)
             self.checks.items(thing)
         for i, item in enumerate(thing):
             self.look(item, f"{name}.{i}")
@@ -106,30 +112,33 @@ class Survey:
     def _dict(self, thing: dict[Any, Any], name: str) -> None:
         keys = tuple(thing)
         self._note(name, Fact((type(thing), keys), facts.clipped(f"a dict with {list(keys)}")))
-        self.checks.dict(thing)
+        self.mutable.append(thing)
+        self.checks.mapping(thing)
         for key, value in thing.items():
             self.look(value, f"{name}.{key}")
 
     def _set(self, thing: Any, name: str) -> None:
         self._note(name, Fact((type(thing), frozenset(thing)), facts.clipped(repr(thing))))
         if not isinstance(thing, frozenset):
-            self.checks.set(thing)
+            self.mutable.append(thing)
+            self.checks.members(thing)
 
     def _versioned(self, thing: Versioned, name: str) -> None:
         """Note a layer, a loss or a rule: its attributes are counted when they are assigned."""
         self._same(thing, name)
         self._attributes(thing, name)
-        self._class(type(thing), f"{name}.{type(thing).__name__}")
+        self._class(type(thing))
 
     def _object(self, thing: Any, name: str) -> None:
         """Note an object of a user's own class: nothing counts what is assigned to it."""
         self._same(thing, name)
         self.checks.attributes(thing)
         self._attributes(thing, name)
-        self._class(type(thing), f"{name}.{type(thing).__name__}")
+        self._class(type(thing))
 
     def _attributes(self, thing: Any, name: str) -> None:
         self.dicts[id(thing)] = getattr(thing, "__dict__", {})
+        self.mutable.append(thing)
         for key, value in attributes_of(thing):
             if key not in _MEMORY and (id(thing), key) not in self.ignored:
                 full = f"{name}.{key}" if name else key
@@ -141,7 +150,7 @@ class Survey:
         roots = [f"{name}." for name, attribute in self.attributes.items() if attribute in ignored]
         return {name for name in self.facts if name.startswith(tuple(roots))} if roots else set()
 
-    def _class(self, kind: type, name: str) -> None:
+    def _class(self, kind: type) -> None:
         """Note what a class and those it is made of hold; of libraries' classes what is new."""
         for cls in kind.__mro__:
             users = not code.is_library(cls.__module__)
@@ -161,7 +170,7 @@ class Survey:
     def _type(self, thing: type, name: str) -> None:
         self._same(thing, name)
         self._seen.pop(id(thing))
-        self._class(thing, name)
+        self._class(thing)
 
     def _function(self, thing: FunctionType, name: str) -> None:
         self._note(name, facts.same(thing.__code__))

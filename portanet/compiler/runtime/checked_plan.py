@@ -5,12 +5,11 @@ optimizer's counters advance, in one call of C code (`plan.after`, see engines/b
 """
 
 import warnings
-from functools import partial
 from typing import Any
 
 from portanet.compiler.errors import NotCompiledWarning
+from portanet.compiler.runtime.counters import Counters
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
-from portanet.compiler.tracing.optimizer_rules import RuleGroup
 from portanet.compiler.tracing.trace import Trace
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
@@ -38,8 +37,8 @@ class CheckedPlan:
         self._counted = _owners_of(trace)
         self._proved: Any = None  # the plan that a faster one has replaced
         self._may_be_faster = True
-        self._memory_news: dict[str, Any] = {}
-        self._age_news: dict[str, int] = {}
+        self._counters = Counters(optimizer, self.groups)
+        self._good_until = 1
         self.use(engine.plan(self.graph, memory.homes))
 
     def use(self, plan: Any) -> None:
@@ -49,11 +48,7 @@ class CheckedPlan:
 
     def bind(self) -> None:
         """Let the plan advance the counters that the optimizer has now."""
-        state = self.optimizer.memory
-        self.plan.after = [
-            partial(vars(state).update, self._memory_news),
-            partial(state.ages.update, self._age_news),
-        ]
+        self.plan.after = self._counters.calls()
 
     def attributes_now(self) -> dict[str, Array]:
         """Return the arrays that a readable step has left in layers, by the results' names."""
@@ -91,9 +86,11 @@ class CheckedPlan:
         """Run the plan with the numbers of this step, and leave what the step would."""
         plan, memory = self.plan, self.memory
         plan.set_numbers(scalars, drawn)
-        self._count()
+        self._counters.prepare()
         plan.replay()
-        if memory.plan is not plan:
+        for call in plan.after:  # interim, until engines do this
+            call()
+        if memory.plan is not plan or not memory.shown:
             memory.show(plan)
         self.n_replays += 1
         if self.attributes:
@@ -105,20 +102,6 @@ class CheckedPlan:
     def _place(self) -> tuple[int, int]:
         state = self.optimizer.memory
         return state.n_steps, state.n_accumulated
-
-    def _count(self) -> None:
-        """Prepare what the optimizer's counters will be after this step."""
-        state, news, ages = self.optimizer.memory, self._memory_news, self._age_news
-        if self.optimizer.accumulate > 1:
-            waiting = (state.n_accumulated + 1) % self.optimizer.accumulate
-            news["n_accumulated"] = waiting
-            if waiting:
-                news.pop("n_steps", None)
-                ages.clear()
-                return
-        news["n_steps"] = state.n_steps + 1
-        for group in self.groups:
-            ages.update(dict.fromkeys(group.names, state.ages.get(group.names[0], 0) + 1))
 
     # verification, and faster plans
 
@@ -148,7 +131,14 @@ class CheckedPlan:
     def accept(self) -> None:
         """Note that the plan agrees with the readable step."""
         self.verified, self._proved = True, None
+        self._good_until = self.n_replays + 1
         self.plan_ahead()
+
+    def doubt(self) -> str:
+        """Say since when results may be wrong, if a plan that had been verified is wrong now."""
+        if self.n_replays <= self._good_until:
+            return ""
+        return f"; results since step {self._good_until} with such batches are in doubt"
 
     def revert(self, why: str) -> bool:
         """Go back to the plan that this one has replaced, which was verified, if there was one."""

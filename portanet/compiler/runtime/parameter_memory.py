@@ -17,7 +17,7 @@ from portanet.compiler.tracing.optimizer_rules import RuleGroup
 from portanet.compiler.tracing.trace import Trace
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
-from portanet.parameter import Holder
+from portanet.parameter import Holder, Parameter
 from portanet.typing import Array
 
 TOTALS = ("total:loss", "total:weight")
@@ -28,13 +28,16 @@ class ParameterMemory:
 
     touched  somebody has read or assigned a value or a gradient since the last step
     plan     the plan that was replayed last: gradients are read from its results
+    shown    parameters have their gradients there
     """
 
     def __init__(self, model: Sequential, optimizer: Optimizer, trace: Trace, engine: Any) -> None:
         self._new, self._copy, self._replaces = engine.new, engine.copy, engine.replaces
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
+        self.shown = False
         self.homes = {name: self._new(array) for name, array in trace.tape.states.items()}
+        self._taken = trace.tape.states  # the homes have these numbers already
         self._views = self.homes if self._replaces else dict(self.homes)
         self._piece_functions = [_pieces_of(group) for group in trace.groups]
         for pieces in self._piece_functions:
@@ -78,21 +81,24 @@ class ParameterMemory:
 
     # what others have changed
 
-    def lend(self) -> None:
-        """Let the model and the optimizer have their arrays here, whose numbers are right."""
-        results, targets, news = self._results(), [], []
+    def lend(self, *, grads: bool = False) -> None:
+        """Let the model and the optimizer have their arrays here, whose numbers are right.
+
+        With `grads` gradients are those of the last replay, too.
+        """
+        results, targets, news = self._results() if grads else {}, [], []
         for holder, name in self.holders:
             for target, new in holder.lending(self, grad=f"grad:{name}" in results):
                 targets.append(target)
                 news.append(new)
         update_together(targets, news)
         self.bind_slots()
-        self.touched = False
+        self.touched, self.shown = False, grads
 
     def show(self, plan: Any) -> None:
         """Let gradients be read from a plan, which has been replayed."""
         self.plan = plan
-        self.lend()
+        self.lend(grads=True)
 
     def _results(self) -> dict[str, Array]:
         return {} if self.plan is None else self.plan.results
@@ -139,6 +145,42 @@ class ParameterMemory:
                 {name: self._views[path] for name, path in waiting.items()}
             )
 
+    def take(self, trace: Trace, counts: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        """Keep what a traced step has computed, at once; `counts` are the optimizer's counters.
+
+        The losses of the epoch are added up.
+        """
+        states, results = self.named(trace.tape.states), trace.tape.results
+        used = {n: results[f"grad:{n}"] for group in trace.groups for n in group.names}
+        pairs = [holder.cell(states[name]) for holder, name in self.holders]
+        grads = [
+            (vars(holder), {"_grad": results.get(f"grad:{name}"), "_grad_lender": None})
+            for holder, name in self.holders
+            if isinstance(holder, Parameter)
+        ]
+        memory = self._optimizer.memory
+        slots = {
+            name: {key: states[path] for key, path in own.items()}
+            for name, own in self._slots.items()
+        }
+        sums = {name: states[path] for name, path in self._sums.items()}
+        held = [(memory.slots, slots), (memory.sums, sums), (vars(memory), {"used": used})]
+        pairs = [*pairs, *grads, *held, *counts]
+        self.touched = True
+        update_together([target for target, _ in pairs], [new for _, new in pairs])
+        if trace.tape.states is not self._taken:
+            for name in self.totals():
+                self.put(name, self.homes[name] + trace.tape.states[name])
+        self.adopt()
+
+    def give_back(self) -> None:
+        """Let the model have its arrays for its own: this memory is not used any more."""
+        for holder, name in self.holders:
+            if holder.lent(self):
+                vars(holder).update(_array=self._new(self._views[name]), _lender=None)
+            if isinstance(holder, Parameter):
+                holder.grad = holder.grad  # a copy, which counts as used
+
     # states
 
     def put(self, name: str, array: Array) -> None:
@@ -183,17 +225,17 @@ class ParameterMemory:
 
 
 def _pieces_of(group: RuleGroup) -> Callable[[dict[str, Array]], dict[str, Array]]:
-    """Return a function of homes that gives each parameter's piece of a group's vectors, by name."""
+    """Return a function of homes that gives each parameter's piece of its vector, by name."""
     if group.flat is None:
         return lambda homes: {}  # noqa: ARG005 - each parameter has a home of its own
-    nodes = {name: (tracer.traced.node, group.slot_names[name]) for name, tracer in group.values.items()}
-    number = group.number
+    nodes: dict[str, Any] = {name: tracer.traced.node for name, tracer in group.values.items()}
+    number, slot_names = group.number, group.slot_names
 
     def pieces(homes: dict[str, Array]) -> dict[str, Array]:
         found = {}
-        for name, (node, keys) in nodes.items():
+        for name, node in nodes.items():
             found[name] = node.function(homes[f"flat:{number}"])
-            for key in keys:
+            for key in slot_names[name]:
                 found[f"{name}/{key}"] = node.function(homes[f"flat:{number}/{key}"])
         return found
 

@@ -72,14 +72,23 @@ def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
 
 
 def trace_rules(
-    tape: Tape, optimizer: Optimizer, groups: list[RuleGroup], grads: dict[str, Any]
+    tape: Tape,
+    optimizer: Optimizer,
+    groups: list[RuleGroup],
+    grads: dict[str, Any],
+    n_accumulated: int,
 ) -> None:
-    """Trace what the optimizer does with the gradients: add up, clip, move."""
+    """Trace what the optimizer does with the gradients: add up, clip, move.
+
+    n_accumulated is how many gradients wait already.
+    """
     names = [name for group in groups for name in group.names]
     grads = {name: grads[name] for name in names}
     if optimizer.accumulate > 1:
-        grads = _accumulate(tape, optimizer, groups, grads)
-        if optimizer.n_accumulated + 1 < optimizer.accumulate:
+        grads = _accumulated(groups, grads, n_accumulated)
+        if n_accumulated + 1 < optimizer.accumulate:
+            for name, total in grads.items():
+                tape.update(f"{name}/+", total)
             return
         grads = {name: total / optimizer.accumulate for name, total in grads.items()}
     grads = optimizer.clipped(grads)
@@ -109,17 +118,14 @@ def _move_each(tape: Tape, group: RuleGroup, grads: dict[str, Any]) -> None:
             tape.update(f"{name}/{key}", slot)
 
 
-def _accumulate(
-    tape: Tape, optimizer: Optimizer, groups: list[RuleGroup], grads: dict[str, Any]
+def _accumulated(
+    groups: list[RuleGroup], grads: dict[str, Any], n_accumulated: int
 ) -> dict[str, Any]:
-    """Add the gradients to the sums of those before; the first of a round starts them."""
+    """Return the gradients added to the sums of those before; the first of a round starts them."""
+    if not n_accumulated:
+        return grads
     sums = {name: s for group in groups for name, s in group.sums.items()}
-    if optimizer.n_accumulated:
-        grads = {name: sums[name] + grad for name, grad in grads.items()}
-    if optimizer.n_accumulated + 1 < optimizer.accumulate:
-        for name, total in grads.items():
-            tape.update(f"{name}/+", total)
-    return grads
+    return {name: sums[name] + grad for name, grad in grads.items()}
 
 
 def _slots(optimizer: Optimizer, rule: Any, name: str, value: Array) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from portanet.backends import backend_of
 from portanet.checks import values_trusted
-from portanet.compiler.errors import TraceError, UnsettledError
+from portanet.compiler.errors import UnsettledError
 from portanet.compiler.graph.order import free_soon
 from portanet.compiler.graph.simplify import without_dead, without_repetition
 from portanet.compiler.guards.guards import survey_of
@@ -64,8 +64,9 @@ def trace_step(
     """
     tape = Tape(backend_of(x), same_memory)
     try:
-        with undone_on_error(model, *optimizer.rules), values_trusted():
-            return _Tracing(tape, model, optimizer).run(x, y)
+        tracing = _Tracing(tape, model, optimizer)
+        with undone_on_error(tracing.before), values_trusted():
+            return tracing.run(x, y)
     finally:
         tape.close()
 
@@ -109,8 +110,9 @@ class _Tracing:
                 tape.result(f"grad:{name}", grad)
             for name, buffer in buffers.items():
                 tape.update(name, buffer.value)
+            waiting = self.optimizer.n_accumulated
             with live_numbers(self.optimizer, by_scalars):
-                trace_rules(tape, self.optimizer, trace.groups, grads)
+                trace_rules(tape, self.optimizer, trace.groups, grads, waiting)
             trace.attributes = left_behind(tape, self.model, self.before)
         trace.ignored |= {(id(part), key) for part, key, _ in trace.attributes}
         self.chance.check()

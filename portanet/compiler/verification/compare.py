@@ -51,16 +51,16 @@ def by_noise(noise: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _words(got: Any, wanted: np.ndarray, allowed: Any) -> str | None:
     if got is None:
-        return "is missing"
+        return "differ: the compiled one is missing"
     if got.shape != wanted.shape:
-        return f"has shape {got.shape}, expected {wanted.shape}"
+        return f"differ in shape: {got.shape} and {wanted.shape}"
     if np.array_equal(got, wanted, equal_nan=wanted.dtype.kind == "f"):
         return None
     if wanted.dtype.kind != "f":
-        return "differs"
+        return "differ"
     finite = np.isfinite(wanted)
     if not np.array_equal(got[~finite], wanted[~finite], equal_nan=True):
-        return "differs where it is not finite"
+        return "differ where the numbers are not finite"
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(got - wanted)  # of numbers that are close the difference is exact
         bad = finite & ~(off <= allowed)
@@ -73,4 +73,11 @@ def _worst(off: np.ndarray, wanted: np.ndarray, bad: np.ndarray) -> str:
     at = np.unravel_index(int(np.argmax(off)), off.shape)
     with np.errstate(over="ignore"):
         ulp = float(np.spacing(np.abs(wanted[at]))) or float(np.finfo(wanted.dtype).tiny)
-    return f"differs by {off[at] / ulp:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
+    return f"differ by {off[at] / ulp:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
+
+
+def first(found: Mapping[str, str]) -> str | None:
+    """Return the first of some differences as a sentence, None if there are none."""
+    for name, words in found.items():
+        return f"compiled and uncompiled `{name}` {words}"
+    return None

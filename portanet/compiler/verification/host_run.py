@@ -18,7 +18,10 @@ from portanet.typing import Array
 
 def on_host(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
     """Return arrays by name as arrays of the host."""
-    return {name: np.asarray(backend_of(a).to_numpy(a)) for name, a in arrays.items()}
+    return {
+        name: a if isinstance(a, np.ndarray) else np.asarray(backend_of(a).to_numpy(a))
+        for name, a in arrays.items()
+    }
 
 
 @contextmanager
@@ -36,8 +39,11 @@ def held(holders: Mapping[str, Holder], arrays: Mapping[str, Any]) -> Iterator[N
 
 
 def forward_and_backward(
-    model: Sequential, tape: NoisyTape, start: Mapping[str, np.ndarray],
-    batch: Mapping[str, np.ndarray], drawn: Any,
+    model: Sequential,
+    tape: NoisyTape,
+    start: Mapping[str, np.ndarray],
+    batch: Mapping[str, np.ndarray],
+    drawn: Any,
 ) -> dict[str, np.ndarray]:
     """Return losses, gradients, buffers and attributes of a step, by the names of a plan's results.
 

@@ -66,11 +66,9 @@ class StepCheck:
     def _readable_half(self) -> Array:
         model, (x, y) = self.model, self.batch
         with draws_given(self.drawn), values_trusted():
-            losses = model.criterion.forward(
-                model.forward(x, training=True), y, training=True
-            )
+            losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
         model.backward()
-        self.readable = {"losses": losses, **self.planned.attributes_now()}
+        self.readable = {**self.planned.attributes_now(), "losses": losses}
         grads = {n: p.grad for n, p in model.named_parameters().items() if p.grad is not None}
         self.readable |= {f"grad:{name}": grad for name, grad in grads.items()}
         self.readable |= {name: b.value for name, b in model.named_buffers().items()}
@@ -110,7 +108,7 @@ class StepCheck:
         """Return the first array that differs, with words, None if all agree."""
         here, there = host_run.on_host(got), host_run.on_host(readable)
         if self.exact:
-            return _first(compare.difference(here, there, compare.nothing))
+            return compare.first(compare.difference(here, there, compare.nothing))
         found = compare.difference(here, there, self._allowed)
         if not found:
             return None
@@ -120,7 +118,7 @@ class StepCheck:
         except Exception as error:  # noqa: BLE001 - code that does not run on the host, say
             found = {name: f"{words} (no float64 run: {error})" for name, words in found.items()}
         self.planned.levels |= judge.levels
-        return _first(found)
+        return compare.first(found)
 
     def _allowed(self, name: str, wanted: np.ndarray) -> Any:
         level = 2 * self.planned.levels.get(name, 0.0) if self.planned.n_replays > 1 else 0.0
@@ -143,13 +141,7 @@ class StepCheck:
             parameter.grad = (self.readable | self.grads).get(f"grad:{name}")
         for name, buffer in self.model.named_buffers().items():
             buffer.value = self.readable[name]
+        for part, attribute, name in self.planned.attributes:
+            vars(part)[attribute] = self.readable[name]
         self.optimizer.step()
         return losses
-
-
-def _first(found: dict[str, str]) -> str | None:
-    for name, words in found.items():
-        return f"compiled and uncompiled `{name}` differ: it {words}"
-    return None
-
-
