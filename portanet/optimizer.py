@@ -16,8 +16,8 @@ from typing import Any, Self, TypedDict
 from portanet.backends import Backend, backend_of
 from portanet.changes import Watched
 from portanet.checks import check_count, check_number, dtype_name
+from portanet.clipping import clip_by_norm, clip_by_value
 from portanet.errors import ArgumentError, OrderError
-from portanet.gradients import clip_by_norm, clip_by_value
 from portanet.groups import Group
 from portanet.layer import Parameter, Part, moved
 from portanet.state import State, Stateful, check_like, sorted_slots
