@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from portanet.clipping import clipped
 from portanet.commit import update_together
 from portanet.errors import ArgumentError, OrderError
-from portanet.gradients import clipped
 from portanet.groups import Group, GroupRules, Numbers
 from portanet.layer import Parameter, Part
 from portanet.optimizer_memory import OptimizerMemory

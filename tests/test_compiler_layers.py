@@ -121,7 +121,9 @@ def test_numpys_own_random_numbers_are_found():
 
 
 def test_a_stream_of_a_layers_own_is_refused():
-    trained(Own(noisy_of_its_own, rng=np.random.default_rng(3))).assert_refused("random numbers are drawn from layers.1.rng outside of from_host")
+    trained(Own(noisy_of_its_own, rng=np.random.default_rng(3))).assert_refused(
+        "random numbers are drawn from layers.1.rng outside of from_host"
+    )
 
 
 def counted(self, x):

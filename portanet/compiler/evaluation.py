@@ -7,7 +7,7 @@ all batches are one graph; it changes nothing, so there is nothing to put back.
 from collections.abc import Callable
 from typing import Any
 
-from portanet.checks import values_trusted
+from portanet.checks import skip_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import TraceError
 from portanet.compiler.graph.simplify import without_dead, without_repetition
@@ -140,7 +140,7 @@ class CompiledEvaluation:
         holders = {f"held:{i}": holder for i, (holder, _) in enumerate(self._held)}
         arrays = {f"held:{i}": tape.state(f"held:{i}", a) for i, (_, a) in enumerate(self._held)}
         try:
-            with undone(self.model), values_trusted():
+            with undone(self.model), skip_value_checks():
                 with held(holders, arrays):
                     parts = [(X[part], y[part]) for part in self._slices]
                     results = results_of(self.model, self._own_metric(), parts, tape.namespace)
