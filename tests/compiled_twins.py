@@ -74,7 +74,7 @@ class Twins:
     def assert_refused(self, why):
         """There was one warning, with this reason."""
         assert len(self.warnings) == 1, self.warnings
-        assert why in self.warnings[0]
+        assert why in self.warnings[0], self.warnings
         assert why in self.compiled.refused
 
 

@@ -236,6 +236,7 @@ _METHODS: list[tuple[Any, Any]] = [
 def _is_open(thing: Any) -> bool:
     """Return whether an object's attributes are looked at: those of users', and portanet's own."""
     module = type(thing).__module__
-    own = module.startswith("portanet.") and not hasattr(thing, "xp")  # a backend is no setting
+    machinery = module.startswith(("portanet.compiler.", "portanet.backends."))
+    own = module.startswith("portanet.") and not machinery
     users = not code.is_library(module) or module == "types" or own
     return users and (hasattr(thing, "__dict__") or bool(slots_of(type(thing))))

@@ -133,7 +133,8 @@ class ParameterMemory:
         """Let the optimizer have views of its slots, and of its sums while some wait there."""
         memory, views = self._optimizer.memory, self._views
         for name, slots in self._slots.items():
-            memory.slots[name] = {key: views[path] for key, path in slots.items()}
+            if name in memory.ages:  # a parameter has slots once it has moved
+                memory.slots[name] = {key: views[path] for key, path in slots.items()}
         self.bind_sums()
 
     def bind_sums(self) -> None:
@@ -159,9 +160,11 @@ class ParameterMemory:
             if isinstance(holder, Parameter)
         ]
         memory = self._optimizer.memory
+        moves = any("n_steps" in new for _, new in counts)
         slots = {
             name: {key: states[path] for key, path in own.items()}
             for name, own in self._slots.items()
+            if moves or name in memory.ages
         }
         sums = {name: states[path] for name, path in self._sums.items()}
         held = [(memory.slots, slots), (memory.sums, sums), (vars(memory), {"used": used})]
