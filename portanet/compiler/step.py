@@ -31,7 +31,7 @@ from portanet.errors import OrderError
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
-from portanet.versioned import Versioned
+from portanet.versioned import LATEST
 
 MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest time makes place
 MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
@@ -67,11 +67,11 @@ class CompiledStep:
         if not self._lock.acquire(blocking=False):
             raise OrderError("compile_step: another thread is in this step; take steps in turn")
         try:
-            if not skips_value_checks():
-                self._values.check(x, y)
             planned = self.plan_for(x.shape, y.shape, x.dtype, y.dtype)
             if planned is None:
                 return self._slow_step(x, y)
+            if not skips_value_checks():
+                planned.values.check(x, y)
             planned.plan.load(x, y)
             self.replay(planned)
             return planned.plan.losses()
@@ -96,11 +96,12 @@ class CompiledStep:
 
     def replay(self, planned: CheckedPlan) -> None:
         """Take a step with the batch that lies in a plan's inputs."""
-        version = Versioned.version
+        version = LATEST[0]
         planned.replay()
         self._n_replays += 1
         self._epoch_loss.weight += planned.plan.n_samples
-        self._take_in(version, planned)
+        if planned.n_changes and self._guards and LATEST[0] - version == planned.n_changes:
+            self._guards.version = LATEST[0]  # only draws have advanced it
 
     def epoch(self, batches: Batches) -> Array:
         """Take a step with each batch of an epoch; return the mean loss, on the device."""
@@ -149,13 +150,8 @@ class CompiledStep:
         memory.adopt()
         for planned in self._plans.values():
             planned.bind()
-        guards.version = Versioned.version
+        guards.version = LATEST[0]
         return True
-
-    def _take_in(self, version: int, planned: CheckedPlan) -> None:
-        """Note that draws have advanced the version number, if nobody else has."""
-        if self._guards is not None and Versioned.version - version == planned.n_changes:
-            self._guards.version = Versioned.version
 
     def _drop(self, why: str) -> None:
         """Drop all plans."""
@@ -172,7 +168,9 @@ class CompiledStep:
 
     def _start(self) -> None:
         self._lock = RLock()
-        self._epoch_loss, self._values = EpochLoss(self.model), ValueChecks(self.model)
+        self._epoch_loss = EpochLoss(self.model)
+        # the output's shape for batches that a step as it is written has looked at
+        self._known: dict[Any, tuple[int, ...]] = {}
         self._unsettled = False
         self._engine: Any = None
         self._n_vain, self._n_replays = 0, 0
@@ -203,8 +201,11 @@ class CompiledStep:
             return self._readable(x, y)
         key = (x.shape, y.shape, x.dtype, y.dtype, self._phase())
         if self._holds() and key in self._plans:
+            if not skips_value_checks():
+                self._plans[key].values.check(x, y)
             return self._event(self._plans[key], x, y)
-        if not (skips_value_checks() or self._values.knows(x, y)):
+        looked_at = skips_value_checks() or (type(x), *key[:4]) in self._known
+        if not looked_at:
             return self._readable(x, y)
         self._engine = engine_for(
             self.model.backend, fuse=self._fuse, fast=self._fast, mkl=self._mkl
@@ -221,7 +222,7 @@ class CompiledStep:
             return planned.plan.losses()
         check, version = (
             StepCheck(self.model, self.optimizer, planned, exact=not self._fuse),
-            Versioned.version,
+            LATEST[0],
         )
         losses = check.run(x, y)
         if check.why is None:
@@ -238,8 +239,8 @@ class CompiledStep:
     def _guards_after_check(self, version: int) -> None:
         """Take in what the readable half has assigned: the layers' own memories, and draws."""
         assert self._guards is not None
-        if version != Versioned.version and self._guards.broken() is None:
-            self._guards.version = Versioned.version
+        if version != LATEST[0] and self._guards.broken() is None:
+            self._guards.version = LATEST[0]
 
     def _traced(self, key: Any, x: Array, y: Array) -> Array:
         """Trace a step, make its plan, and keep what the step has computed."""
@@ -279,7 +280,8 @@ class CompiledStep:
         ignored = trace.ignored | (self._guards.ignored if self._guards is not None else set())
         self._guards = Guards({"": self.model, "optimizer": self.optimizer}, ignored)
         try:
-            self._plans[key] = CheckedPlan(self._engine, memory, self.optimizer, trace)
+            values = ValueChecks(self.model, trace.y_hat_shape)
+            self._plans[key] = CheckedPlan(self._engine, memory, self.optimizer, trace, values)
         except Exception as error:  # noqa: BLE001 - without a plan steps run as they are written
             self._refuse(f"no plan can be made: {type(error).__name__}: {error}")
         while len(self._plans) > MAX_PLANS:
@@ -293,7 +295,7 @@ class CompiledStep:
         losses = model.criterion.forward(y_hat, y, training=True)
         model.backward()
         self.optimizer.step()
-        self._values.learn(x, y, tuple(y_hat.shape))
+        self._known[type(x), x.shape, y.shape, x.dtype, y.dtype] = tuple(y_hat.shape)
         self._epoch_loss.add(losses, y)
         return losses
 

@@ -10,7 +10,7 @@ from typing import Any
 from portanet.compiler.errors import TraceError
 from portanet.compiler.guards.facts import Fact
 from portanet.compiler.guards.survey import Attribute, Survey
-from portanet.versioned import Versioned
+from portanet.versioned import LATEST
 
 
 class Guards:
@@ -18,16 +18,16 @@ class Guards:
 
     def __init__(self, roots: dict[str, Any], ignored: set[Attribute]) -> None:
         self.roots, self.ignored = roots, ignored
-        self.version = Versioned.version
+        self.version = LATEST[0]
         self.facts = self._look()
 
     def unchanged(self) -> bool:
         """Return whether nothing can have changed since the last look."""
-        return self.version == Versioned.version and (self.quick is None or self.quick())
+        return self.version == LATEST[0] and (self.quick is None or self.quick())
 
     def broken(self) -> str | None:
         """Look at everything; return which fact has changed, in words, None if all still hold."""
-        version, known = Versioned.version, self.facts
+        version, known = LATEST[0], self.facts
         try:
             now = self._look()
         except TraceError as error:
@@ -39,7 +39,7 @@ class Guards:
 
     def look(self) -> None:
         """Take things as they are now for granted."""
-        self.version, self.facts = Versioned.version, self._look()
+        self.version, self.facts = LATEST[0], self._look()
 
     def _look(self) -> dict[str, Fact]:
         survey = survey_of(self.roots, self.ignored)

@@ -10,11 +10,13 @@ from typing import Any
 from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.runtime.counters import Counters
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
 VERIFY_EVERY = 1024  # steps
+_NO_DRAWS: list[Any] = []
 LOOK_EVERY = 64  # steps: is there a faster plan by now?
 
 
@@ -27,8 +29,10 @@ class CheckedPlan:
     """
 
     def __init__(
-        self, engine: Any, memory: ParameterMemory, optimizer: Optimizer, trace: Trace
-    ) -> None:
+        self, engine: Any, memory: ParameterMemory, optimizer: Optimizer, trace: Trace,
+        values: ValueChecks,
+    ) -> None:  # fmt: skip
+        self.values = values
         self.memory, self.optimizer, self.engine = memory, optimizer, engine
         self.graph, self.attributes = trace.tape.graph, trace.attributes
         self.groups = [group.without_arrays() for group in trace.groups]
@@ -64,23 +68,32 @@ class CheckedPlan:
     def scalars(self) -> list[dict[str, float]]:
         """Return the numbers of this step, for each group of parameters."""
         state, found = self.optimizer.memory, []
+        n_steps, ages = state.n_steps, state.ages
         for group in self.groups:
-            age = state.ages.get(group.names[0], 0) + 1
-            found.append(group.rule.starting_after(state.n_steps + 1 - age).scalars(age))
+            rule, age = group.rule, ages.get(group.names[0], 0) + 1
+            if rule.offset != n_steps + 1 - age:
+                rule = rule.starting_after(n_steps + 1 - age)
+            found.append(rule.scalars(age))
         return found
 
     def replay(self) -> None:
         """Take the step with the batch that lies in the plan's inputs."""
-        counts = [(held, key, held[key]) for held, key in self._counted] if self._counted else ()
-        before = self._place()
+        if self.graph.hosts:
+            self._replay_with_draws()
+        else:
+            self.run(self.scalars(), _NO_DRAWS)
+        self.until_event -= 1
+
+    def _replay_with_draws(self) -> None:
+        """Take the step; where it is interrupted before it was taken, nothing was drawn."""
+        counts, state = [(held, key, held[key]) for held, key in self._counted], self._place()
         try:
             self.run(self.scalars(), self.draw())
         except BaseException:
-            if self._place() == before:  # the step was not taken, so nothing was drawn
+            if self._place() == state:
                 for held, key, value in counts:
                     held[key] = value
             raise
-        self.until_event -= 1
 
     def run(self, scalars: list[dict[str, float]], drawn: list[Any]) -> None:
         """Run the plan with the numbers of this step, and leave what the step would."""

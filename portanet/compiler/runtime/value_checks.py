@@ -5,8 +5,6 @@ so what was found right is remembered by its bytes, and looked up in a fraction 
 device the look would make the host wait: it is taken once for batches of a shape.
 """
 
-from typing import Any
-
 import numpy as np
 
 from portanet.layer import Sequential
@@ -17,48 +15,27 @@ _MOST = 4096  # arrays
 
 
 class ValueChecks:
-    """Remembers which targets and indices make sense to a model.
+    """The look at targets and indices in batches of one shape, whose outputs have a shape."""
 
-    `learn` is told the shape of the model's output once a step with such a batch has been taken as
-    it is written, which has looked at everything.
-    """
-
-    def __init__(self, model: Sequential) -> None:
-        self.model = model
-        self._shapes: dict[Any, tuple[int, ...]] = {}
-        self._right: set[tuple[Any, bytes]] = set()
-
-    def knows(self, x: Array, y: Array) -> bool:
-        """Return whether a step with such a batch has been taken as it is written."""
-        return _key(x, y) in self._shapes
-
-    def learn(self, x: Array, y: Array, y_hat_shape: tuple[int, ...]) -> None:
-        """Remember the shape of the output for batches like this."""
-        self._shapes[_key(x, y)] = y_hat_shape
+    def __init__(self, model: Sequential, y_hat_shape: tuple[int, ...]) -> None:
+        self._model, self._shape = model, y_hat_shape
+        self._right_x: set[bytes] = set()
+        self._right_y: set[bytes] = set()
 
     def check(self, x: Array, y: Array) -> None:
         """Raise DataError if a target or an index is out of its range."""
-        shape = self._shapes.get(_key(x, y))
-        if shape is None or not isinstance(y, np.ndarray):
+        if not isinstance(y, np.ndarray):
             return
-        if x.dtype.kind != "f" and not self._is_right(x, shape, "x"):
-            self.model.check_values(x)
-            self._remember(x, shape, "x")
-        if not self._is_right(y, shape, "y"):
-            self.model.criterion.check_targets(y, shape)
-            self._remember(y, shape, "y")
-
-    def _is_right(self, array: np.ndarray, shape: Any, name: str) -> bool:
-        if array.nbytes > _LARGEST:
-            return False
-        return ((name, shape, array.dtype), array.tobytes()) in self._right
-
-    def _remember(self, array: np.ndarray, shape: Any, name: str) -> None:
-        if len(self._right) >= _MOST:
-            self._right.clear()
-        if array.nbytes <= _LARGEST:
-            self._right.add(((name, shape, array.dtype), array.tobytes()))
+        if y.nbytes > _LARGEST or y.tobytes() not in self._right_y:
+            self._model.criterion.check_targets(y, self._shape)
+            _remember(y, self._right_y)
+        if x.dtype.kind != "f" and (x.nbytes > _LARGEST or x.tobytes() not in self._right_x):
+            self._model.check_values(x)
+            _remember(x, self._right_x)
 
 
-def _key(x: Array, y: Array) -> Any:
-    return type(x), x.shape, y.shape, x.dtype, y.dtype  # types first: dtypes of two libraries warn
+def _remember(array: np.ndarray, right: set[bytes]) -> None:
+    if len(right) >= _MOST:
+        right.clear()
+    if array.nbytes <= _LARGEST:
+        right.add(array.tobytes())

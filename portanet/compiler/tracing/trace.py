@@ -28,7 +28,7 @@ from portanet.layer import Part, Sequential
 from portanet.optimizer import Optimizer
 from portanet.parameter import Buffer, Parameter
 from portanet.typing import Array
-from portanet.versioned import Versioned
+from portanet.versioned import LATEST
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Trace:
     ignored     attributes that differ from step to step without harm: draws count in them
     counted     the attributes that the draws of a step change: (dict of the object, name)
     n_changes   by how much the draws of a step advance the version number
+    y_hat_shape the shape of the model's output
     """
 
     tape: Tape
@@ -48,6 +49,7 @@ class Trace:
     ignored: set[Attribute] = field(default_factory=set)
     counted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     n_changes: int = 0
+    y_hat_shape: tuple[int, ...] = ()
 
 
 def trace_step(
@@ -104,7 +106,7 @@ class _Tracing:
         tape.around_draw = self._watched_draw
         trace.groups, by_scalars = self._rule_groups()
         with _swapped(tape, self.model, trace.groups) as (parameters, buffers):
-            forward_and_backward(tape, self.model, x, y)
+            trace.y_hat_shape = forward_and_backward(tape, self.model, x, y)
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
             for name, grad in grads.items():
                 tape.result(f"grad:{name}", grad)
@@ -130,9 +132,9 @@ class _Tracing:
     def _watched_draw(self, draw: Callable[[], Any]) -> Any:
         """Draw, and note which attributes count the draws."""
         self.chance.check()
-        before, version = self.survey(), Versioned.version
+        before, version = self.survey(), LATEST[0]
         drawn = draw()
-        self.trace.n_changes += Versioned.version - version
+        self.trace.n_changes += LATEST[0] - version
         now = self.survey()
         for name in _changed(before, now):
             attribute = now.attributes.get(name)
@@ -161,18 +163,23 @@ def _changed(before: Survey, now: Survey) -> list[str]:
     return [name for name in names if before.facts.get(name) != now.facts.get(name)]
 
 
-def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> None:
-    """Run the readable step up to the gradients; the losses are added to those of the epoch."""
+def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> tuple[int, ...]:
+    """Run the readable step up to the gradients; the losses are added to those of the epoch.
+
+    Returns the shape of the model's output.
+    """
     tx, ty = tape.leaf("input", x, "x"), tape.leaf("input", y, "y")
     tape.graph.inputs |= {"x": tx.traced, "y": ty.traced}
     xp, criterion = tape.namespace, model.criterion
-    losses = criterion.forward(model.forward(tx, training=True), ty, training=True)
+    y_hat = model.forward(tx, training=True)
+    losses = criterion.forward(y_hat, ty, training=True)
     model.backward()
     weights = criterion.weight_of(ty)
     tape.result("losses", losses)
     _add_up(tape, "total:loss", xp.sum(losses))
     if weights is not None:
         _add_up(tape, "total:weight", xp.sum(weights))
+    return tuple(y_hat.shape)
 
 
 def _add_up(tape: Tape, name: str, number: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import get
-from portanet.compiler.graph.graph import Value
+from portanet.compiler.graph.graph import value_like
 from portanet.compiler.graph.operations import REDUCTIONS
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
@@ -39,12 +39,11 @@ class NoisyTape(Tape):
         self._epsilon = epsilon
         self._rng = np.random.default_rng(seed)
         self.draws: list[Any] = []  # what from_host gives, in order
-        self._nothing = Value("node", (), np.dtype("float64"), ())
 
     def enter(self, array: Any) -> Tracer:
         """Return a tracer of an array, floats as float64."""
         array = np.asarray(array, np.float64) if array.dtype.kind == "f" else array
-        return self._kind(self._nothing, array, self)
+        return self._kind(value_like("node", array), array, self)
 
     def leaf(self, kind: str, array: Any, name: str = "") -> Tracer:  # noqa: ARG002
         """Return a tracer of an array from outside, such as one that was drawn."""
@@ -58,7 +57,8 @@ class NoisyTape(Tape):
         """Return a tracer as it is; of any other array a tracer that is exact."""
         if isinstance(x, Tracer):
             return x
-        return self._kind(self._nothing, np.asarray(x), self)
+        array = np.asarray(x)
+        return self._kind(value_like("node", array), array, self)
 
     def record(self, op: str, function: Callable[..., Any], args: Any, options: Any) -> Any:
         """Call a function on the arrays, and round what it gives."""
