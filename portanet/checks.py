@@ -114,3 +114,17 @@ def check_count(who: str, name: str, value: Any, low: int = 1) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < low:
         raise ArgumentError(f"{who}: {name} must be an integer >= {low}, is {value!r}")
     return value.__index__()
+
+
+def short(value: Any) -> str:
+    """Return a text for a value in an error: class and shape of an array, else a clipped repr.
+
+    >>> import numpy as np
+    >>> short(np.zeros((2, 3))), short("acc")
+    ('ndarray of shape (2, 3)', "'acc'")
+    """
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape and hasattr(value, "dtype"):
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -18,8 +18,8 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
-    {"dispatch", "checks", "random", "changes"},
-    {"numeric", "initializers", "parameter"},
+    {"dispatch", "checks", "random", "changes", "overrides", "running_sum"},
+    {"numeric", "initializers", "parameter", "snapshot", "uniform"},
     {"layer"},
     {"loss", "optimizer", "layers", "gradients", "groups", "state"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
