@@ -2,7 +2,7 @@
 
 They look at what an array says of itself, which costs nothing on any device. A look at the values
 would make the host wait for a GPU; such checks run when data enter a loader and in direct calls,
-and the trainer, whose data have been checked, trains `with values_trusted():`.
+and the trainer, whose data have been checked, trains `with skip_value_checks():`.
 """
 
 from collections.abc import Iterator
@@ -18,22 +18,22 @@ from portanet.errors import ArgumentError, DtypeError, PlacementError
 from portanet.typing import Array
 
 FLOATS = ("float32", "float64")
-_trusted: ContextVar[bool] = ContextVar("values_trusted", default=False)
+_skips: ContextVar[bool] = ContextVar("skip_value_checks", default=False)
 
 
 @contextmanager
-def values_trusted() -> Iterator[None]:
+def skip_value_checks() -> Iterator[None]:
     """Within this block labels and indices are not looked at: they have been before."""
-    token = _trusted.set(True)
+    token = _skips.set(True)
     try:
         yield
     finally:
-        _trusted.reset(token)
+        _skips.reset(token)
 
 
-def trusts_values() -> bool:
+def skips_value_checks() -> bool:
     """Return whether values count as checked already."""
-    return _trusted.get()
+    return _skips.get()
 
 
 def dtype_name(dtype: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.changes import Watched
-from portanet.checks import values_trusted
+from portanet.checks import skip_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.graph.graph import without_dead, without_repetition
 from portanet.compiler.runtime.guards import attributes, containers
@@ -81,7 +81,7 @@ class CompiledEvaluation:
         self._held = [(holder, holder.value) for holder in holders]
         self._batches, self._n_left = batches, _LOOK_EVERY
         try:
-            with values_trusted():
+            with skip_value_checks():
                 tape = self._traced(batches)
             self._plan = self._engine.plan(tape.graph, tape.states)
         except (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError) as error:

@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 from portanet.changes import Watched
-from portanet.checks import trusts_values
+from portanet.checks import skips_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import NotCompiledWarning, UnsettledError
 from portanet.compiler.runtime.checked_plan import Planned, count
@@ -173,7 +173,7 @@ class CompiledStep:
         return losses
 
     def _may_trace(self, key: Any) -> bool:
-        looked_at = trusts_values() or (self.model.backend.name, key) in self._known
+        looked_at = skips_value_checks() or (self.model.backend.name, key) in self._known
         return self.refused is None and looked_at and len(self._plans) < MAX_PLANS
 
     def _readable(self, x: Array, y: Array) -> Array:

@@ -3,7 +3,7 @@
 from math import prod
 
 from portanet.backends import array_namespace, backend_of
-from portanet.checks import check_count, dtype_name, is_integer, trusts_values
+from portanet.checks import check_count, dtype_name, is_integer, skips_value_checks
 from portanet.dispatch import accelerable
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError
 from portanet.initializers import stream
@@ -77,7 +77,7 @@ class Embedding(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return w[x]."""
         self._check(x)
-        if not trusts_values():
+        if not skips_value_checks():
             self.check_values(x)
         weights, indices = self.weights.value, _flat_indices(x)
         if training:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from portanet.backends import array_namespace, backend_of
-from portanet.checks import check_alike, check_count, dtype_name, is_integer, trusts_values
+from portanet.checks import check_alike, check_count, dtype_name, is_integer, skips_value_checks
 from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
 from portanet.layer import Layer
 from portanet.layers.recurrent_cells import GRUCell, LSTMCell, TanhCell
@@ -75,7 +75,7 @@ class _Recurrent(Layer):
             raise ShapeError(
                 f"{self!r}: lengths must be ({n},), one for each sample, are {tuple(lengths.shape)}"
             )
-        if not trusts_values() and bool(xp.any((lengths < 0) | (lengths > length))):
+        if not skips_value_checks() and bool(xp.any((lengths < 0) | (lengths > length))):
             raise DataError(
                 f"{self!r}: lengths must lie in [0, {length}], the steps that x has; some do not. "
                 "Cut them, or pad x further"

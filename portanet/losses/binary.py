@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from portanet.backends import array_namespace
-from portanet.checks import trusts_values
+from portanet.checks import skips_value_checks
 from portanet.layer import Buffer
 from portanet.layers.activations import sigmoid
 from portanet.loss import Loss, bounded, refuse
@@ -59,7 +59,7 @@ class BinaryCrossEntropy(_Binary):
     def align(self, y_hat: Array, y: Array) -> Array:
         """Return y as Loss does. Raises DataError for what cannot be a probability."""
         y = super().align(y_hat, y)
-        if not trusts_values():
+        if not skips_value_checks():
             advice = "Put a Sigmoid before this loss, or use BCEWithLogits on logits."
             bad = (y_hat < 0) | (y_hat > 1)
             refuse("BinaryCrossEntropy", y_hat, bad, "probabilities in [0, 1]", advice, "y_hat")
