@@ -66,3 +66,7 @@ class MissingBackendError(BackendError):
     def __init__(self, message: str, *, backend: str, missing: str, command: str = "") -> None:
         super().__init__(message)
         self.backend, self.missing, self.command = backend, missing, command
+
+
+class DivergedWarning(UserWarning):
+    """The loss of an epoch is NaN or infinite: training has diverged."""

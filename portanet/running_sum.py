@@ -4,7 +4,6 @@ from typing import Any
 
 from portanet.backends import Backend
 from portanet.errors import DtypeError
-from portanet.typing import Array
 
 
 class RunningSum:
@@ -24,14 +23,14 @@ class RunningSum:
     """
 
     def __init__(self, backend: Backend) -> None:
-        self._xp, self._name = backend.xp, widest_float(backend)
-        self._dtype = backend.dtype(self._name)
-        self._sum: Array = backend.asarray(0.0, self._name)
-        self._error: Array | None = None if self._name == "float64" else self._sum
+        name = widest_float(backend)
+        self._xp, self._dtype = backend.xp, backend.dtype(name)
+        self._sum: Any = 0
+        self._error: Any = None if name == "float64" else 0
 
     @property
-    def value(self) -> Array:
-        """The sum so far, shape (), on the device."""
+    def value(self) -> Any:
+        """The sum so far: an array of shape () on the device, or of Python numbers only a number."""
         return self._sum if self._error is None else self._sum + self._error
 
     def add(self, number: Any) -> None:

@@ -24,6 +24,7 @@ FLOORS = [
     {"loss", "optimizer", "layers", "gradients", "groups", "state"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
     {"compiler"},
+    {"training"},
     {"trainer"},
     {"demo", "doctor"},
     {"cli"},

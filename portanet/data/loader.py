@@ -118,7 +118,7 @@ class DataLoader:
         if self.has_own_order():
             order = checked_order(self, order)
         n = len(self.ds) if order is None else order.shape[0]
-        if is_overridden(self, DataLoader, "slices"):
+        if self.has_own_slices():
             return order, [checked_slice(self, part, n) for part in self.slices()]
         return order, self._cut(n)
 
@@ -129,6 +129,10 @@ class DataLoader:
     def has_own_order(self) -> bool:
         """Return whether a subclass says which samples an epoch has, and in which order."""
         return is_overridden(self, DataLoader, "order")
+
+    def has_own_slices(self) -> bool:
+        """Return whether a subclass says how an epoch is cut into batches."""
+        return is_overridden(self, DataLoader, "slices")
 
     def to(self, model: Layer) -> Batches:
         """Return the same batches, where the model lies and in its dtype.
