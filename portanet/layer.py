@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
-from portanet.changes import Watched
 from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
 from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
 from portanet.parameter import Buffer, Parameter
 from portanet.typing import Array
+from portanet.versioned import Versioned
 
 
-class Part(Watched):
+class Part(Versioned):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
     _saved: Any = None

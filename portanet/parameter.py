@@ -7,8 +7,8 @@ is written or assigned is what the next step starts from, as if nothing had been
 
 from typing import Any, Protocol
 
-from portanet.changes import Watched
 from portanet.typing import Array
+from portanet.versioned import advance_version
 
 Form = tuple[tuple[int, ...], Any, type]
 
@@ -120,7 +120,7 @@ class Parameter(Holder):
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
         self._trainable = trainable
-        Watched.count_change()
+        advance_version()
 
     def lend_grad(self, lender: Lender) -> None:
         """Give the gradient up: from now on it lies in a lender's memory."""

@@ -18,10 +18,10 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
-    {"dispatch", "checks", "random", "changes", "overrides", "running_sum"},
-    {"numeric", "initializers", "parameter", "snapshot", "uniform"},
+    {"dispatch", "checks", "random", "versioned", "commit", "overrides", "running_sum"},
+    {"numeric", "initializers", "options", "parameter", "snapshot", "uniform"},
     {"layer"},
-    {"loss", "optimizer", "layers", "gradients", "groups", "state"},
+    {"loss", "optimizer", "layers", "gradients", "groups", "state", "rule", "optimizer_memory", "optimizer_options"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
     {"compiler"},
     {"training"},

@@ -7,7 +7,6 @@ all batches are one graph; it changes nothing, so there is nothing to put back.
 from collections.abc import Callable
 from typing import Any
 
-from portanet.changes import Watched
 from portanet.checks import skip_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.graph.graph import without_dead, without_repetition
@@ -17,6 +16,7 @@ from portanet.compiler.verification.compare import first_difference
 from portanet.data import Batches
 from portanet.layer import Sequential
 from portanet.typing import Array
+from portanet.versioned import Versioned
 
 Metric = Callable[[Array, Array], Array]
 
@@ -62,9 +62,9 @@ class CompiledEvaluation:
             return False
         if any(held != copy for held, copy in self._lists):
             return False
-        if self._seen == Watched.n_changes:
+        if self._seen == Versioned.version:
             return True
-        self._seen = Watched.n_changes
+        self._seen = Versioned.version
         return attributes(self.model.named_parts()) == self._signature
 
     def _made(self, batches: Batches) -> dict[str, Array] | None:
@@ -87,7 +87,7 @@ class CompiledEvaluation:
         except (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError) as error:
             self.refused = str(error) or type(error).__name__
             return None
-        self._signature, self._seen = attributes(named), Watched.n_changes
+        self._signature, self._seen = attributes(named), Versioned.version
         self._lists = list(containers(self.model))
         self._plan.replay()
         del tape.results["loss"]  # the sum of losses, which are compared

@@ -9,7 +9,6 @@ holds, the step is traced anew; what cannot be traced is taken readably, and one
 import warnings
 from typing import Any
 
-from portanet.changes import Watched
 from portanet.checks import skips_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import NotCompiledWarning, UnsettledError
@@ -24,6 +23,7 @@ from portanet.dispatch import draws_given
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
+from portanet.versioned import Versioned
 
 MAX_PLANS = 8  # shapes of batches: more than a loader has, fewer than fill the memory
 MAX_VAIN = 8  # plans that were given up before they had paid: then something changes all the time
@@ -73,14 +73,14 @@ class CompiledStep:
 
     def replay(self, planned: Planned) -> None:
         """Take a step with the batch that lies in a plan's inputs."""
-        granted, n_changes = self._granted, Watched.n_changes
+        granted, n_changes = self._granted, Versioned.version
         planned.replay(planned.draw())
         planned.count()
         planned.bind()
         self._n_replays += 1
         self._sums.weight += planned.plan.n_samples
-        if Watched.n_changes - n_changes == planned.n_changes:  # else somebody else's, too
-            granted.seen = Watched.n_changes
+        if Versioned.version - n_changes == planned.n_changes:  # else somebody else's, too
+            granted.seen = Versioned.version
 
     def epoch(self, batches: Batches) -> Array:
         """Take a step with each batch of an epoch; return the mean loss, on the device."""
@@ -115,7 +115,7 @@ class CompiledStep:
         if not granted.holds():
             self._forget()
             return False
-        self.optimizer._follow(next(iter(self.optimizer._trainable().values())).value)
+        self.optimizer.follow()
         store.adopt()
         granted.look()
         return True

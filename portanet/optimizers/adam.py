@@ -5,8 +5,10 @@ from typing import Unpack
 
 from portanet.backends import array_namespace
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
@@ -58,7 +60,7 @@ class Adam(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("beta1", "beta2"))
+        check_ranges(self, below_one=("beta1", "beta2"))
 
     def init(self, value: Array) -> Slots:
         """Return m = v = 0, and the largest v so far if it is needed."""

@@ -1,13 +1,16 @@
 """NAdam and RAdam: Adam with Nesterov's look ahead, and Adam that warms up by itself."""
 
+from functools import lru_cache
 from math import sqrt
 from typing import Unpack
 
 from portanet.backends import array_namespace
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
 from portanet.optimizers.adam import moments
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
@@ -50,10 +53,9 @@ class NAdam(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(
+        check_ranges(
             self, below_one=("beta1", "beta2"), at_least_zero=("weight_decay", "momentum_decay")
         )
-        self._products = [1.0]  # mu_1…mu_t, each computed once
 
     def init(self, value: Array) -> Slots:
         """Return m = v = 0."""
@@ -61,22 +63,13 @@ class NAdam(Optimizer):
 
     def scalars(self, step: int) -> dict[str, float]:
         """Return the weights of g and of m, and 1 - beta2^t."""
-        product, mu_next, lr = self._product(step), self._mu(step + 1), self.rate(step)
+        mu, mu_next = (_mu(self.beta1, self.momentum_decay, t) for t in (step, step + 1))
+        product, lr = _product(self.beta1, self.momentum_decay, step), self.rate(step)
         return {
-            "gradient_step": lr * (1 - self._mu(step)) / (1 - product),
+            "gradient_step": lr * (1 - mu) / (1 - product),
             "mean_step": lr * mu_next / (1 - product * mu_next),
             "correction": 1 - self.beta2**step,
         }
-
-    def _product(self, step: int) -> float:
-        """Return mu_1…mu_t; once below 1e-20 it no longer changes 1 - mu_1…mu_t."""
-        products = self._products
-        while len(products) <= step and products[-1] > 1e-20:
-            products.append(products[-1] * self._mu(len(products)))
-        return products[min(step, len(products) - 1)]
-
-    def _mu(self, t: int) -> float:
-        return self.beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
 
     def update(
         self, value: Array, grad: Array, slots: Slots, scalars: Scalars
@@ -88,6 +81,25 @@ class NAdam(Optimizer):
         root = array_namespace(value).sqrt(slots["v"] / scalars["correction"]) + self.epsilon
         value = value - scalars["gradient_step"] * (grad / root)
         return value - scalars["mean_step"] * (slots["m"] / root), slots
+
+
+def _mu(beta1: float, momentum_decay: float, t: int) -> float:
+    return beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
+
+
+def _product(beta1: float, momentum_decay: float, t: int) -> float:
+    """Return mu_1…mu_t; once below 1e-20 it no longer changes 1 - mu_1…mu_t."""
+    products = _products(beta1, momentum_decay, 2 ** t.bit_length())
+    return products[min(t, len(products) - 1)]
+
+
+@lru_cache(maxsize=64)
+def _products(beta1: float, momentum_decay: float, n: int) -> list[float]:
+    """Return 1, mu_1, mu_1 mu_2, … up to mu_1…mu_n, or to the first below 1e-20."""
+    products = [1.0]
+    while len(products) <= n and products[-1] > 1e-20:
+        products.append(products[-1] * _mu(beta1, momentum_decay, len(products)))
+    return products
 
 
 class RAdam(Optimizer):
@@ -133,7 +145,7 @@ class RAdam(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("beta1", "beta2"))
+        check_ranges(self, below_one=("beta1", "beta2"))
 
     def init(self, value: Array) -> Slots:
         """Return m = v = 0."""

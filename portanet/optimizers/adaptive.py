@@ -5,8 +5,10 @@ from typing import Unpack
 from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
@@ -46,7 +48,7 @@ class Adagrad(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, at_least_zero=("lr_decay", "weight_decay", "initial_total"))
+        check_ranges(self, at_least_zero=("lr_decay", "weight_decay", "initial_total"))
 
     def init(self, value: Array) -> Slots:
         """Return total = initial_total."""
@@ -103,7 +105,7 @@ class Adadelta(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("rho",))
+        check_ranges(self, below_one=("rho",))
 
     def init(self, value: Array) -> Slots:
         """Return v = d = 0."""
@@ -167,7 +169,7 @@ class RMSprop(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("alpha",))
+        check_ranges(self, below_one=("alpha",))
         check_number("RMSprop", "momentum", self.momentum, 0, 1)
 
     def init(self, value: Array) -> Slots:

@@ -4,12 +4,14 @@ from math import prod, sqrt
 from typing import Unpack
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count, check_number
+from portanet.checks import check_count
 from portanet.errors import ArgumentError
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
 from portanet.optimizers.adam import decayed, moments
+from portanet.rule import Scalars, Schedule, Slots, check_rate
 from portanet.typing import Array
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -72,10 +74,9 @@ class Muon(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("momentum", "beta1", "beta2"))
+        check_ranges(self, below_one=("momentum", "beta1", "beta2"))
         check_count("Muon", "n_iterations", self.n_iterations)
-        if not callable(self.adamw_lr):
-            check_number("Muon", "adamw_lr", self.adamw_lr, 0, float("inf"), open_low=True)
+        check_rate("Muon", "adamw_lr", self.adamw_lr)
         if self.scaling not in ("spectral", "rms"):
             raise ArgumentError(f"Muon: scaling must be 'spectral' or 'rms', is {self.scaling!r}")
 

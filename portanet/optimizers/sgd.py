@@ -6,7 +6,9 @@ from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.errors import ArgumentError
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 

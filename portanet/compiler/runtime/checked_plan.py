@@ -25,7 +25,6 @@ class Planned:
         self.graph, self.attributes = trace.tape.graph, trace.attributes
         self.groups = [group.without_arrays() for group in trace.groups]
         self.n_changes = trace.n_changes  # how many attributes draws assign to
-        self._own_rates = {id(rule) for _, own_rate, rule in optimizer._rules if own_rate}
         self._engine, self._n_until_look, self._proved = engine, _LOOK_EVERY, None
         self._new, self._replaces = engine.new, engine.replaces
         self.plan = engine.plan(self.graph, store.homes)
@@ -130,32 +129,29 @@ class Planned:
             parameter.grad = grad
         for part, attribute, name in self.attributes:
             vars(part)[attribute] = results[name]
-        vars(self.optimizer)["_used"] = self._used
+        self.optimizer.memory.used = self._used
         if self._replaces:
             self.store.show()
 
     def _numbers(self) -> list[dict[str, float]]:
         """Return the numbers of this step, for each group of parameters."""
-        optimizer, numbers = self.optimizer, []
+        memory, numbers = self.optimizer.memory, []
         for group in self.groups:
-            rule, held = group.rule, vars(group.rule)
-            age = optimizer._ages.get(group.names[0], 0) + 1
-            if rule is not optimizer and id(rule) not in self._own_rates:
-                held["lr"] = optimizer.lr
-            held["offset"] = optimizer.n_steps + 1 - age
+            age = memory.ages.get(group.names[0], 0) + 1
+            rule = group.rule.starting_after(memory.n_steps + 1 - age)
             numbers.append(rule.scalars(age))
         return numbers
 
 
 def count(optimizer: Optimizer, groups: list[RuleGroup]) -> None:
     """Note in an optimizer that it has taken a step with the parameters of some groups."""
-    held, ages = vars(optimizer), optimizer._ages
+    memory, ages = optimizer.memory, optimizer.memory.ages
     if optimizer.accumulate > 1:
-        waiting = optimizer.n_accumulated + 1
-        held["n_accumulated"] = waiting = waiting if waiting < optimizer.accumulate else 0
+        waiting = memory.n_accumulated + 1
+        memory.n_accumulated = waiting = waiting if waiting < optimizer.accumulate else 0
         if waiting:
             return
-    held["n_steps"] += 1
+    memory.n_steps += 1
     for group in groups:
         for name in group.names:
             ages[name] = ages.get(name, 0) + 1

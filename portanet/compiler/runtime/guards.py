@@ -5,20 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from portanet.changes import Watched
 from portanet.checks import dtype_name
 from portanet.layer import Buffer, Parameter, Part, Sequential
 from portanet.optimizer import Optimizer
+from portanet.rule import Rule
+from portanet.versioned import Versioned
 
 Attribute = tuple[int, str]  # the id of a part and the name of an attribute
 
 _PLAIN = (int, float, str, bool, type(None))
 _MEMORY = {"_saved", "_home"}
 # An optimizer's memory, and numbers that it hands over anew in every step.
-_OF_EVERY_STEP = {
-    "n_steps", "n_accumulated", "offset", "lr", "model", "_home", "_slots", "_ages", "_sums",
-    "_used", "_rule_of", "_rules",
-}  # fmt: skip
+_OF_EVERY_STEP = {"offset", "lr", "model", "memory", "_groups", "_options"}
 
 
 class Same:
@@ -94,12 +92,12 @@ class Granted:
 
     def look(self) -> None:
         """Note how things stand."""
-        self.seen = Watched.n_changes
+        self.seen = Versioned.version
         self.lists = list(containers(self.model))
 
     def unchanged(self) -> bool:
         """Return whether nothing can have changed since the last look."""
-        if self.seen != Watched.n_changes:
+        if self.seen != Versioned.version:
             return False
         for held, copy in self.lists:  # noqa: SIM110 - every step asks, and a loop is fastest
             if held != copy:
@@ -112,7 +110,7 @@ class Granted:
 
     def _now(self) -> Any:
         model, optimizer = self.model, self.optimizer
-        named, rules = model.named_parts(), (optimizer, *(r for _, _, r in optimizer._rules))
+        named, rules = model.named_parts(), optimizer.rules
         parameters, buffers = model.named_parameters(), model.named_buffers()
         now = attributes(named)
         return (
@@ -121,7 +119,7 @@ class Granted:
             {n: (Same(p), p.trainable, *_form(p.value)) for n, p in parameters.items()},
             {n: (Same(b), *_form(b.value)) for n, b in buffers.items()},
             model.backend.name, [_options(rule) for rule in rules],
-            {n: (id(optimizer._rule_of.get(n)), optimizer._ages.get(n, 0) - optimizer.n_steps)
+            {n: (id(optimizer.rule_of(n, p)), optimizer.memory.ages.get(n, 0) - optimizer.n_steps)
              for n, p in parameters.items() if p.trainable},
         )  # fmt: skip
 
@@ -130,7 +128,7 @@ def _form(array: Any) -> tuple[Any, ...]:
     return tuple(array.shape), dtype_name(array.dtype), type(array)
 
 
-def _options(rule: Optimizer) -> dict[str, Any]:
+def _options(rule: Rule) -> dict[str, Any]:
     """Return a rule's options. Its lists and dicts are its own memory: scalars() reads them."""
     return {
         key: Same(value) if isinstance(value, list | dict) else comparable(value)

@@ -90,11 +90,11 @@ class Store:
         for holder, name, *_ in (*self.parameters, *self.buffers):
             self._adopt(name, holder.value)
         for name, slots in self._slots.items():
-            held = self._optimizer._slots.get(name) or self._fresh_slots(name)
+            held = self._optimizer.memory.slots.get(name) or self._fresh_slots(name)
             for key, path in slots.items():
                 self._adopt(path, held[key])
         for name, path in self._sums.items() if self._optimizer.n_accumulated else ():
-            total, view = self._optimizer._sums.get(name), self._views[path]
+            total, view = self._optimizer.memory.sums.get(name), self._views[path]
             self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
         self.show()
 
@@ -104,7 +104,8 @@ class Store:
 
     def _fresh_slots(self, name: str) -> dict[str, Array]:
         """Return the slots of a parameter that has none: an optimizer's state has been loaded."""
-        return self._optimizer._rule_of[name].init(self._views[name])
+        parameter = next(p for p, known, _ in self.parameters if known == name)
+        return self._optimizer.rule_of(name, parameter).init(self._views[name])
 
     def show(self) -> None:
         """Let the model and the optimizer hold views, whose numbers are right already."""
@@ -114,7 +115,7 @@ class Store:
         for b, name in self.buffers:
             b.value = views[name]
         for name, slots in self._slots.items():
-            self._optimizer._slots[name] = {key: views[path] for key, path in slots.items()}
+            self._optimizer.memory.slots[name] = {key: views[path] for key, path in slots.items()}
         self.show_sums()
 
     def show_sums(self) -> None:
@@ -123,7 +124,7 @@ class Store:
             return
         shown = self._sums if self._optimizer.n_accumulated > 0 else {}
         sums = {name: self._views[path] for name, path in shown.items()}
-        vars(self._optimizer)["_sums"] = sums  # past the count of changes: nothing has changed
+        self._optimizer.memory.sums = sums
 
     def _pieces(self, group: RuleGroup) -> dict[str, Array]:
         """Return what shows each parameter's piece of a group's vectors, by its own name."""

@@ -55,10 +55,10 @@ class RuleGroup:
 
 def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
     """Return the groups of an optimizer's parameters, with tracers of their values and slots."""
-    parameters = optimizer._trainable()
-    optimizer._follow(next(iter(parameters.values())).value)
+    parameters = optimizer.trainable()
+    optimizer.follow()
     together: dict[Any, RuleGroup] = {}
-    for name, (rule, age, scalars) in optimizer._numbers(parameters).items():
+    for name, (rule, age, scalars) in optimizer.numbers(parameters).items():
         new = RuleGroup(rule, age, scalars, [], len(together))
         together.setdefault((id(rule), age), new).names.append(name)
     for group in together.values():
@@ -80,7 +80,7 @@ def trace_rules(
         if optimizer.n_accumulated + 1 < optimizer.accumulate:
             return
         grads = {name: total / optimizer.accumulate for name, total in grads.items()}
-    grads = optimizer._clipped(grads)
+    grads = optimizer.clipped(grads)
     for group in groups:
         if group.flat is not None:
             _move_together(tape, group, grads)
@@ -121,12 +121,12 @@ def _accumulate(
 
 
 def _slots(optimizer: Optimizer, rule: Any, name: str, value: Array) -> dict[str, Array]:
-    return dict(optimizer._slots.get(name) or rule.init(value))
+    return dict(optimizer.memory.slots.get(name) or rule.init(value))
 
 
 def _sums(tape: Tape, optimizer: Optimizer, arrays: dict[str, Array]) -> dict[str, Array]:
     zeros = tape.backend.xp.zeros_like
-    return {name: optimizer._sums.get(name, zeros(value)) for name, value in arrays.items()}
+    return {name: optimizer.memory.sums.get(name, zeros(value)) for name, value in arrays.items()}
 
 
 def _make_leaves(

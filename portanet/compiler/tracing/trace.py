@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portanet.backends import backend_of
-from portanet.changes import Watched
 from portanet.checks import skip_value_checks
 from portanet.compiler.errors import TraceError, UnsettledError
 from portanet.compiler.graph.graph import without_dead, without_repetition
@@ -24,6 +23,7 @@ from portanet.compiler.tracing.tracer import Tracer
 from portanet.layer import Buffer, Parameter, Part, Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
+from portanet.versioned import Versioned
 
 
 @dataclass
@@ -181,9 +181,9 @@ def _finder(named: dict[str, Part]) -> Callable[[], str]:
 
 def _watched_draw(draw: Callable[[], Any], named: dict[str, Part], trace: Trace) -> Any:
     """Draw, and note which attributes count the draws."""
-    before, n_changes = plain_attributes(named), Watched.n_changes
+    before, n_changes = plain_attributes(named), Versioned.version
     drawn = draw()
-    trace.n_changes += Watched.n_changes - n_changes
+    trace.n_changes += Versioned.version - n_changes
     trace.counters |= changed(before, plain_attributes(named))
     return drawn
 
