@@ -30,7 +30,7 @@ class RunningSum:
 
     @property
     def value(self) -> Any:
-        """The sum so far: an array of shape () on the device, or of Python numbers only a number."""
+        """The sum so far, of shape () on the device; of Python numbers only it is a number."""
         return self._sum if self._error is None else self._sum + self._error
 
     def add(self, number: Any) -> None:

@@ -24,7 +24,7 @@ def take_snapshot(model: Any) -> Snapshot:
     return Snapshot({name: _copy(holder.peek()) for name, holder in _holders(model).items()})
 
 
-def restore_snapshot(model: Any, snapshot: Snapshot) -> None:
+def restore_snapshot(model: Any, snapshot: Any) -> None:
     """Give a model the arrays of a snapshot; gradients are dropped.
 
     The arrays are copied, and follow the model to the backend and dtype that it has now. Raises

@@ -9,10 +9,9 @@ from portanet.data import DataLoader
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
-from portanet.running_sum import RunningSum
 from portanet.state import State
-from portanet.training.evaluation import evaluate, weight_of
-from portanet.training.metric import Metric, works_on_a_batch
+from portanet.training.evaluation import evaluate, try_metric, weight_of
+from portanet.training.metric import Metric
 from portanet.training.parts import check_loader, check_losses, check_parts
 from portanet.training.row import fetch, format_row, warn_if_diverged
 from portanet.training.schedules import check_reports, report_epoch
@@ -49,7 +48,7 @@ class Trainer:
     >>> model = Sequential([Linear(1, 1)], BCEWithLogits())
     >>> trainer = Trainer(model, SGD(model, lr=1.0), data, data, metric=accuracy)
     >>> trainer.train(20, log_level=10)
-    epoch=  9 | loss= 0.209 | val_loss= 0.203 | val_metric= 1.000
+    epoch=  9 | loss= 0.211 | val_loss= 0.203 | val_metric= 1.000
     epoch= 19 | loss= 0.154 | val_loss= 0.151 | val_metric= 1.000
     """
 
@@ -150,16 +149,11 @@ class Trainer:
         check_uniform(self.model)
 
     def _check_training(self) -> None:
-        """Raise what would be raised after the first epoch, and warn of an own step."""
+        """Raise now what would be raised after the first epoch, and warn of an own step."""
         has_metric = self.val_dl is not None and self.metric is not None
         check_reports(self.optimizer, has_metric=has_metric)
-        if self.val_dl is not None:
-            staged = self._staged(self.val_dl)
-            if staged.tried is not self.metric and not works_on_a_batch(
-                self.model, self.metric, staged.batches
-            ):
-                self._evaluate(self.val_dl, "val_")
-            staged.tried = self.metric
+        if self.val_dl is not None and self.metric is not None:
+            try_metric(self.model, self.metric, self._staged(self.val_dl))
         if self._own_step() and self.compiled is not None and not self._has_warned:
             self._has_warned = True
             warnings.warn(
@@ -178,13 +172,13 @@ class Trainer:
         with skip_value_checks():
             if self.compiled is not None and not self._own_step():
                 return {"loss": self.compiled.epoch(batches)}
-            xp, total, weight = batches.backend.xp, RunningSum(batches.backend), RunningSum(batches.backend)
+            xp, total, weight = batches.backend.xp, 0.0, 0
             for x, y in batches:
                 losses = self.step(x, y)
                 check_losses(type(self).__name__, losses, y)
-                total.add(xp.sum(losses))
-                weight.add(weight_of(self.model, xp, y))
-            return {"loss": total.value / weight.value}
+                total = total + xp.sum(losses)
+                weight = weight + weight_of(self.model, y)
+            return {"loss": total / weight}
 
     def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
         """Return the mean loss and the metric over all data of a loader, on the device."""

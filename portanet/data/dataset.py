@@ -79,7 +79,7 @@ def check_pair(who: str, X: Array, y: Array) -> None:
 
 
 def rows_of(x: Array, index: Any) -> Array:
-    """Return x[index], for any backend; an array of sample numbers lies on the host, whatever x is."""
+    """Return x[index] on any backend; an array of sample numbers lies on the host."""
     if isinstance(index, slice):
         return x[index, ...]
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and not isinstance(x, np.ndarray):

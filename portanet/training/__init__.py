@@ -1,5 +1,7 @@
 """What a Trainer is made of: checks, staged loaders, evaluation, metrics and schedules.
 
+Read evaluation.py first.
+
     parts.py        whether model, optimizer, loaders and metric belong together
     staged.py       loaders whose data lie on the device, for as long as the loaders live
     evaluation.py   the mean loss and the metric over a loader's data

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from portanet.backends import array_namespace
 from portanet.checks import skip_value_checks
 from portanet.data import Batches
 from portanet.layer import Sequential
-from portanet.training.metric import Metric, one_number
+from portanet.training.metric import Metric, one_number, works_on_a_batch
 from portanet.training.staged import Staged
-from portanet.typing import Array, Namespace
+from portanet.typing import Array
 
 
 def evaluate(
@@ -31,18 +32,32 @@ def evaluate(
         return _row(found, metric)
 
 
-def weight_of(model: Sequential, xp: Namespace, y: Array) -> Any:
+def try_metric(model: Sequential, metric: Metric, staged: Staged) -> None:
+    """Raise what the metric would raise after the first epoch, unless it is known to work.
+
+    It is tried on the first batch. What fails there may work for all samples (a ranking needs two
+    classes), so then all of them are evaluated.
+    """
+    if staged.tried is metric:
+        return
+    if not works_on_a_batch(model, metric, staged.batches):
+        evaluate(model, metric, staged, compiled=False)
+    staged.tried = metric
+
+
+def weight_of(model: Sequential, y: Array) -> Any:
     """Return what a batch counts in the mean loss: its samples, or the sum of their weights."""
     weights = model.criterion.weight_of(y)
-    return y.shape[0] if weights is None else xp.sum(weights)
+    return y.shape[0] if weights is None else array_namespace(weights).sum(weights)
 
 
 def _row(found: dict[str, Any], metric: Metric | None) -> dict[str, Any]:
     weight = found["weight"] if "weight" in found else found["predictions"].shape[0]
     row = {"loss": found["loss"] / weight}
     if metric is not None:
-        value = found["metric"] if "metric" in found else None
-        if value is None:
+        if "metric" in found:
+            value = found["metric"]
+        else:
             value = metric(found["predictions"], found["targets"])
         row["metric"] = one_number(metric, value)
     return row
@@ -55,7 +70,7 @@ def _passes(model: Sequential, batches: Batches, *, with_predictions: bool) -> d
     for x, y in batches:
         y_hat = model.forward(x)
         losses.append(criterion.forward(y_hat, y))
-        weight = weight + weight_of(model, xp, y)
+        weight = weight + weight_of(model, y)
         if with_predictions:
             predictions.append(criterion.link(y_hat))
             targets.append(y)

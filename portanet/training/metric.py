@@ -43,10 +43,7 @@ def one_number(metric: Metric, value: Any) -> Array | float:
 
 
 def works_on_a_batch(model: Sequential, metric: Metric, batches: Batches) -> bool:
-    """Return whether a metric gives one number for the first batch; nothing is changed by that.
-
-    What fails on a few samples may work for all of them (a ranking needs two classes).
-    """
+    """Return whether a metric gives one number for the first batch; nothing is changed by that."""
     with skip_value_checks(), warnings.catch_warnings(), batches.in_data_order():
         warnings.simplefilter("ignore")
         x, y = next(iter(batches))

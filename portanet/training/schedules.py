@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from portanet.checks import short
 from portanet.errors import ArgumentError
 from portanet.layer import Part
 from portanet.optimizer import Optimizer
+from portanet.schedules.composed import Composed
 
 
 def report_epoch(optimizer: Optimizer, row: dict[str, float]) -> None:
@@ -22,8 +24,8 @@ def check_reports(optimizer: Optimizer, *, has_metric: bool) -> None:
     for schedule in reporting_schedules(optimizer):
         if _wants_largest(schedule) and not has_metric:
             raise ArgumentError(
-                f"Trainer: {schedule!r} with best='largest' is told the metric after each epoch, so "
-                "val_dl and metric must be given; best='smallest' is told the loss"
+                f"Trainer: {short(schedule)} with best='largest' is told the metric after each "
+                "epoch: val_dl and metric must be given; with best='smallest' it is told the loss"
             )
 
 
@@ -38,13 +40,13 @@ def reporting_schedules(optimizer: Optimizer) -> list[Any]:
 
 def _reporting(schedule: Any) -> Iterator[Any]:
     """Yield a schedule that has `report`, and those that it is made of."""
-    if not callable(schedule) or isinstance(schedule, Part | type):
+    if isinstance(schedule, Part | type):
         return
-    if callable(getattr(schedule, "report", None)):
+    if callable(schedule) and hasattr(schedule, "report"):
         yield schedule
-    parts = getattr(schedule, "parts", None)
-    for part in parts() if callable(parts) else ():
-        yield from _reporting(part)
+    if isinstance(schedule, Composed):
+        for part in schedule.parts():
+            yield from _reporting(part)
 
 
 def _wants_largest(schedule: Any) -> bool:

@@ -13,9 +13,7 @@ def streams_of(model: Sequential, *loaders: DataLoader | None) -> list[list[Any]
     return [[*owner.key, getattr(owner, count)] for owner, count in _owners(model, loaders)]
 
 
-def set_streams(
-    streams: list[list[Any]], model: Sequential, *loaders: DataLoader | None
-) -> None:
+def set_streams(streams: list[list[Any]], model: Sequential, *loaders: DataLoader | None) -> None:
     """Let loaders and layers go on from what streams_of has returned.
 
     Raises ArgumentError, before anything changes, if these are the streams of other parts.
