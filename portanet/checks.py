@@ -6,7 +6,7 @@ and the trainer, whose data have been checked, trains `with skip_value_checks():
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import isfinite
 from typing import Any
@@ -28,7 +28,8 @@ def skip_value_checks() -> Iterator[None]:
     try:
         yield
     finally:
-        _skips.reset(token)
+        with suppress(ValueError):  # another context: an interrupt has ended the block from there
+            _skips.reset(token)
 
 
 def skips_value_checks() -> bool:

@@ -11,6 +11,7 @@ from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
 from portanet.state import State
 from portanet.training.evaluation import evaluate, try_metric, weight_of
+from portanet.training.isolated import isolated
 from portanet.training.metric import Metric
 from portanet.training.parts import check_loader, check_losses, check_parts
 from portanet.training.row import fetch, format_row, warn_if_diverged
@@ -111,7 +112,8 @@ class Trainer:
             self._check_training()
         diverged = False
         for _ in range(n_epochs):
-            row = self._train_one_epoch() | self._evaluate(self.val_dl, "val_")
+            row = isolated(self._train_one_epoch)
+            row |= isolated(self._evaluate, self.val_dl, "val_")
             row = fetch(row, self.model.backend)
             self.history.append(row)
             report_epoch(self.optimizer, row)
@@ -126,7 +128,7 @@ class Trainer:
         """
         self._check()
         check_loader("dl", dl)
-        row = fetch(self._evaluate(dl, ""), self.model.backend)
+        row = fetch(isolated(self._evaluate, dl, ""), self.model.backend)
         return row["loss"], row.get("metric")
 
     def state(self) -> State:
@@ -152,8 +154,7 @@ class Trainer:
         """Raise now what would be raised after the first epoch, and warn of an own step."""
         has_metric = self.val_dl is not None and self.metric is not None
         check_reports(self.optimizer, has_metric=has_metric)
-        if self.val_dl is not None and self.metric is not None:
-            try_metric(self.model, self.metric, self._staged(self.val_dl))
+        isolated(self._try_metric)
         if self._own_step() and self.compiled is not None and not self._has_warned:
             self._has_warned = True
             warnings.warn(
@@ -162,6 +163,10 @@ class Trainer:
                 NotCompiledWarning,
                 stacklevel=3,
             )
+
+    def _try_metric(self) -> None:
+        if self.val_dl is not None and self.metric is not None:
+            try_metric(self.model, self.metric, self._staged(self.val_dl))
 
     def _own_step(self) -> bool:
         return is_overridden(self, Trainer, "step")

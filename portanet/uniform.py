@@ -23,24 +23,24 @@ def check_uniform(model: Any) -> None:
     values = {name: p.peek() for name, p in model.named_parameters().items()}
     who = type(model).__name__
     name, came, wanted = _odd_one({name: backend_of(v) for name, v in values.items()})
-    if name is not None:
+    if name:
         raise PlacementError(
             f"{who}: {name} lies on {came}, other parameters on {wanted}; move the whole network "
             f"with .to({wanted.name!r})"
         )
-    name, came, wanted = _odd_one({name: dtype_name(v.dtype) for name, v in values.items()})
-    if name is not None:
+    name, came, wanted = _odd_one({name: v.dtype for name, v in values.items()})
+    if name:
+        came, wanted = dtype_name(came), dtype_name(wanted)
         raise DtypeError(
             f"{who}: {name} is {came}, other parameters are {wanted}; cast its value, or the whole "
             f"network with .to(dtype={wanted!r})"
         )
 
 
-def _odd_one(kinds: dict[str, Any]) -> tuple[str | None, Any, Any]:
+def _odd_one(kinds: dict[str, Any]) -> tuple[str, Any, Any]:
     """Return the first name whose kind is not the most frequent one, its kind, and that one."""
-    counts = Counter(kinds.values())
-    usual = counts.most_common(1)[0][0] if counts else None
-    for name, kind in kinds.items():
-        if kind != usual:
-            return name, kind, usual
-    return None, None, usual
+    found = list(kinds.values())
+    if found.count(found[0] if found else None) == len(found):
+        return "", None, None
+    usual = Counter(found).most_common(1)[0][0]
+    return next((name, kind, usual) for name, kind in kinds.items() if kind != usual)

@@ -8,7 +8,7 @@ import numpy as np
 from portanet.backends import backend_of
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import as_numbers, check_finite, is_mapped
-from portanet.errors import DataError, PlacementError, ShapeError
+from portanet.errors import ArgumentError, DataError, PlacementError, ShapeError
 from portanet.overrides import is_overridden
 from portanet.typing import Array
 
@@ -40,6 +40,7 @@ class Dataset:
         self.checked()
 
     def __len__(self) -> int:
+        self._require_arrays()
         return self.X.shape[0]
 
     def __getitem__(self, index: Any) -> Batch:
@@ -47,6 +48,7 @@ class Dataset:
 
     def checked(self) -> Batch:
         """Return X and y; they are converted and checked first if others have been assigned."""
+        self._require_arrays()
         known = self._checked
         if known is None or self.X is not known[0] or self.y is not known[1]:
             X, y = as_numbers("X", self.X), as_numbers("y", self.y)
@@ -56,6 +58,13 @@ class Dataset:
                     check_finite(name, x)
             self.X, self.y = self._checked = X, y
         return self.X, self.y
+
+    def _require_arrays(self) -> None:
+        if not hasattr(self, "X") or not hasattr(self, "y"):
+            raise ArgumentError(
+                f"{type(self).__name__}: a data set needs __getitem__ and __len__, or X and y; "
+                "call super().__init__(X, y), or define both methods"
+            )
 
     def makes_batches(self) -> bool:
         """Return whether a subclass says what a batch is, by its own __getitem__."""

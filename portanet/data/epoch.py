@@ -1,7 +1,7 @@
 """What an epoch of a loader is made of: data order in evaluations, orders and slices checked."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,8 +20,9 @@ def in_data_order(loader: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        _in_data_order.reset(token)
         loader.epoch = epoch  # an order() of a subclass's may have counted one
+        with suppress(ValueError):  # another context: an interrupt has ended the block from there
+            _in_data_order.reset(token)
 
 
 def is_in_data_order() -> bool:

@@ -68,6 +68,20 @@ def check_fits(name: str, x: Array, dtype: str) -> None:
         )
 
 
+def check_whole(name: str, x: Array) -> None:
+    """Raise DataError if a number of x is no integer, whatever the dtype."""
+    if not is_float(x):
+        return
+    xp = array_namespace(x)
+    bad = xp.reshape(xp.round(x) != x, (-1,))
+    if bool(xp.any(bad)):
+        first = int(xp.argmax(xp.astype(bad, xp.int32)))
+        raise DataError(
+            f"Dataset: {name} must hold integers, as the first layer takes them; number {first} of "
+            f"it is {float(xp.reshape(x, (-1,))[first]):g}"
+        )
+
+
 def _as_array(name: str, x: Any) -> Array:
     """Return x as an array of any backend and of any dtype."""
     if hasattr(x, "tocsr"):

@@ -5,7 +5,7 @@ from typing import Any
 from portanet.backends import backend_of
 from portanet.checks import skip_value_checks
 from portanet.data.lazy_batch import Batch
-from portanet.data.numbers import check_fits
+from portanet.data.numbers import check_fits, check_whole
 from portanet.errors import PlacementError, ShapeError
 from portanet.typing import Array
 from portanet.uniform import check_uniform
@@ -31,8 +31,10 @@ class Staging:
         self._check_place(X)
         check_fits("X", X, self.dtype)
         check_fits("y", y, self.dtype)
-        self._model.check_values(X)
         integers = self._model.takes == "integers"
+        if integers:
+            check_whole("X", X)
+        self._model.check_values(X)
         x = self.backend.asarray(X, self.backend.index_dtype() if integers else self.dtype)
         if self._criterion is None:
             return contiguous(x), contiguous(self.backend.asarray(y))
