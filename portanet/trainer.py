@@ -9,6 +9,7 @@ from portanet.data import DataLoader
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
+from portanet.running_sum import RunningSum
 from portanet.state import State
 from portanet.training.evaluation import evaluate, try_metric, weight_of
 from portanet.training.isolated import isolated
@@ -177,13 +178,14 @@ class Trainer:
         with skip_value_checks():
             if self.compiled is not None and not self._own_step():
                 return {"loss": self.compiled.epoch(batches)}
-            xp, total, weight = batches.backend.xp, 0.0, 0
+            backend = batches.backend
+            total, weight = RunningSum(backend), RunningSum(backend)
             for x, y in batches:
                 losses = self.step(x, y)
                 check_losses(type(self).__name__, losses, y)
-                total = total + xp.sum(losses)
-                weight = weight + weight_of(self.model, y)
-            return {"loss": total / weight}
+                total.add(backend.xp.sum(losses))
+                weight.add(weight_of(self.model, y))
+            return {"loss": total.value / weight.value}
 
     def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
         """Return the mean loss and the metric over all data of a loader, on the device."""
