@@ -98,7 +98,7 @@ class CompiledStep:
         version = LATEST[0]
         planned.replay()
         self._n_replays += 1
-        self._epoch_loss.weight += planned.plan.n_samples
+        self._epoch_loss.n += planned.plan.n_samples
         if planned.n_changes and self._guards and LATEST[0] - version == planned.n_changes:
             self._guards.version = LATEST[0]  # only draws have advanced it
 
@@ -227,7 +227,7 @@ class CompiledStep:
         if check.why is None:
             planned.accept()
             self._n_replays += 1
-            self._epoch_loss.weight += planned.plan.n_samples
+            self._epoch_loss.n += planned.plan.n_samples
             self._guards_after_check(version)
             return losses
         self._epoch_loss.add(losses, y)

@@ -34,7 +34,7 @@ class JaxPlan:
         self._changed = [name for name, value in updates if value is not graph.states[name]]
         self._kept = [name for name in graph.states if name not in self._changed]
         self._scalars = list({s.key: s for node in graph.nodes for s in _scalars(node)}.values())
-        self._dtype = graph.states["total:loss"].dtype  # the network's
+        self._dtype = graph.results["losses"].dtype  # the network's
         self._xp = backend.xp
         self._batch: tuple[Any, ...] = ()
         self._hosts: list[np.ndarray] = []
