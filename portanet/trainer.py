@@ -191,8 +191,10 @@ class Trainer:
         """Return the mean loss and the metric over all data of a loader, on the device."""
         if dl is None:
             return {}
-        staged, compiled = self._staged(dl), self._compiled is not None
-        found = evaluate(self.model, self.metric, staged, compiled=compiled)
+        staged, compiled = self._staged(dl), self.compiled
+        if compiled is not None:
+            compiled.settle()
+        found = evaluate(self.model, self.metric, staged, compiled=compiled is not None)
         return {f"{prefix}{name}": value for name, value in found.items()}
 
     def _staged(self, dl: DataLoader) -> Staged:

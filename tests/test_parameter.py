@@ -81,4 +81,4 @@ def test_looking_at_a_place_copies_nothing():
     assert model.backend.name == "numpy"
     assert model.dtype == "float32"
     assert all(p.form[0] == p.peek().shape for p in model.parameters())
-    assert not both.compiled._memory.touched
+    assert not both.compiled.plans.memory.touched

@@ -105,8 +105,11 @@ class Replayed:
         self.engine = engine_for(self.backend, **options)
         rule, (x, y) = optimizer(self.model), batch(self.model, self.backend)
         trace = trace_step(self.model, rule, x, y, self.engine.same_memory)
-        states = trace.tape.states.items()
-        self.start = {name: self.engine.new(state) for name, state in states}
+        rng, states = np.random.default_rng(1), trace.tape.graph.states.items()
+        self.start = {
+            name: self.backend.asarray(np.abs(rng.standard_normal(v.shape)).astype(str(v.dtype)))
+            for name, v in states
+        }
         self.homes = {name: self.engine.new(state) for name, state in self.start.items()}
         self.plan = self.engine.plan(trace.tape.graph, self.homes)
         self.counted = []
