@@ -131,14 +131,19 @@ class Layer(Part):
     """
 
     takes: ClassVar[str] = "floats"  # or "integers": the kind of numbers that forward wants
+    returns: ClassVar[str] = "numbers"  # or "probabilities", "log-probabilities", "as its input"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the layer's output for x."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define forward(x, *, training=False): its output for x"
+        )
 
     def backward(self, grad: Array) -> Array:
         """Return dL/dx from grad = dL/d(output), and set the parameters' gradients."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define backward(grad): dL/dx for grad = dL/d(output)"
+        )
 
     def check_values(self, x: Array) -> None:
         """Look at the values of an input. Raises DataError if there are some that make no sense.
@@ -197,6 +202,8 @@ class Sequential(Layer):
             )
         self.layers = list(layers)
         self.criterion: Any = criterion  # a Loss, which stands on a floor above
+        if hasattr(criterion, "check_last_layer"):
+            self.criterion.check_last_layer(self)
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -150,7 +150,7 @@ class Trainer:
                 y_hat = self.model.forward(x)
                 losses.append(criterion.forward(y_hat, y))
                 weight = weight + self._weight(xp, y)
-                predictions.append(criterion.link(y_hat))
+                predictions.append(criterion.predictions(y_hat, self.metric))
                 targets.append(y)
         row = {f"{prefix}loss": xp.sum(xp.concat(losses)) / weight}
         if self.metric is not None:

@@ -153,7 +153,7 @@ BAD = {
     "soft targets above 1": (lambda: BinaryCrossEntropy(soft_targets=True)(np.full((2, 1), 0.5, F4), np.full(2, 1.5, F4)), DataError,
         r"numbers in \[0, 1\].*is 1\.5"),
     "weights of another length": (lambda: BCEWithLogits()(np.ones((6, 1), F4), Y, sample_weight=np.ones(5, F4)), ShapeError,
-        r"BCEWithLogits: sample_weight must be \(6,\), one for each sample, is \(5,\)"),
+        r"BCEWithLogits: sample_weight must be \(6,\), one per sample, is \(5,\)"),
     "a negative learning rate": (lambda: SGD(model(), lr=-0.1), ArgumentError,
         r"SGD: lr must be a number in \(0, inf\), is -0\.1"),
     "an infinite learning rate": (lambda: SGD(model(), lr=float("inf")), ArgumentError, r"SGD: lr must.*is inf"),

@@ -21,7 +21,7 @@ FLOORS = [
     {"dispatch", "checks", "random", "changes"},
     {"initializers"},
     {"layer"},
-    {"loss", "optimizer", "layers", "clipping", "groups", "state"},
+    {"loss", "optimizer", "layers", "clipping", "groups", "state", "targets"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
     {"compiler"},
     {"trainer"},

@@ -115,7 +115,7 @@ class CompiledEvaluation:
         for x, y in batches:
             y_hat = self.model.forward(x)
             losses.append(criterion.forward(y_hat, y))
-            predictions.append(criterion.link(y_hat))
+            predictions.append(criterion.predictions(y_hat, self.metric))
             weights.append(criterion.weight_of(y))
         losses = xp.concat(losses)
         tape.result("losses", losses)
