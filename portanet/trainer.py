@@ -11,7 +11,7 @@ from portanet.errors import ArgumentError
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.random import Key
-from portanet.state import State
+from portanet.state import State, entry
 from portanet.typing import Array, Namespace
 
 Metric = Callable[[Array, Array], Array]
@@ -105,12 +105,13 @@ class Trainer:
     def load_state(self, state: State) -> None:
         """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
         streams = self._streams()
-        if len(state.numbers["streams"]) != len(streams):
+        history = entry("Trainer.load_state", state, "history", "a list")
+        if len(entry("Trainer.load_state", state, "streams", "a list")) != len(streams):
             raise ArgumentError(
                 f"Trainer.load_state: the state must be of a trainer with {len(streams)} loaders "
                 f"and layers that draw numbers, is of {len(state.numbers['streams'])}"
             )
-        self.history = state.numbers["history"]
+        self.history = history
         for (stream, _), (*key, at) in zip(streams, state.numbers["streams"], strict=True):
             stream.key = Key(*key)
             setattr(stream, "epoch" if isinstance(stream, DataLoader) else "step", at)

@@ -22,7 +22,7 @@ FLOORS = [
     {"initializers"},
     {"layer"},
     {"loss", "optimizer", "layers", "clipping", "groups", "state", "targets"},
-    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
+    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "checkpoint_file", "ema", "verify"},
     {"compiler"},
     {"trainer"},
     {"demo", "doctor"},
