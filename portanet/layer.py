@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.changes import Watched
-from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
+from portanet.checks import check_alike, check_takes, dtype_name, float_dtype, is_float, is_integer
 from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
 from portanet.typing import Array
 
@@ -238,8 +238,7 @@ class Sequential(Layer):
         """Look at x once, at the door, in the words of portanet and not of a library's."""
         first = next(_walk(self, Parameter), None)
         if self.takes == "floats":
-            if is_integer(x):
-                self._check_takes(x)
+            check_takes("Sequential", x, self.layers[0])
             if first is not None:
                 check_alike("Sequential", "x", x, "the network", first[1].value)
             elif not is_float(x):
@@ -250,22 +249,6 @@ class Sequential(Layer):
             raise DtypeError(
                 f"Sequential: x must be integers, as {type(self.layers[0]).__name__} wants, is "
                 f"{dtype_name(x.dtype)}"
-            )
-
-    def _check_takes(self, x: Array) -> None:
-        """Raise DtypeError for integers if the first layer, of a user, seems to take them."""
-        first = self.layers[0]
-        embeds = any(
-            part.takes == "integers"
-            for part in first.named_parts().values()
-            if isinstance(part, Layer)
-        )
-        if embeds or not type(first).__module__.startswith("portanet."):
-            who = type(first).__name__
-            raise DtypeError(
-                f"Sequential: x must be floats, as {who} takes (its attribute takes), is "
-                f'{dtype_name(x.dtype)}; if {who} takes integers, set takes = "integers" in its '
-                "class, else convert x to floats"
             )
 
     def __repr__(self) -> str:

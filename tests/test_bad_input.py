@@ -12,9 +12,11 @@ from portanet import (
     DataLoader,
     Dataset,
     Embedding,
+    Layer,
     Linear,
     Normalizer,
     ReLU,
+    Residual,
     Sequential,
     Sigmoid,
     Trainer,
@@ -232,3 +234,70 @@ def test_bad_input_is_met_by_a_clear_error(name):
 
 def test_there_are_at_least_thirty():
     assert len(BAD) >= 30
+
+
+class MeanOfTokens(Layer):
+    """A user's layer around an Embedding, without takes = "integers"."""
+
+    def __init__(self):
+        self.table = Embedding(10, 4)
+
+    def forward(self, x, *, training=False):
+        return self.table.forward(x, training=training).mean(axis=1)
+
+
+class WithTakes(MeanOfTokens):
+    takes = "integers"
+
+
+TOKENS = np.array([[1, 2, 3], [4, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    "layers", [[MeanOfTokens()], [Residual(MeanOfTokens())], [Sequential([MeanOfTokens()])]]
+)
+def test_integers_into_a_layer_without_takes_name_the_attribute(layers):
+    with pytest.raises(DtypeError, match=r"takes = \"integers\"") as caught:
+        Sequential([*layers, Linear(4, 2)]).forward(TOKENS)
+    assert "astype" not in str(caught.value)  # the Embedding would refuse floats
+    assert Sequential([WithTakes(), Linear(4, 2)]).forward(TOKENS).shape == (2, 2)
+
+
+def test_an_embedding_in_a_layer_that_was_given_floats_names_the_attribute():
+    with pytest.raises(
+        DtypeError, match=r"Embedding.*x must be integers.*set takes = \"integers\""
+    ):
+        train(Sequential([MeanOfTokens(), Linear(4, 1)], BCEWithLogits()), TOKENS, Y[:2])
+
+
+ANYTHING = {"numbers": np.ones((64, 9)).tolist(), "an array": np.ones((64, 9)), "text": "a" * 10_000,
+    "layers": [Linear(3, 3) for _ in range(100)], "a network": Sequential([ReLU()] * 100),
+    "a dict": {i: np.ones(100) for i in range(100)}}  # fmt: skip
+TAKES_NO = {
+    "a count": lambda value: Linear(value, 3),
+    "a number": lambda value: portanet.Dropout(value),
+    "a choice": lambda value: portanet.GELU(approximate=value),
+    "an axis": lambda value: portanet.Softmax(value),
+    "a shape": lambda value: portanet.Reshape((value,)),
+    "a kernel": lambda value: portanet.MaxPool2d(value),
+    "branches": lambda value: portanet.Parallel([ReLU()], how=value),
+    "an index to ignore": lambda value: portanet.CrossEntropy(ignore_index=value),
+    "a seed": lambda value: portanet.seed(value),
+    "a backend": lambda value: Linear(1, 1).to(value),
+    "a dtype": lambda value: Linear(1, 1).to(dtype=value),
+    "a device": lambda value: Linear(1, 1).to("strict", device=value),
+    "a part to save": lambda value: portanet.save("never", Linear(1, 1), part=value),
+    "a model to save": lambda value: portanet.save("never", [value]),
+    "a layer to check": lambda value: check_gradients([value], X),
+    "a schedule": lambda value: portanet.schedules.WarmUp([value], 3),
+    "an average": lambda value: portanet.f1(Y, Y, average=str(value)),
+    "an argument of a loss": lambda value: portanet.Cosine(value),
+}
+
+
+@pytest.mark.parametrize("value", ANYTHING)
+@pytest.mark.parametrize("name", TAKES_NO)
+def test_a_message_shows_little_of_a_large_value(name, value):
+    with pytest.raises(PortanetError) as caught:
+        TAKES_NO[name](ANYTHING[value])
+    assert len(str(caught.value)) <= 400

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -363,7 +364,7 @@ def test_a_save_that_the_disk_refuses_names_the_path_and_leaves_nothing(
     before = path.read_bytes()
 
     def full(arrays, partial, metadata):
-        open(partial, "wb").write(b"half")
+        Path(partial).write_bytes(b"half")
         raise safetensors.SafetensorError(f"I/O error: {partial}: No space left (os error 28)")
 
     def refused(source, target):

@@ -249,7 +249,7 @@ def strict(x):
 
 
 BAD = {
-    "an unknown average": (lambda: f1(np.ones(2), np.ones(2), average="mean"), ArgumentError, r"f1: average must be one of"),
+    "an unknown average": (lambda: f1(np.ones(2), np.ones(2), average="mean"), ArgumentError, r"f1: average must be 'binary', 'macro', 'micro' or 'weighted', is 'mean'"),
     "binary for four": (lambda: recall(np.ones((2, 4)), np.ones(2, int)), ArgumentError, r"recall: average='binary' is for two.*partial"),
     "zero_division of text": (lambda: f1(np.ones(2), np.ones(2), zero_division="warn"), ArgumentError, r"zero_division"),
     "k of 0": (lambda: top_k_accuracy(0), ArgumentError, r"top_k_accuracy: k must be an integer >= 1"),

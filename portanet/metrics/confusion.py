@@ -1,7 +1,7 @@
 """The confusion matrix, and precision, recall and F1, which are computed from it."""
 
 from portanet.backends import array_namespace
-from portanet.checks import check_number, short
+from portanet.checks import check_choice, check_number
 from portanet.errors import ArgumentError
 from portanet.metrics._class_indices import (
     class_indices,
@@ -84,8 +84,7 @@ def _score(
     who: str, y_hat: Array, y: Array, average: str, zero_division: float, against: str
 ) -> Array:
     """Return a mean over classes of hits / predicted, hits / true, or 2 hits / both together."""
-    if average not in _AVERAGES:
-        raise ArgumentError(f"{who}: average must be one of {_AVERAGES}, is {short(average)}")
+    check_choice(who, "average", average, _AVERAGES)
     otherwise = check_number(who, "zero_division", zero_division, 0, 1)
     predicted, true, n_classes = class_indices(who, y_hat, y, -1)
     if average == "binary" and n_classes not in (2, None):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portanet.checks import check_count, check_number, short
+from portanet.checks import check_choice, check_count, check_number
 from portanet.errors import ArgumentError
 from portanet.state import State, entry
 
@@ -51,8 +51,7 @@ class Plateau:
             check_number("Plateau", name, value, 0, high)
         if factor == 1:
             raise ArgumentError("Plateau: factor must be less than 1, or the rate never decreases")
-        if best not in ("smallest", "largest"):
-            raise ArgumentError(f"Plateau: best must be 'smallest' or 'largest', is {short(best)}")
+        check_choice("Plateau", "best", best, ("smallest", "largest"))
         self.lr, self.factor, self.threshold, self.lowest = float(lr), factor, threshold, lowest
         self.patience = check_count("Plateau", "patience", patience, 0)
         self.cooldown = check_count("Plateau", "cooldown", cooldown, 0)
