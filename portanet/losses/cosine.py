@@ -61,9 +61,9 @@ def _direction(x: Array) -> tuple[Array, Array]:
     """
     xp = array_namespace(x)
     largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
-    scale = xp.maximum(largest, _SHORTEST)
-    scaled = x / scale
-    norm = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))  # |x| / scale
+    root = xp.sqrt(xp.maximum(largest, _SHORTEST))  # of the scale: 1 / scale may be denormal
+    scaled = x / root / root
+    norm = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))  # |x| / root²
     known = (largest > _SHORTEST) | (norm > 1)
     norm = xp.maximum(norm, 1)
-    return xp.where(known, scaled / norm, 0), xp.where(known, 1 / scale / norm, 0)
+    return xp.where(known, scaled / norm, 0), xp.where(known, 1 / root / root / norm, 0)
