@@ -54,7 +54,10 @@ class JaxPlan:
         self._batch = (x, y)
 
     def gather(self, batch: Any) -> None:
-        """Let the next replay gather this batch itself."""
+        """Let the next replay gather this batch itself, unless it is whole already."""
+        if batch.order is None and batch.part == slice(None):
+            self.load(batch.X, batch.y)
+            return
         self._batch = (batch.X, batch.y, batch.part.start, batch.order)
 
     def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
