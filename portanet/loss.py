@@ -152,11 +152,11 @@ def check_outputs(who: str, y_hat: Array) -> None:
 
 
 def check_place(who: str, y_hat: Array, y: Array) -> None:
-    """Raise PlacementError unless y lies where y_hat lies."""
+    """Raise PlacementError unless y is on the device of y_hat."""
     here, there = backend_of(y), backend_of(y_hat)
     if here is not there:
         raise PlacementError(
-            f"{who}: y must lie where y_hat lies, on {there}; it lies on {here}. "
+            f"{who}: y must be on the device of y_hat, {there}; it is on {here}. "
             f"Move it with portanet.backends.get({there.name!r}).asarray(...)"
         )
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from portanet.clipping import clipped
 from portanet.commit import update_together
 from portanet.errors import ArgumentError, OrderError
-from portanet.gradients import clipped
 from portanet.groups import Group, GroupRules, Numbers
 from portanet.layer import Parameter, Part
 from portanet.optimizer_memory import OptimizerMemory
-from portanet.optimizer_options import OF_THE_WALK, check_common, check_model
+from portanet.optimizer_options import OF_THE_WALK, check_common, check_model, option_names
 from portanet.rule import Rule, Schedule, Slots
 from portanet.state import State, Stateful
 from portanet.typing import Array
@@ -23,16 +23,15 @@ class Optimizer(Rule):
     of the number of steps taken before. Every optimizer has these keywords, too:
 
     groups        [Group(is_vector, weight_decay=0.0)]: other options for some parameters
-    clip_value    limits every number of the gradients to [-clip_value, clip_value]
+    clip_value    limits every element of the gradients to [-clip_value, clip_value]
     clip_norm     then scales all gradients together down to this norm (PyTorch's clip_grad_norm_)
-    accumulate    every accumulate-th step() moves, by the mean of the gradients since the last;
-                  for batches of one size this is what one batch of all of them does. What an epoch
-                  leaves over waits for the next epoch's batches
+    accumulate    every accumulate-th step() moves, by the mean of the gradients since the last (as
+                  with one batch of all their samples); what an epoch leaves over waits for the next
 
-    Options may be assigned between steps, and are checked there; a group has the optimizer's
-    options except for those that it sets itself. Parameters with `trainable = False`
-    (layer.freeze()) are left alone. A Parameter that replaces another in the model starts with
-    slots of its own.
+    Options may be assigned between steps (those that decide which slots there are, before the
+    first), and are checked there. A group has the optimizer's options but for those that it sets.
+    Parameters with `trainable = False` (layer.freeze()) are left alone. A Parameter that replaces
+    another in the model starts with slots of its own.
 
     A rule of your own derives from Optimizer. It sets its options as attributes and then calls
     super().__init__; it defines init, scalars and update, and check if options have ranges. These
@@ -51,15 +50,15 @@ class Optimizer(Rule):
         clip_value: float | None = None,
         accumulate: int = 1,
     ) -> None:
-        of_groups = frozenset({*vars(self), "lr", "lr_factor"})
+        names = option_names(self)
         check_model(type(self).__name__, model)
         self.model, self.lr = model, lr
         self.clip_norm, self.clip_value, self.accumulate = clip_norm, clip_value, accumulate
         self.memory = OptimizerMemory()
         self.check()
-        self._groups = GroupRules(self, (), of_groups)
-        self._options = of_groups | OF_THE_WALK
-        self._groups = GroupRules(self, groups, of_groups)
+        self._groups = GroupRules(self, (), names)
+        self._options = names | OF_THE_WALK
+        self._groups = GroupRules(self, groups, names)
 
     def followers(self, name: str) -> Sequence[Rule]:
         """Return the groups' rules that take an option over when it is assigned here."""
@@ -85,31 +84,27 @@ class Optimizer(Rule):
         """How many gradients wait for the next move."""
         return self.memory.n_accumulated
 
-    @property
-    def _ages(self) -> dict[str, int]:
-        return self.memory.ages
+    _ages = property(lambda self: self.memory.ages)
 
     def step(self) -> None:
         """Move every parameter once. Raises OrderError unless backward has set new gradients.
 
-        All is computed first. Then all of it is stored at once, so that an interrupt comes before
-        a step or after it.
+        Everything is computed first and then stored at once: an interrupt comes before or after.
         """
-        parameters = self.trainable()
-        self.follow()
+        parameters = self._trainable(self.follow())
         grads = self.memory.new_gradients(f"{type(self).__name__}.step()", parameters)
         mean, remembered = self.memory.accumulated(grads, self.accumulate)
-        targets, news = [vars(self.memory)], [remembered]
+        changes = [(vars(self.memory), remembered)]
         if mean is not None:
-            for target, new in self._next_changes(parameters, mean):
-                targets.append(target)
-                news.append(new)
+            changes += self._next_changes(parameters, mean)
         advance_version()
-        update_together(targets, news)
+        update_together(*zip(*changes, strict=True))
 
     def trainable(self) -> dict[str, Parameter]:
         """Return the parameters that are not frozen, by name. Raises OrderError if all are."""
-        named = self.model.named_parameters()
+        return self._trainable(self.model.named_parameters())
+
+    def _trainable(self, named: dict[str, Parameter]) -> dict[str, Parameter]:
         parameters = {name: p for name, p in named.items() if p.trainable}
         if not parameters:
             raise OrderError(
@@ -118,12 +113,13 @@ class Optimizer(Rule):
             )
         return parameters
 
-    def follow(self) -> None:
-        """Bring the memory to where the model's parameters are now: names, backend and dtype."""
+    def follow(self) -> dict[str, Parameter]:
+        """Bring the memory to the model's parameters: names, backend, dtype. Return them."""
         named = self.model.named_parameters()
         self.memory.match(named)
         if named:
             self.memory.follow(next(iter(named.values())).value)
+        return named
 
     def _next_changes(
         self, parameters: dict[str, Parameter], grads: dict[str, Array]
@@ -131,39 +127,36 @@ class Optimizer(Rule):
         """Return the dictionaries that a move updates, each with what is new in it."""
         memory, numbers = self.memory, self.numbers(parameters)
         values = {name: parameter.value for name, parameter in parameters.items()}
-        values, slots = self._next_values(numbers, values, grads)
+        values, slots = self._next_values(numbers, values, grads, memory.slots)
         ages = {name: age for name, (_, age, _) in numbers.items()}
-        return [
-            *(parameters[name].cell(value) for name, value in values.items()),
-            (memory.slots, slots),
-            (memory.ages, ages),
-            (vars(memory), {"n_steps": self.n_steps + 1}),
-        ]
+        changes = [(memory.slots, slots), (memory.ages, ages)]
+        changes += [(vars(memory), {"n_steps": self.n_steps + 1})]
+        return changes + [parameters[name].cell(value) for name, value in values.items()]
 
     def moved(
         self, values: dict[str, Array], grads: dict[str, Array]
     ) -> tuple[dict[str, Array], dict[str, Slots]]:
         """Return the values and slots of the next move from given values and (mean) gradients.
 
-        Slots and numbers are the present ones. Nothing is changed.
+        Slots (in the values' dtype) and numbers are the present ones. Nothing is changed.
         """
-        parameters = self.trainable()
-        return self._next_values(self.numbers({n: parameters[n] for n in values}), values, grads)
+        parameters, held = self.trainable(), self.memory.slots_like(values)
+        numbers = self.numbers({name: parameters[name] for name in values})
+        return self._next_values(numbers, values, grads, held)
 
     def _next_values(
-        self, numbers: Numbers, values: dict[str, Array], grads: dict[str, Array]
-    ) -> tuple[dict[str, Array], dict[str, Slots]]:
+        self, numbers: Numbers, values: dict[str, Array], grads: dict[str, Array],
+        held: dict[str, Slots],
+    ) -> tuple[dict[str, Array], dict[str, Slots]]:  # fmt: skip
         grads, moved, slots = self.clipped(grads), {}, {}
         for name, value in values.items():
             rule, _, scalars = numbers[name]
-            own = self.memory.slots.get(name) or rule.init(value)
-            moved[name], slots[name] = rule.update(value, grads[name], own, scalars)
+            own = held.get(name) or rule.init(value)
+            moved[name], slots[name] = rule.update(value, grads[name], dict(own), scalars)
         return moved, slots
 
     def clipped(self, grads: dict[str, Array]) -> dict[str, Array]:
         """Return gradients after clip_value and clip_norm."""
-        if self.clip_value is None and self.clip_norm is None:
-            return grads
         return clipped(grads, self.clip_value, self.clip_norm)
 
     def numbers(self, parameters: Mapping[str, Parameter]) -> Numbers:
@@ -197,8 +190,7 @@ class Optimizer(Rule):
         if len(numbers["schedules"]) != len(schedules):
             raise ArgumentError(f"{who}: the state is of an optimizer with other schedules")
         parameters = self.model.named_parameters()
-        rules = {name: self.rule_of(name, p) for name, p in parameters.items()}
-        wanted = {name: set(rules[name].init(p.value)) for name, p in parameters.items()}
+        wanted = {n: set(self.rule_of(n, p).init(p.value)) for n, p in parameters.items()}
         self.memory.load(who, state, parameters, wanted)
         for schedule, of_schedule in zip(schedules, numbers["schedules"], strict=True):
             schedule.load_state(State({}, of_schedule))

@@ -64,6 +64,14 @@ class OptimizerMemory:
         advance_version()
         vars(self).update(slots=slots, sums=_all_moved(self.sums, home), home=home)
 
+    def slots_like(self, values: Mapping[str, Array]) -> dict[str, Slots]:
+        """Return the slots of parameters, each on its value's backend and in its dtype."""
+        return {
+            name: _all_moved(self.slots[name], (backend_of(value), dtype_name(value.dtype)))
+            for name, value in values.items()
+            if name in self.slots
+        }
+
     def new_gradients(self, who: str, parameters: Mapping[str, Parameter]) -> dict[str, Array]:
         """Return the parameters' gradients. Raises OrderError if one is missing or was used before.
 

@@ -7,6 +7,7 @@ from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError
 from portanet.groups import Group
 from portanet.layer import Part
+from portanet.rule import Rule
 
 
 class Common(TypedDict, total=False):
@@ -27,6 +28,19 @@ def check_common(who: str, clip_norm: Any, clip_value: Any, accumulate: Any) -> 
         if value is not None:
             check_number(who, name, value, 0, float("inf"), open_low=True)
     check_count(who, "accumulate", accumulate)
+
+
+def option_names(rule: Rule) -> frozenset[str]:
+    """Return the names of the options of a rule, which has nothing but these as attributes so far.
+
+    Raises ArgumentError if one is called memory, where an optimizer keeps what training changes.
+    """
+    if "memory" in vars(rule):
+        raise ArgumentError(
+            f"{type(rule).__name__}: an option must not be called memory, where optimizers keep "
+            "their OptimizerMemory; call it something else"
+        )
+    return frozenset({*vars(rule), "lr", "lr_factor"})
 
 
 def check_model(who: str, model: Any) -> None:

@@ -25,14 +25,15 @@ class WithOptions(Versioned):
     def changed(self, **attributes: Any) -> Self:
         """Return a shallow copy with other attributes, unchecked."""
         other = copy(self)
-        vars(other).update({name: python_number(value) for name, value in attributes.items()})
+        vars(other).update(attributes)
         return other
 
     def checked(self, options: Mapping[str, Any]) -> Self:
         """Return a shallow copy with other options, once check() has accepted them."""
+        options = {name: python_number(value) for name, value in options.items()}
         other = self.changed(**options, _options=frozenset())  # check() may assign to options
         other.check()
-        other._options = self._options
+        vars(other)["_options"] = self._options
         return other
 
     def followers(self, name: str) -> "Sequence[WithOptions]":  # noqa: ARG002 - for those with some
@@ -55,7 +56,8 @@ def python_number(value: Any) -> Any:
     >>> python_number(np.float64(0.5)), python_number(np.int64(2)), python_number("a")
     (0.5, 2, 'a')
     """
-    for kind, make in ((np.floating, float), (np.integer, int), (np.bool_, bool)):
-        if isinstance(value, kind):
-            return make(value)
+    if isinstance(value, np.generic):
+        for kind, make in ((np.floating, float), (np.integer, int), (np.bool_, bool)):
+            if isinstance(value, kind):
+                return make(value)
     return value

@@ -69,9 +69,9 @@ class Holder:
         """Return whether the array lies in a lender's memory."""
         return self._lender is lender
 
-    def lend(self, lender: Lender) -> None:
-        """Give the array up: from now on it lies in a lender's memory."""
-        vars(self).update(_array=None, _lender=lender)
+    def lending(self, lender: Lender, *, grad: bool) -> list[tuple[dict[str, Any], dict[str, Any]]]:  # noqa: ARG002
+        """Return (dict, changes) that give the array up: from then on it lies with the lender."""
+        return [(vars(self), {"_array": None, "_lender": lender})]
 
     def cell(self, value: Array) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return (dict, changes): updating the dict assigns the value (see portanet.commit)."""
@@ -122,9 +122,10 @@ class Parameter(Holder):
         self._trainable = trainable
         advance_version()
 
-    def lend_grad(self, lender: Lender) -> None:
-        """Give the gradient up: from now on it lies in a lender's memory."""
-        vars(self).update(_grad=None, _grad_lender=lender)
+    def lending(self, lender: Lender, *, grad: bool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Return (dict, changes) that give the value up, and the gradient if there is one."""
+        changes: dict[str, Any] = {"_grad": None, "_grad_lender": lender} if grad else {}
+        return [(vars(self), {"_array": None, "_lender": lender, **changes})]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_array": self.value, "_grad": self.grad, "_trainable": self._trainable}

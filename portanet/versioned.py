@@ -13,19 +13,19 @@ else:
     _AbstractMeta = type(Protocol)  # an ABCMeta: a layer may also derive from an ABC or a Protocol
 
 _next = count(1).__next__  # no number comes twice, whichever thread asks
-_latest = [0]
+LATEST = [0]  # the version, for those who ask in every step: LATEST[0]
 
 
 def advance_version() -> None:
     """Say that a model or an optimizer has changed in a way that no assignment shows."""
-    _latest[0] = _next()
+    LATEST[0] = _next()
 
 
 class _Version:
     """A class attribute that is read only: a subclass or an instance may use its name."""
 
     def __get__(self, instance: Any, owner: type) -> int:
-        return _latest[0]
+        return LATEST[0]
 
 
 class VersionedType(_AbstractMeta):

@@ -1,4 +1,4 @@
-"""NAdam and RAdam: Adam with Nesterov's look ahead, and Adam that warms up by itself."""
+"""NAdam and RAdam: Adam with Nesterov momentum, and Adam with a built-in warm-up."""
 
 from functools import lru_cache
 from math import sqrt
@@ -15,7 +15,7 @@ from portanet.typing import Array
 
 
 class NAdam(Optimizer):
-    """Adam that looks one step ahead, as Nesterov's momentum does.
+    """Adam with Nesterov momentum, which uses the mean that the next step will have.
 
         g = grad + weight_decay value;  m and v as in Adam
         mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
@@ -103,7 +103,7 @@ def _products(beta1: float, momentum_decay: float, n: int) -> list[float]:
 
 
 class RAdam(Optimizer):
-    """Adam that trusts its v only when enough gradients have been seen.
+    """Adam that divides by sqrt(v) only once v is the mean of enough gradients.
 
         g = grad + weight_decay value;  m and v as in Adam
         rho_inf = 2 / (1 - beta2) - 1;   rho_t = rho_inf - 2 t beta2^t / (1 - beta2^t)
@@ -111,15 +111,15 @@ class RAdam(Optimizer):
         otherwise:    value <- value - lr r_t m̂ sqrt(1 - beta2^t) / (sqrt(v) + epsilon)
         r_t² = (rho_t - 4) (rho_t - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho_t)
 
-    Which of the two it is, is a matter of t only: the scalars `plain` and `adaptive`, one of which
-    is 0, say it without a branch.
+    Which of the two applies depends on t only: the scalars `plain` and `adaptive`, one of which is
+    0, select it without a branch.
 
     lr > 0, beta1 and beta2 in [0, 1), epsilon > 0, weight_decay >= 0.
 
     Raises ArgumentError if a number is out of its range.
 
     Source: Liu et al., "On the variance of the adaptive learning rate and beyond", 2020, algorithm
-    2, with PyTorch's place of epsilon and its threshold 5 (the paper's is 4).
+    2, with epsilon where PyTorch has it and its threshold 5 (the paper's is 4).
 
     >>> from portanet import Linear
     >>> radam = RAdam(Linear(1, 1))

@@ -143,7 +143,7 @@ class RMSprop(Optimizer):
     Source: Tieleman & Hinton, lecture 6.5, 2012; centered: Graves, "Generating sequences with
     recurrent neural networks", 2013, equations 38 to 41. Epsilon stands outside the root, as in
     PyTorch (in Graves and in TensorFlow inside). Rounding can make v - m² negative, where PyTorch
-    gives NaN; here it counts as 0.
+    gives NaN; here it is treated as 0.
 
     >>> from portanet import Linear
     >>> sorted(RMSprop(Linear(1, 1), centered=True).init(Linear(1, 1).weights.value))
@@ -173,7 +173,7 @@ class RMSprop(Optimizer):
         check_number("RMSprop", "momentum", self.momentum, 0, 1)
 
     def init(self, value: Array) -> Slots:
-        """Return v = 0, and m and the velocity if they are needed."""
+        """Return v = 0, and m = 0 if centered, velocity = 0 with momentum."""
         names = ["v", *(["m"] if self.centered else []), *(["velocity"] if self.momentum else [])]
         return {name: array_namespace(value).zeros_like(value) for name in names}
 

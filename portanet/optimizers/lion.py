@@ -13,7 +13,7 @@ from portanet.typing import Array
 
 
 class Lion(Optimizer):
-    """Every number moves by lr exactly; only the direction is learned.
+    """Every element moves by lr exactly, in the direction that the momentum gives.
 
         c = beta1 m + (1 - beta1) grad
         value <- value - lr (sign(c) + weight_decay value)

@@ -41,7 +41,9 @@ class RuleGroup:
 
     def without_arrays(self) -> "RuleGroup":
         """Return what a replay needs to know."""
-        return RuleGroup(self.rule, self.age, {}, self.names, self.number)
+        kept = RuleGroup(self.rule, self.age, {}, self.names, self.number)
+        kept.slot_names = self.slot_names
+        return kept
 
     def host_scalars(self) -> dict[str, HostScalar]:
         """Return the numbers of a step; numbers[self.number] has them when it is replayed."""
@@ -70,14 +72,23 @@ def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
 
 
 def trace_rules(
-    tape: Tape, optimizer: Optimizer, groups: list[RuleGroup], grads: dict[str, Any]
+    tape: Tape,
+    optimizer: Optimizer,
+    groups: list[RuleGroup],
+    grads: dict[str, Any],
+    n_accumulated: int,
 ) -> None:
-    """Trace what the optimizer does with the gradients: add up, clip, move."""
+    """Trace what the optimizer does with the gradients: add up, clip, move.
+
+    n_accumulated is how many gradients wait already.
+    """
     names = [name for group in groups for name in group.names]
     grads = {name: grads[name] for name in names}
     if optimizer.accumulate > 1:
-        grads = _accumulate(tape, optimizer, groups, grads)
-        if optimizer.n_accumulated + 1 < optimizer.accumulate:
+        grads = _accumulated(groups, grads, n_accumulated)
+        if n_accumulated + 1 < optimizer.accumulate:
+            for name, total in grads.items():
+                tape.update(f"{name}/+", total)
             return
         grads = {name: total / optimizer.accumulate for name, total in grads.items()}
     grads = optimizer.clipped(grads)
@@ -107,17 +118,14 @@ def _move_each(tape: Tape, group: RuleGroup, grads: dict[str, Any]) -> None:
             tape.update(f"{name}/{key}", slot)
 
 
-def _accumulate(
-    tape: Tape, optimizer: Optimizer, groups: list[RuleGroup], grads: dict[str, Any]
+def _accumulated(
+    groups: list[RuleGroup], grads: dict[str, Any], n_accumulated: int
 ) -> dict[str, Any]:
-    """Add the gradients to the sums of those before; the first of a round starts them."""
+    """Return the gradients added to the sums of those before; the first of a round starts them."""
+    if not n_accumulated:
+        return grads
     sums = {name: s for group in groups for name, s in group.sums.items()}
-    if optimizer.n_accumulated:
-        grads = {name: sums[name] + grad for name, grad in grads.items()}
-    if optimizer.n_accumulated + 1 < optimizer.accumulate:
-        for name, total in grads.items():
-            tape.update(f"{name}/+", total)
-    return grads
+    return {name: sums[name] + grad for name, grad in grads.items()}
 
 
 def _slots(optimizer: Optimizer, rule: Any, name: str, value: Array) -> dict[str, Array]:
@@ -198,7 +206,10 @@ def _operations(tape: Tape, group: RuleGroup, value: Array, slots: dict[str, Arr
     scratch = Tape(tape.backend, tape.same_memory)
     leaves = {"value": scratch.leaf("state", value), "grad": scratch.leaf("state", value)}
     of_slots = {key: scratch.leaf("state", slot) for key, slot in slots.items()}
-    result, new = group.rule.update(leaves["value"], leaves["grad"], of_slots, group.host_scalars())
+    try:
+        result, new = group.rule.update(*leaves.values(), of_slots, group.host_scalars())
+    except (KeyError, IndexError, ValueError, TypeError):  # a rule for matrices, shown a vector
+        return None
     shape = tuple(value.shape)
     names = {id(t.traced): key for key, t in (leaves | of_slots).items()}
     steps = []

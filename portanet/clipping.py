@@ -28,6 +28,8 @@ def clipped(
     grads: dict[str, Array], max_value: float | None, max_norm: float | None
 ) -> dict[str, Array]:
     """Return gradients, by name, after clip_by_value and clip_by_norm; None leaves one out."""
+    if max_value is None and max_norm is None:
+        return grads
     values = list(grads.values())
     if max_value is not None:
         values = clip_by_value(values, max_value)
