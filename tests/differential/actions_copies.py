@@ -1,11 +1,13 @@
 """Actions that keep and put back: copies, pickles, checkpoints, snapshots, references."""
 
+import contextlib
 import copy
 import pickle
 
 from differential.actions import action
 
 import portanet
+from portanet.errors import PortanetError
 
 
 def _pickled(bundle):
@@ -103,8 +105,11 @@ def load(side, what):
 
 @action(weight=1)
 def profile(side):
-    """Look where the time goes; the model must not notice."""
-    if side.compiled:
-        portanet.profile(side.model, *side.batch(8), side.optimizer, fast=False, repeats=2)
-    else:
-        side.batch(8)
+    """Look where the time goes, if the step can be compiled; the model must not notice.
+
+    What copies of the model draw from global streams is drawn, so this is for pure networks only.
+    """
+    batch = side.batch(8)
+    if side.compiled and side.pure:
+        with contextlib.suppress(PortanetError):
+            portanet.profile(side.model, *batch, side.optimizer, fast=False, repeats=2)

@@ -157,6 +157,11 @@ def new_metric(side, name):
     side.trainer.metric = known.get(name)
 
 
+@action(weight=0)
+def nothing(side):
+    """Only look."""
+
+
 @action(where="trainer", weight=1)
 def loop_over_loader(side):
     """Look at the batches of an epoch, as users do."""

@@ -13,8 +13,7 @@ FAST_NETWORKS = ((), ("Tanh",), ("LayerNorm", "ReLU"), ("Softmax", "ByAttribute"
 
 def draw_program(rng: random.Random) -> Program:
     """Return a program; what it has is a function of the generator's numbers."""
-    fast = rng.random() < 0.01
-    base = _fast_base(rng) if fast else _base(rng)
+    base = _fast_base(rng) if rng.random() < 0.01 else draw_base(rng)
     n = rng.randint(4, MOST_ACTIONS)
     actions = tuple(draw_action(rng, base["way"]) for _ in range(n))
     dtype = base["dtype"]
@@ -31,7 +30,8 @@ def draw_action(rng: random.Random, way: str, signals: bool = False) -> Action:
     return (name, *(rng.choice(choice) for choice in ACTIONS[name].choices))
 
 
-def _base(rng: random.Random) -> dict:
+def draw_base(rng: random.Random) -> dict:
+    """Return a program's fields, but for its actions."""
     rule = rng.choice(list(rules.RULES)) if rng.random() < 0.6 else "SGD"
     front = rng.choice(list(networks.ROWS)) if rng.random() < 0.3 else ""
     loss = rng.choice(list(losses.LOSSES)) if rng.random() < 0.4 else Program.loss

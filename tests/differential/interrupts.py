@@ -95,7 +95,7 @@ def _step(side, moment):
     batch, side.torn = side.here(*side.batch(8)), True
     if side.compiled:
         side.resolved[side.at] = _interrupted(side, moment, lambda: side.take(*batch))
-    elif side.resolved[side.at][0]:
+    elif side.resolved.get(side.at, (1,))[0]:
         side.take(*batch)
 
 
@@ -108,6 +108,8 @@ def _train(side, moment):
         epochs = [dl.epoch for dl in loaders]
         side.resolved[side.at] = n_steps, ended, epochs, len(trainer.history)
         return
+    if side.at not in side.resolved:  # it raised something else: this does, too
+        run()
     n_steps, ended, epochs, n_rows = side.resolved[side.at]
     _until(side, None if ended else n_steps, run)
     del trainer.history[n_rows:]

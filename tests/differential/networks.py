@@ -12,6 +12,7 @@ from differential.layers_counters import COUNTERS
 from differential.layers_elsewhere import SETTINGS
 from differential.layers_memory import MEMORY
 from differential.layers_structure import STRUCTURE
+from differential.program import Program
 from differential.world import undisturbed
 
 import portanet
@@ -95,3 +96,12 @@ def anew(make, seed: int, dtype: str):
     """Return a layer made anew."""
     portanet.seed(seed)
     return make().to(dtype=dtype)
+
+
+def pure(program: Program) -> bool:
+    """Return whether all that a program's network remembers are its parameters."""
+    inserted = {action[2] for action in program.actions if action[0] == "insert"}
+    own_loss = program.loss in ("AnnealedLoss", "NoisyLoss")
+    own_rule = program.rule in ("KeepsRates", "CountsUpdates", "Lookahead", "NoisyRule")
+    own = own_loss or own_rule or program.way == "own step" or program.rate == "counter"
+    return not own and {program.front, *program.middle, *inserted} <= PURE | {""}

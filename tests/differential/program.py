@@ -1,6 +1,7 @@
 """What a program is: data, which is drawn, run, shortened and printed."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 Action = tuple[Any, ...]  # the name of an action, and its arguments
@@ -30,6 +31,10 @@ class Program:
     watch: bool = True
     seed: int = 0
     actions: tuple[Action, ...] = ()
+
+    def with_actions(self, actions: Iterable[Action]) -> "Program":
+        """Return this program with other actions."""
+        return replace(self, actions=tuple(actions))
 
     def __repr__(self) -> str:
         """Return what makes this program: fields that have their defaults are left out."""

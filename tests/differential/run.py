@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from differential import networks
 from differential.actions import ACTIONS, load_all
 from differential.compare import Near, spread
 from differential.observe import look, plain
@@ -17,6 +16,7 @@ from portanet import NotCompiledWarning
 load_all()
 MULTIPLE = 64  # of what a rounding of the first weights does to a program's results
 TINY = {"float64": 2.0**-52, "float32": 2.0**-23}
+ENDS_TORN = ("step", "step_with", "train", "by_hand", "gradients_only")
 STOPS = ("interrupt", "interrupt_by_signal")
 
 
@@ -55,7 +55,11 @@ class Outcome:
 def run(program: Program) -> Outcome:
     """Run a program both ways and compare."""
     resolved: dict[int, Any] = {}
-    mine = records(program, compiled=True, resolved=resolved)
+    return judged(program, records(program, compiled=True, resolved=resolved), resolved)
+
+
+def judged(program: Program, mine: list[Record], resolved: dict[int, Any]) -> Outcome:
+    """Compare a compiled run's records with the readable run's."""
     wanted = records(program, compiled=False, resolved=resolved)
     fault, loose = compare(program, mine, wanted), False
     if fault is not None and "off by" in fault.what:
@@ -73,22 +77,13 @@ def records(program: Program, **options: Any) -> list[Record]:
     found, n = [], len(program.actions)
     for i, action in enumerate(program.actions):
         side.at = i
-        found.append(_act(side, action, watch=program.watch or i == n - 1))
-        if action[0] in STOPS and not pure(program):
+        found.append(act(side, action, watch=program.watch or i == n - 1))
+        if action[0] in STOPS and not side.pure:
             break
     return found
 
 
-def pure(program: Program) -> bool:
-    """Return whether all that a program's network remembers are its parameters."""
-    inserted = {action[2] for action in program.actions if action[0] == "insert"}
-    own_loss = program.loss in ("AnnealedLoss", "NoisyLoss")
-    own_rule = program.rule in ("KeepsRates", "CountsUpdates", "Lookahead", "NoisyRule")
-    own = own_loss or own_rule or program.way == "own step" or program.rate == "counter"
-    return not own and {program.front, *program.middle, *inserted} <= networks.PURE | {""}
-
-
-def _act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
+def act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
     """Do one thing, and look."""
     name, *arguments = action
     record = Record({})
@@ -97,7 +92,7 @@ def _act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
         try:
             result = ACTIONS[name].run(side, *arguments)
             record.seen["result"] = plain(result)
-            side.torn = side.torn and (name in STOPS or name not in ENDS_TORN)
+            side.torn = side.torn and (name not in ENDS_TORN)
         except Exception as error:  # noqa: BLE001 - what is raised is compared
             record.error = type(error).__name__
             record.seen["message"] = str(error)
@@ -105,9 +100,6 @@ def _act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
             record.seen |= _seen(side, name)
     record.warnings = [str(w.message) for w in caught if w.category is NotCompiledWarning]
     return record
-
-
-ENDS_TORN = ("step", "step_with", "train", "by_hand", "gradients_only")
 
 
 def _seen(side: Side, name: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Side:
         self.program, self.compiled = program, compiled
         self.resolved: dict[int, Any] = {} if resolved is None else resolved
         self.most = networks.most_samples((program.front, *program.middle))
+        self.pure = networks.pure(program)
         self.kept: list[Any] = []
         self.spare: Any = None  # a copy of the bundle, to go on with later
         self.other: Any = None  # a step of another network
