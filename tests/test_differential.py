@@ -60,6 +60,8 @@ def as_rule(name):
     def run_it(self, **arguments):
         self.act((name, *arguments.values()))
 
+    run_it.__name__ = name
+
     def makes_sense(self):
         return actions.fits(name, self.program.way) and (self.side.pure or name != "interrupt")
 

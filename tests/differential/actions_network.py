@@ -112,6 +112,7 @@ def insert(side, i, name):
     layer = networks.anew(networks.OWN[name], 60 + i, side.model.dtype)
     side.model.layers.insert(at, layer)
     side.makers.insert(at, networks.OWN[name])
+    side.pure = side.pure and name in networks.PURE
 
 
 @action(INDEX)

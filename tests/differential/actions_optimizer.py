@@ -17,6 +17,7 @@ SETTINGS = (
 @action((0.01, 0.05, "float32", *rules.RATES), weight=4)
 def lr(side, rate):
     """Set the learning rate, to a number or a schedule."""
+    side.pure = side.pure and rate != "counter"
     if rate == "float32":
         side.optimizer.lr = np.float32(0.03)
     else:

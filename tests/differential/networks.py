@@ -99,9 +99,8 @@ def anew(make, seed: int, dtype: str):
 
 
 def pure(program: Program) -> bool:
-    """Return whether all that a program's network remembers are its parameters."""
-    inserted = {action[2] for action in program.actions if action[0] == "insert"}
+    """Return whether all that a program's network remembers at first are its parameters."""
     own_loss = program.loss in ("AnnealedLoss", "NoisyLoss")
     own_rule = program.rule in ("KeepsRates", "CountsUpdates", "Lookahead", "NoisyRule")
     own = own_loss or own_rule or program.way == "own step" or program.rate == "counter"
-    return not own and {program.front, *program.middle, *inserted} <= PURE | {""}
+    return not own and {program.front, *program.middle} <= PURE | {""}

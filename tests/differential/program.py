@@ -32,6 +32,12 @@ class Program:
     seed: int = 0
     actions: tuple[Action, ...] = ()
 
+    @property
+    def precision(self) -> str:
+        """The lowest precision that a program computes in."""
+        rounds = any(a[0] == "to" and a[1] in ("float32", "there and back") for a in self.actions)
+        return "float32" if rounds else self.dtype
+
     def with_actions(self, actions: Iterable[Action]) -> "Program":
         """Return this program with other actions."""
         return replace(self, actions=tuple(actions))

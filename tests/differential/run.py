@@ -63,7 +63,7 @@ def judged(program: Program, mine: list[Record], resolved: dict[int, Any]) -> Ou
     wanted = records(program, compiled=False, resolved=resolved)
     fault, loose = compare(program, mine, wanted), False
     if fault is not None and "off by" in fault.what:
-        eps = 4 * TINY[program.dtype]
+        eps = 4 * TINY[program.precision]
         nudged = records(program, compiled=False, resolved=resolved, perturbed=eps)
         fault, loose = compare(program, mine, wanted, nudged), True
     refusals = [text for record in mine for text in record.warnings]
@@ -126,7 +126,7 @@ def compare(
             c = nudged[i].seen
             slack = {n: MULTIPLE * spread(c[n], v) for n, v in b.seen.items() if n in c}
         seen = ({k: v for k, v in r.seen.items() if k != "message"} for r in (a, b))
-        why = Near(program.dtype, slack).first_difference(*seen)
+        why = Near(program.precision, slack).first_difference(*seen)
         if why is not None:
             return Fault(program, i, why)
     return None
