@@ -39,6 +39,8 @@ class Training(RuleBasedStateMachine):
         self.actions, self.records = [], []
 
     def act(self, action, watch=False):
+        if self.side.over:
+            return
         self.side.at = len(self.actions)
         self.actions.append(action)
         self.records.append(act(self.side, action, watch=watch or self.program.watch))

@@ -18,7 +18,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--signals", action="store_true", help="interrupt by signals, too")
-    parser.add_argument("--shorten", type=int, default=3, help="faults of a kind that are shortened")
+    parser.add_argument(
+        "--shorten", type=int, default=3, help="faults of a kind that are shortened"
+    )
     parser.add_argument("--program", help="run this one alone, and say how it ends")
     told = parser.parse_args()
     from differential.batch import run_batches

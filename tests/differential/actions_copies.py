@@ -4,9 +4,8 @@ import contextlib
 import copy
 import pickle
 
-from differential.actions import action
-
 import portanet
+from differential.actions import action
 from portanet.errors import PortanetError
 
 

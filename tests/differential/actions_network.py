@@ -1,9 +1,9 @@
 """Actions that change the network: values, settings, layers, where it lies."""
 
 import numpy as np
+
 from differential import losses, networks, rules
 from differential.actions import action
-
 from portanet import Linear, Sequential
 
 INDEX = tuple(range(8))

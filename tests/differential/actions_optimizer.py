@@ -1,9 +1,9 @@
 """Actions that change the optimizer: rates, options, another optimizer, means of the weights."""
 
 import numpy as np
+
 from differential import rules
 from differential.actions import action
-
 from portanet import ExponentialMovingAverage
 
 SETTINGS = (

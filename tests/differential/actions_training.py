@@ -1,10 +1,12 @@
 """Actions that train: steps with batches of all kinds, epochs, evaluations."""
 
 import numpy as np
+
+from differential import networks
 from differential.actions import action
 from differential.trainers import largest_prediction, mean_prediction
-
 from portanet import DataLoader
+from portanet.errors import DataError
 
 SIZES = (8, 8, 8, 8, 8, 8, 3, 5, 1, 0)
 LAYOUTS = {
@@ -61,6 +63,22 @@ def odd_step(side, how):
     elif how in ("float32", "float64"):
         x = x.astype(how)
     return _taken(side, x, y)
+
+
+@action((7, -1, 99), where="step", weight=1)
+def bad_indices(side, index):
+    """Take a step with labels or tokens out of range: an error or NaN, never a plausible loss."""
+    x, y = side.batch(8)
+    side.over = True  # after NaN there is nothing to compare
+    if networks.takes_integers(side.program.front):
+        x = np.full_like(x, index)
+    elif y.dtype.kind == "i":
+        y = np.full_like(y, index)
+    try:
+        losses = side.take(*side.here(x, y))
+    except DataError:
+        return "refused"
+    return losses if np.isfinite(side.model.backend.to_numpy(losses)).all() else "refused"
 
 
 @action(where="step", weight=1)

@@ -15,11 +15,15 @@ def draw_program(rng: random.Random) -> Program:
     """Return a program; what it has is a function of the generator's numbers."""
     base = _fast_base(rng) if rng.random() < 0.01 else draw_base(rng)
     n = rng.randint(4, MOST_ACTIONS)
-    actions = tuple(draw_action(rng, base["way"]) for _ in range(n))
-    return Program(**base, actions=actions, seed=rng.randrange(1000), watch=rng.random() < 0.6)
+    actions = [draw_action(rng, base["way"]) for _ in range(n)]
+    if rng.random() < 0.7 and any(name in networks.SETTINGS for name in base["middle"]):
+        actions.insert(rng.randint(2, n), ("change_setting", 0.5))
+    return Program(
+        **base, actions=tuple(actions), seed=rng.randrange(1000), watch=rng.random() < 0.6
+    )
 
 
-def draw_action(rng: random.Random, way: str, signals: bool = False) -> Action:
+def draw_action(rng: random.Random, way: str) -> Action:
     """Return an action that makes sense in a way of training."""
     names = [name for name in ACTIONS if fits(name, way)]
     weights = [ACTIONS[name].weight for name in names]

@@ -3,8 +3,8 @@
 import random
 
 import numpy as np
-from differential import world
 
+from differential import world
 from portanet import Layer
 from portanet.dispatch import from_host
 from portanet.random import next_key

@@ -4,8 +4,8 @@ import itertools
 from types import SimpleNamespace
 
 import numpy as np
-from differential import world
 
+from differential import world
 from portanet import Layer
 
 

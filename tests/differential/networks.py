@@ -6,6 +6,8 @@ from math import prod
 import numpy as np
 from cases import LAYERS
 from cases_sequences import MORE_SEQUENCES
+
+import portanet
 from differential import losses
 from differential.layers_chance import CHANCE
 from differential.layers_counters import COUNTERS
@@ -14,8 +16,6 @@ from differential.layers_memory import MEMORY
 from differential.layers_structure import STRUCTURE
 from differential.program import Program
 from differential.world import undisturbed
-
-import portanet
 from portanet import Flatten, Linear, Reshape, Sequential
 
 WIDTH = 4  # of what goes from block to block

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from differential import world
 
+from differential import world
 from portanet.layer import Buffer, Parameter, Part
 
 _DEEP = 5

@@ -50,7 +50,11 @@ class Report:
             print(f"\n{len(faults)} faults: {name}")
             short = [shortened(fault) for fault in faults[: self.n_shortened]]
             for text, same in _by_label(short).items():
-                print(f"  {len(same)} of {len(short)}: {text}\n    {same[0]}".replace("\nP", "\n    P"))
+                print(
+                    f"  {len(same)} of {len(short)}: {text}\n    {same[0]}".replace(
+                        "\nP", "\n    P"
+                    )
+                )
 
 
 def _by_label(faults: list[Fault]) -> dict[str, list[Fault]]:

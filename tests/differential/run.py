@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from differential.actions import ACTIONS, load_all
 from differential.compare import Near, spread
 from differential.observe import look, plain
 from differential.program import Program
 from differential.side import Side
-
 from portanet import NotCompiledWarning
 
 load_all()
@@ -78,7 +78,7 @@ def records(program: Program, **options: Any) -> list[Record]:
     for i, action in enumerate(program.actions):
         side.at = i
         found.append(act(side, action, watch=program.watch or i == n - 1))
-        if action[0] in STOPS and not side.pure:
+        if side.over or (action[0] in STOPS and not side.pure):
             break
     return found
 
@@ -96,7 +96,7 @@ def act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
         except Exception as error:  # noqa: BLE001 - what is raised is compared
             record.error = type(error).__name__
             record.seen["message"] = str(error)
-        if watch or name in STOPS:
+        if (watch or name in STOPS) and not side.over:
             record.seen |= _seen(side, name)
     record.warnings = [str(w.message) for w in caught if w.category is NotCompiledWarning]
     return record

@@ -7,7 +7,19 @@ from dataclasses import replace
 from differential.program import Program
 from differential.run import Fault, run
 
-DEFAULTS = ("front", "loss", "rule", "rate", "options", "way", "shuffle", "fuse", "dtype", "watch", "seed")
+DEFAULTS = (
+    "front",
+    "loss",
+    "rule",
+    "rate",
+    "options",
+    "way",
+    "shuffle",
+    "fuse",
+    "dtype",
+    "watch",
+    "seed",
+)
 
 
 def kind(fault: Fault) -> str:
@@ -72,4 +84,6 @@ def _plainer_actions(program: Program) -> Iterator[Program]:
     for i, action in enumerate(program.actions):
         simple = plain.get(action[0], action)
         if action != simple:
-            yield replace(program, actions=(*program.actions[:i], simple, *program.actions[i + 1 :]))
+            yield replace(
+                program, actions=(*program.actions[:i], simple, *program.actions[i + 1 :])
+            )

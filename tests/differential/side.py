@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import portanet
 from differential import losses, networks, rules, world
 from differential.program import Program
 from differential.trainers import DATASETS, LOADERS, TRAINERS, mean_prediction
-
-import portanet
 from portanet import Trainer, compile_step
 
 N_SAMPLES = 11  # of a data set: the last batch is short
@@ -46,6 +46,7 @@ class Side:
         self.ema: Any = None
         self.states: list[Any] = []  # snapshots
         self.n_saved = 0
+        self.over = False  # does the program end here?
         self.torn = False  # was the last step interrupted? Then gradients may be of either step
         self.n_drawn = self.at = 0
         world.reset(program.seed)
