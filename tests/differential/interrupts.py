@@ -85,8 +85,12 @@ def _until(side, n_steps, run):
 
     optimizer.step = MethodType(step, optimizer)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            run()
+        run()
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if taken != n_steps:  # else the compiled run was stopped before it came to this
+            raise
     finally:
         del optimizer.step
 

@@ -70,15 +70,22 @@ class Side:
         """Return what takes a step with a batch."""
         if not self.compiled or self.program.way != "step":
             return Readable(model, optimizer)
-        return compile_step(model, optimizer, fuse=self.program.fuse, fast=self.program.fast)
+        return self.compile(model, optimizer)
 
     def make_trainer(self) -> Trainer:
         """Return a trainer of the program's way."""
         cls = TRAINERS.get(self.program.way, Trainer)
         loaders = self.make_loader(4, self.program.shuffle), self.make_loader(5)
-        return cls(
+        trainer = cls(
             self.model, self.optimizer, *loaders, metric=mean_prediction, compile=self.compiled
         )
+        if self.compiled:  # without numba, which would take seconds for each new network
+            trainer.compiled = self.compile(self.model, self.optimizer)
+        return trainer
+
+    def compile(self, model: Any, optimizer: Any) -> Any:
+        """Return a compiled step with the program's options."""
+        return compile_step(model, optimizer, fuse=self.program.fuse, fast=self.program.fast)
 
     def make_loader(self, batch_size: int, shuffle: bool = False, n: int = N_SAMPLES) -> Any:
         """Return a loader of new data."""
