@@ -1,39 +1,41 @@
-"""The checks at the door: shapes, dtypes and places of arrays, and the values of options.
+"""Checks of what callers pass: shapes, dtypes and devices of arrays, and values of options.
 
-They look at what an array says of itself, which costs nothing on any device. A look at the values
-would make the host wait for a GPU; such checks run when data enter a loader and in direct calls,
-and the trainer, whose data have been checked, trains `with values_trusted():`.
+They read an array's metadata, which costs nothing on any device. A check of the values makes the
+host wait for a GPU; such checks run where data enter a loader and in direct calls. The trainer,
+whose data are checked already, trains `with skip_value_checks():`.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import isfinite
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import array_namespace, backend_of
 from portanet.errors import ArgumentError, DtypeError, PlacementError
+from portanet.errors import short as short
 from portanet.typing import Array
 
 FLOATS = ("float32", "float64")
-_trusted: ContextVar[bool] = ContextVar("values_trusted", default=False)
+_skip: ContextVar[bool] = ContextVar("skip_value_checks", default=False)
 
 
 @contextmanager
-def values_trusted() -> Iterator[None]:
-    """Within this block labels and indices are not looked at: they have been before."""
-    token = _trusted.set(True)
+def skip_value_checks() -> Iterator[None]:
+    """Within this block the values of labels and indices are not checked: they have been before."""
+    token = _skip.set(True)
     try:
         yield
     finally:
-        _trusted.reset(token)
+        _skip.reset(token)
 
 
-def trusts_values() -> bool:
-    """Return whether values count as checked already."""
-    return _trusted.get()
+def skips_value_checks() -> bool:
+    """Return whether checks of values are switched off."""
+    return _skip.get()
 
 
 def dtype_name(dtype: Any) -> str:
@@ -50,10 +52,10 @@ def dtype_name(dtype: Any) -> str:
 
 
 def float_dtype(who: str, dtype: Any) -> str:
-    """Return the dtype's name. Raises ArgumentError unless it is one that networks can have."""
+    """Return the dtype's name. Raises ArgumentError unless it is float32 or float64."""
     name = dtype_name(dtype)
     if name not in FLOATS:
-        raise ArgumentError(f"{who}: dtype must be 'float32' or 'float64', is {name!r}")
+        raise ArgumentError(f"{who}: dtype must be 'float32' or 'float64', is {short(name)}")
     return name
 
 
@@ -63,26 +65,37 @@ def is_float(x: Array) -> bool:
 
 
 def is_integer(x: Array) -> bool:
-    """Return whether x holds integers (booleans are none)."""
+    """Return whether x holds integers (not booleans)."""
     return array_namespace(x).isdtype(x.dtype, "integral")
 
 
 def check_alike(who: str, name: str, x: Array, other: str, like: Array) -> None:
-    """Raise PlacementError or DtypeError unless x lies where `like` lies and has its dtype."""
+    """Raise PlacementError or DtypeError unless x is on the device of `like`, in its dtype."""
     here, there = backend_of(x), backend_of(like)
     if here is not there:
         raise PlacementError(
-            f"{who}: {name} must lie where {other} lies, on {there}; it lies on {here}. Move the "
+            f"{who}: {name} must be on the device of {other}, {there}; it is on {here}. Move the "
             f"network with .to({here.name!r}), or the array with "
             f"portanet.backends.get({there.name!r}).asarray(...)"
         )
     if x.dtype != like.dtype:
         wanted, came = dtype_name(like.dtype), dtype_name(x.dtype)
+        if wanted == came:
+            _refuse_byte_order(who, name, x, other, like)
         raise DtypeError(
             f"{who}: {name} must be {wanted}, as {other}; it is {came}. Cast it with "
             f"astype({wanted!r})"
-            + (f", or .to(dtype={came!r}) the network" if came in FLOATS else "")
+            + (f", or the network with .to(dtype={came!r})" if came in FLOATS else "")
         )
+
+
+def _refuse_byte_order(who: str, name: str, x: Array, other: str, like: Array) -> None:
+    """Raise DtypeError for two dtypes of one name: NumPy's big-endian and little-endian ones."""
+    raise DtypeError(
+        f"{who}: {name} must have the byte order of {other}, {like.dtype.str!r}; it is "
+        f"{x.dtype.str!r}. Swap the bytes of the one that is not native with "
+        "x.astype(x.dtype.newbyteorder('='))"
+    )
 
 
 def check_number(
@@ -104,13 +117,18 @@ def check_number(
     if not fits:
         opening, closing = "(" if open_low else "[", ")" if high == float("inf") else "]"
         raise ArgumentError(
-            f"{who}: {name} must be a number in {opening}{low:g}, {high:g}{closing}, is {value!r}"
+            f"{who}: {name} must be a number in {opening}{low:g}, {high:g}{closing}, is "
+            f"{short(value)}"
         )
     return value
 
 
 def check_count(who: str, name: str, value: Any, low: int = 1) -> int:
     """Return value as an int. Raises ArgumentError unless it is an integer >= low."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < low:
-        raise ArgumentError(f"{who}: {name} must be an integer >= {low}, is {value!r}")
-    return value.__index__()
+    try:
+        number = low - 1 if isinstance(value, bool) else index(value)
+    except TypeError:  # not an integer of any library
+        number = low - 1
+    if number < low:
+        raise ArgumentError(f"{who}: {name} must be an integer >= {low}, is {short(value)}")
+    return number

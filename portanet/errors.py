@@ -1,23 +1,32 @@
-"""Every error that portanet raises.
+"""Every error and warning that portanet raises, and how their messages show a value.
 
     PortanetError
     ├── ShapeError        (ValueError)    an array has the wrong shape
-    ├── DtypeError        (TypeError)     an array has the wrong kind of numbers, or is none
-    ├── ArgumentError     (ValueError)    an option has a value that makes no sense
-    ├── DataError         (ValueError)    the numbers in the data cannot be learned from
-    ├── OrderError        (RuntimeError)  calls came in an order that cannot work
-    ├── SharedParameterError (ValueError) one parameter stands in two places
+    ├── DtypeError        (TypeError)     an array has the wrong dtype, or is not an array
+    ├── ArgumentError     (ValueError)    an argument has an invalid value
+    ├── DataError         (ValueError)    the data or a file have invalid contents
+    ├── OrderError        (RuntimeError)  a method is called before the one it depends on
+    ├── SharedParameterError (ValueError) one parameter is used in two places
     ├── GradientError     (AssertionError) a gradient disagrees with finite differences
     └── BackendError      (RuntimeError)
-        ├── PlacementError (ValueError)   arrays lie on different backends or devices
+        ├── PlacementError (ValueError)   arrays are on different backends or devices
         └── MissingBackendError           a backend cannot run on this machine
+
+    LastLayerWarning      (UserWarning)   the last layer does not return what the loss expects
 
 Messages read: who, what was wanted, what came, what to do.
 """
 
+from reprlib import Repr
+from typing import Any
+
+_MAX_LENGTH = 80  # characters of a value that a message shows
+_REPR = Repr()  # long lists, strings and dicts are cut before their text is made
+_REPR.maxstring = _REPR.maxother = _MAX_LENGTH
+
 
 class PortanetError(Exception):
-    """What all errors of portanet are."""
+    """The base class of all errors of portanet."""
 
 
 class ShapeError(PortanetError, ValueError):
@@ -25,23 +34,23 @@ class ShapeError(PortanetError, ValueError):
 
 
 class DtypeError(PortanetError, TypeError):
-    """An array has the wrong kind of numbers, or is not an array."""
+    """An array has the wrong dtype, or is not an array."""
 
 
 class ArgumentError(PortanetError, ValueError):
-    """An option has a value that makes no sense."""
+    """An argument has an invalid value."""
 
 
 class DataError(PortanetError, ValueError):
-    """The numbers in the data cannot be learned from: NaN, unknown labels, nothing at all."""
+    """The data or a file have invalid contents: NaN, unknown labels, no samples, damage."""
 
 
 class OrderError(PortanetError, RuntimeError):
-    """Calls came in an order that cannot work, such as a backward before a forward."""
+    """A method is called before the one it depends on, such as backward before forward."""
 
 
 class SharedParameterError(PortanetError, ValueError):
-    """One Parameter stands in two places, where the second gradient would replace the first."""
+    """One Parameter is used in two places, where the second gradient would replace the first."""
 
 
 class GradientError(PortanetError, AssertionError):
@@ -49,20 +58,39 @@ class GradientError(PortanetError, AssertionError):
 
 
 class BackendError(PortanetError, RuntimeError):
-    """Something about a backend, its arrays or its device."""
+    """An error of a backend, its arrays or its device."""
 
 
 class PlacementError(BackendError, ValueError):
-    """Arrays that must meet lie on different backends or devices."""
+    """Arrays of one operation are on different backends or devices."""
 
 
 class MissingBackendError(BackendError):
     """A backend cannot run on this machine.
 
-    `backend` is its name, `missing` one of "package", "driver", "device" and `command` what to
-    run to mend it ("" where no command can).
+    `backend` is its name, `missing` one of "package", "driver", "device", and `command` the command
+    that installs or diagnoses what is missing ("" if there is none).
     """
 
     def __init__(self, message: str, *, backend: str, missing: str, command: str = "") -> None:
         super().__init__(message)
         self.backend, self.missing, self.command = backend, missing, command
+
+
+class LastLayerWarning(UserWarning):
+    """The last layer does not return what the loss expects: Softmax before CrossEntropy, say."""
+
+
+def short(value: Any) -> str:
+    """Return a short text of any value for a message: class and shape of an array, a clipped repr.
+
+    >>> import numpy as np
+    >>> short(np.zeros((64, 9))), short("0.1")
+    ('ndarray of shape (64, 9)', "'0.1'")
+    >>> short(list(range(1000)))
+    '[0, 1, 2, 3, 4, 5, ...]'
+    """
+    if hasattr(value, "dtype") and getattr(value, "shape", ()) and not isinstance(value, type):
+        return f"{type(value).__name__} of shape {tuple(value.shape)}"
+    text = _REPR.repr(value)
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 3]}..."

@@ -1,39 +1,17 @@
-"""What a layer is: Parameter, Buffer, Part (what layers and losses share), Layer and Sequential."""
+"""What a layer is: Part (what layers and losses share), Layer and Sequential."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
-from portanet.changes import Watched
 from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
 from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
+from portanet.parameter import Buffer, Parameter
 from portanet.typing import Array
+from portanet.versioned import Versioned
 
 
-@dataclass(eq=False)
-class Parameter:
-    """A value that training changes, and dL/dvalue once a backward pass has set it.
-
-    The value is rebound, never written in place, so that immutable arrays work too.
-    """
-
-    value: Array
-    grad: Array | None = None
-    trainable: bool = True  # optimizers leave it alone otherwise; its gradient is still computed
-
-
-@dataclass(eq=False)
-class Buffer:
-    """An array that belongs to a layer, but that no gradient changes: running statistics, tables.
-
-    It is moved and saved with the model. Floats follow the model's dtype, integers stay integers.
-    """
-
-    value: Array
-
-
-class Part(Watched):
+class Part(Versioned):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
     _saved: Any = None
@@ -74,7 +52,7 @@ class Part(Watched):
         """The backend that the parameters lie on (without any: where `to` was last told)."""
         first = next(_walk(self, Parameter), None)
         if first is not None:
-            return backend_of(first[1].value)
+            return backend_of(first[1].peek())
         return self._home[0] if self._home else get("numpy")
 
     @property
@@ -82,7 +60,7 @@ class Part(Watched):
         """The parameters' dtype by name, "float32" unless `to` was told otherwise."""
         first = next(_walk(self, Parameter), None)
         if first is not None:
-            return dtype_name(first[1].value.dtype)
+            return dtype_name(first[1].peek().dtype)
         return self._home[1] if self._home else "float32"
 
     def to(self, backend: str | None = None, *, device: Any = None, dtype: Any = None) -> Self:
@@ -232,7 +210,7 @@ class Sequential(Layer):
         first = next(_walk(self, Parameter), None)
         if self.takes == "floats":
             if first is not None:
-                check_alike("Sequential", "x", x, "the network", first[1].value)
+                check_alike("Sequential", "x", x, "the network", first[1].peek())
             elif not is_float(x):
                 raise DtypeError(
                     f"Sequential: x must be float32 or float64, is {dtype_name(x.dtype)}"
@@ -249,7 +227,7 @@ class Sequential(Layer):
 
 
 def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (name, object) for every object of a kind in a part, lists and parts included."""
+    """Yield (name, object) for every object of a kind in a part, its parts, lists and dicts."""
     if isinstance(part, kind):
         yield name.removesuffix("."), part
     if isinstance(part, Part):
@@ -259,6 +237,9 @@ def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(part, list | tuple):
         for i, value in enumerate(part):
             yield from _walk(value, kind, f"{name}{i}.")
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield from _walk(value, kind, f"{name}{key}.")
 
 
 def moved(value: Array, target: Backend, dtype: str) -> Array:

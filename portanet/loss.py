@@ -4,7 +4,7 @@ from math import prod
 from typing import Any, ClassVar
 
 from portanet.backends import Backend, array_namespace, backend_of
-from portanet.checks import check_alike, dtype_name, is_float, trusts_values
+from portanet.checks import check_alike, dtype_name, is_float, skips_value_checks
 from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
 from portanet.layer import Part
 from portanet.typing import Array, Dtype
@@ -80,7 +80,7 @@ class Loss(Part):
         y = self.align(y_hat, y)
         if sample_weight is not None:
             self._check_weights(y_hat, sample_weight)
-        if not trusts_values():
+        if not skips_value_checks():
             self.check_targets(y, tuple(y_hat.shape))
         losses = self.loss(y_hat, y)
         if training:
@@ -133,7 +133,7 @@ class Loss(Part):
                 f"{who}: sample_weight must be ({n},), one for each sample, is "
                 f"{tuple(sample_weight.shape)}"
             )
-        if not trusts_values():
+        if not skips_value_checks():
             advice = "0 leaves a sample out."
             refuse(
                 who, sample_weight, ~(sample_weight >= 0), "numbers >= 0", advice, "sample_weight"
@@ -152,11 +152,11 @@ def check_outputs(who: str, y_hat: Array) -> None:
 
 
 def check_place(who: str, y_hat: Array, y: Array) -> None:
-    """Raise PlacementError unless y lies where y_hat lies."""
+    """Raise PlacementError unless y is on the device of y_hat."""
     here, there = backend_of(y), backend_of(y_hat)
     if here is not there:
         raise PlacementError(
-            f"{who}: y must lie where y_hat lies, on {there}; it lies on {here}. "
+            f"{who}: y must be on the device of y_hat, {there}; it is on {here}. "
             f"Move it with portanet.backends.get({there.name!r}).asarray(...)"
         )
 

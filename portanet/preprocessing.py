@@ -7,7 +7,6 @@ import numpy as np
 from portanet.backends import array_namespace
 from portanet.checks import is_float
 from portanet.errors import DataError, DtypeError, OrderError, ShapeError
-from portanet.numeric import machine_epsilon
 from portanet.typing import Array
 
 
@@ -40,7 +39,8 @@ class Normalizer:
         # the mean of what is left takes away the rounding of the first sum, which grows with N
         self.mean = mean + xp.mean(X - mean, axis=0)
         std = xp.sqrt(xp.mean((X - self.mean) ** 2, axis=0))
-        noise = 4 * machine_epsilon(X) * xp.abs(self.mean)  # a constant column has this at most
+        # the largest std that rounding gives a constant column
+        noise = 4 * float(xp.finfo(X.dtype).eps) * xp.abs(self.mean)
         self.std = xp.where(std > noise, std, xp.ones_like(std))
         return self
 

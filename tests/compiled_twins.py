@@ -69,12 +69,12 @@ class Twins:
         """The last step was a replay, and nobody was warned."""
         assert self.warnings == []
         assert self.compiled.refused is None
-        assert any(planned.checked for planned in self.compiled._plans.values())
+        assert any(planned.verified for planned in self.compiled._plans.values())
 
     def assert_refused(self, why):
         """There was one warning, with this reason."""
         assert len(self.warnings) == 1, self.warnings
-        assert why in self.warnings[0]
+        assert why in self.warnings[0], self.warnings
         assert why in self.compiled.refused
 
 

@@ -104,7 +104,7 @@ def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
         readable(x, y)
     (planned,) = step._plans.values()
     assert isinstance(planned.plan, NumbaPlan)
-    assert planned.checked
+    assert planned.verified
     for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
         # Adam makes much of rounding noise: a hundred steps of 1e-3 stay within one of them
         assert np.abs(mine.value - other.value).max() < 1e-3

@@ -22,9 +22,9 @@ from portanet import (
     compile_step,
     is_vector,
 )
-from portanet.changes import Watched
 from portanet.errors import DataError
 from portanet.losses import MSE, CrossEntropy
+from portanet.versioned import Versioned
 
 
 def adam(model):
@@ -158,9 +158,9 @@ def test_no_count_of_changes_comes_twice():
     layer, seen = ReLU(), set()
     for _ in range(3):
         layer.note = 1
-        seen.add(Watched.n_changes)
+        seen.add(Versioned.version)
         del layer.note
-        seen.add(Watched.n_changes)
+        seen.add(Versioned.version)
     assert len(seen) == 6
 
 

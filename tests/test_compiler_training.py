@@ -67,7 +67,7 @@ def assert_same_run(mine, wanted):
     assert mine.history == wanted.history
     assert_alike(mine.model, wanted.model)
     assert mine.compiled.refused is None
-    assert any(planned.checked for planned in mine.compiled._plans.values())
+    assert any(planned.verified for planned in mine.compiled._plans.values())
 
 
 def trained(pair, n_epochs=5):

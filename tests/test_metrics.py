@@ -229,9 +229,9 @@ BAD = {
     "top k of a column": (lambda: top_k_accuracy(3)(np.ones((2, 1)), np.ones(2)), ShapeError, r"top_3_accuracy: y_hat must be \(N, C\)"),
     "AUC of four": (lambda: roc_auc(np.ones((2, 4)), np.ones(2)), ShapeError, r"roc_auc: y_hat must be \(N,\)"),
     "a list of targets": (lambda: accuracy(np.ones((2, 1)), [1, 0]), DtypeError, r"wanted an array.*got builtins.list.*numpy.asarray"),
-    "targets elsewhere": (lambda: accuracy(np.ones((2, 1)), strict(np.ones(2))), PlacementError, r"accuracy: y must lie where y_hat lies.*'numpy'.*'strict'"),
-    "numbers elsewhere": (lambda: r2(strict(np.ones(2)), np.ones(2)), PlacementError, r"r2: y must lie where y_hat lies.*asarray"),
-    "ranks elsewhere": (lambda: roc_auc(strict(np.ones(2)), np.ones(2)), PlacementError, r"roc_auc: y must lie"),
+    "targets elsewhere": (lambda: accuracy(np.ones((2, 1)), strict(np.ones(2))), PlacementError, r"accuracy: y must be on the device of y_hat.*'numpy'.*'strict'"),
+    "numbers elsewhere": (lambda: r2(strict(np.ones(2)), np.ones(2)), PlacementError, r"r2: y must be on the device of y_hat.*asarray"),
+    "ranks elsewhere": (lambda: roc_auc(strict(np.ones(2)), np.ones(2)), PlacementError, r"roc_auc: y must be on the device"),
     "other lengths": (lambda: mse(np.ones(3), np.ones(2)), ShapeError, r"mse: y must have y_hat's shape"),
     "other classes": (lambda: accuracy(np.ones((2, 3)), np.ones((2, 3))), ShapeError, r"accuracy: for scores \(2, 3\) y must be \(2,\)"),
 }  # fmt: skip

@@ -141,12 +141,12 @@ def test_rms_norm_takes_the_epsilon_of_the_dtype():
         (
             lambda: BatchNorm1d(3).forward(np.ones((1, 3), F4), training=True),
             ShapeError,
-            r"BatchNorm1d\(3\): training wants more than one value .* x is \(1, 3\): take a larger",
+            r"BatchNorm1d\(3\): in training x must have more than one value per channel.* x is \(1, 3\)\. Use larger",
         ),
         (
             lambda: BatchNorm2d(2).forward(np.ones((1, 2, 1, 1), F4), training=True),
             ShapeError,
-            "training wants more than one value",
+            "x must have more than one value per channel",
         ),
         (
             lambda: BatchNorm1d(3)(np.ones((2, 4), F4)),

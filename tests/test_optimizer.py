@@ -6,8 +6,8 @@ from agreement import assert_ulps
 
 import portanet
 from portanet import SGD, Adam, AdamW, BCEWithLogits, Group, Linear, ReLU, Sequential, is_vector
+from portanet.clipping import clip_by_norm, clip_by_value, global_norm
 from portanet.errors import ArgumentError, DtypeError, OrderError, ShapeError
-from portanet.gradients import clip_by_norm, clip_by_value, global_norm
 from portanet.optimizers.muon import COEFFICIENTS, orthogonalized
 from portanet.state import State
 

@@ -18,10 +18,10 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
-    {"dispatch", "checks", "random", "changes"},
-    {"numeric", "initializers"},
+    {"dispatch", "checks", "random", "versioned", "commit"},
+    {"initializers", "options", "parameter"},
     {"layer"},
-    {"loss", "optimizer", "layers", "gradients", "groups", "state"},
+    {"loss", "optimizer", "layers", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "ema", "verify"},
     {"compiler"},
     {"trainer"},

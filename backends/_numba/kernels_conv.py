@@ -128,9 +128,7 @@ def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Callable[...,
 @cache
 def _compiled(name: str, dtype: str) -> Callable[..., None] | None:
     constants = {"FLOAT": dtype}
-    return _numba.compile_file(
-        "loops_conv", name, _SIGNATURES[name].format(dtype), constants
-    )
+    return _numba.compile_file("loops_conv", name, _SIGNATURES[name].format(dtype), constants)
 
 
 def _matrix(w: np.ndarray) -> np.ndarray:

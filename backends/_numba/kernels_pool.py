@@ -95,9 +95,7 @@ def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any) -> Callable[..
 @cache
 def _compiled(name: str, dtype: str, kernel: tuple[int, int]) -> Callable[..., None] | None:
     constants = {"FLOAT": dtype, "KERNEL": kernel}
-    return _numba.compile_file(
-        "loops_pool", name, _SIGNATURES[name].format(dtype), constants
-    )
+    return _numba.compile_file("loops_pool", name, _SIGNATURES[name].format(dtype), constants)
 
 
 def _planes(array: np.ndarray) -> np.ndarray:

@@ -7,13 +7,17 @@ all batches are one graph; it changes nothing, so there is nothing to put back.
 from collections.abc import Callable
 from typing import Any
 
-from portanet.changes import Watched
-from portanet.checks import values_trusted
+from portanet.checks import skip_value_checks
 from portanet.compiler.engines.registry import engine_for
-from portanet.compiler.graph.graph import without_dead, without_repetition
-from portanet.compiler.runtime.guards import attributes, containers
-from portanet.compiler.tracing.tape import Tape
-from portanet.compiler.verification.compare import first_difference
+from portanet.compiler.errors import TraceError
+from portanet.compiler.graph.simplify import without_dead, without_repetition
+from portanet.compiler.guards.guards import Guards, difference, survey_of
+from portanet.compiler.runtime.checked_plan import is_verified_at
+from portanet.compiler.tracing.chance import ChanceWatch
+from portanet.compiler.tracing.rollback import undone
+from portanet.compiler.tracing.tape import Tape, in_c_order
+from portanet.compiler.verification.evaluation_check import EvaluationCheck, results_of
+from portanet.compiler.verification.host_run import held
 from portanet.data import Batches
 from portanet.layer import Sequential
 from portanet.typing import Array
@@ -26,17 +30,18 @@ _MAX_VAIN = 3  # plans in a row that were not used again
 
 
 class CompiledEvaluation:
-    """Returns {"loss": …, "weight": …, "predictions": …} of all batches of a loader that does not
-    shuffle; None where that is to be computed as it is written. `refused` says why.
+    """Returns {"loss": …, "weight": …, "predictions": …} of all batches of a loader; None where
+    that is to be computed as it is written. `refused` says why.
 
-    A metric of portanet's own is among them, as "metric"; others may do more than compute.
+    A metric of portanet's own is among them, as "metric"; others may do more than compute, and get
+    predictions that are a copy.
     """  # noqa: D205
 
     def __init__(self, model: Sequential, metric: Metric | None = None) -> None:
         self.model, self.metric = model, metric
         self.refused: str | None = None
         self._plan: Any = None
-        self._n_left, self._n_vain = 0, 0
+        self._n_replays, self._n_vain = 0, 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model, "metric": self.metric}
@@ -50,22 +55,22 @@ class CompiledEvaluation:
             return None
         if self._plan is None or not self._holds(batches):
             return self._made(batches)
-        self._n_left, self._n_vain = self._n_left - 1, 0
-        if self._n_left == 0:
-            self._n_left = _LOOK_EVERY
-            self._plan = self._engine.faster(self._plan) or self._plan
+        self._n_replays, self._n_vain = self._n_replays + 1, 0
+        if self._n_replays % _LOOK_EVERY == 0:
+            self._look_for_faster()
         self._plan.replay()
-        return dict(self._plan.results)
+        if is_verified_at(self._n_replays + 1):
+            self._verify(self._plan, None)
+        return self._found()
 
     def _holds(self, batches: Batches) -> bool:
-        if batches is not self._batches or any(p.value is not v for p, v in self._held):
+        if batches.X is not self._data[0] or batches.y is not self._data[1]:
             return False
-        if any(held != copy for held, copy in self._lists):
+        if batches.loader.slices() != self._slices:
             return False
-        if self._seen == Watched.n_changes:
-            return True
-        self._seen = Watched.n_changes
-        return attributes(self.model.named_parts()) == self._signature
+        if any(holder.peek() is not array for holder, array in self._held):
+            return False
+        return self._guards.unchanged() or self._guards.broken() is None
 
     def _made(self, batches: Batches) -> dict[str, Array] | None:
         """Make a plan, and return its first results once they have been found right."""
@@ -76,56 +81,86 @@ class CompiledEvaluation:
         self._engine: Any = engine_for(self.model.backend)
         if self._engine is None or not self._engine.reads:
             return None
-        named = self.model.named_parts()
         holders = [*self.model.parameters(), *self.model.named_buffers().values()]
-        self._held = [(holder, holder.value) for holder in holders]
-        self._batches, self._n_left = batches, _LOOK_EVERY
+        self._held = [(holder, holder.peek()) for holder in holders]
+        if any(in_c_order(array) is not array for _, array in self._held):
+            return None
+        self._data, self._slices = (batches.X, batches.y), batches.loader.slices()
         try:
-            with values_trusted():
-                tape = self._traced(batches)
+            tape = self._traced(batches)
+            self._guards = Guards({"": self.model}, set())
             self._plan = self._engine.plan(tape.graph, tape.states)
-        except (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError) as error:
+            self._plan.replay()
+        except Exception as error:  # noqa: BLE001 - the readable passes decide what is an error
             self.refused = str(error) or type(error).__name__
             return None
-        self._signature, self._seen = attributes(named), Watched.n_changes
-        self._lists = list(containers(self.model))
-        self._plan.replay()
-        del tape.results["loss"]  # the sum of losses, which are compared
-        self.refused = first_difference(self._plan.results, tape.results, exact=False)
-        return dict(self._plan.results) if self.refused is None else None
+        self._n_replays = 0
+        self._verify(self._plan, {n: a for n, a in tape.results.items() if n != "loss"})
+        return None if self.refused else self._found()
+
+    def _found(self) -> dict[str, Array] | None:
+        """Return the results; what a user's metric may keep is a copy."""
+        if self.refused is not None:
+            return None
+        found = dict(self._plan.results)
+        if self.metric is not None and not is_own(self.metric):
+            found["predictions"] = self._engine.new(found["predictions"])
+        return found
+
+    def _verify(self, plan: Any, readable: dict[str, Array] | None) -> None:
+        """Compare a plan's results with the readable ones (None: computed now), or refuse."""
+        check = EvaluationCheck(self.model, self._own_metric(), self._batches_now())
+        why = check.difference(plan.results, readable)
+        if why is not None:
+            self.refused = f"verification failed: {why}"
+
+    def _batches_now(self) -> list[tuple[Array, Array]]:
+        X, y = self._data
+        return [(X[part], y[part]) for part in self._slices]
+
+    def _look_for_faster(self) -> None:
+        """Take a faster plan into use if it gives what this one gives."""
+        try:
+            plan = self._engine.faster(self._plan)
+            if plan is None:
+                return
+            plan.replay()
+        except Exception:  # noqa: BLE001 - there is a plan that works
+            return
+        check = EvaluationCheck(self.model, self._own_metric(), self._batches_now())
+        if check.difference(plan.results, None) is None:
+            self._plan = plan
 
     def _traced(self, batches: Batches) -> Tape:
+        """Trace the passes. Raises TraceError if they change the model or draw numbers."""
+        before = survey_of({"": self.model}, set())
+        chance = ChanceWatch(before.streams)
         tape = Tape(batches.backend, self._engine.same_memory)
         X, y = tape.state("data:X", batches.X), tape.state("data:y", batches.y)
-        for i, (holder, value) in enumerate(self._held):
-            holder.value = tape.state(f"held:{i}", value)
+        holders = {f"held:{i}": holder for i, (holder, _) in enumerate(self._held)}
+        arrays = {f"held:{i}": tape.state(f"held:{i}", a) for i, (_, a) in enumerate(self._held)}
         try:
-            self._results(tape, [(X[part], y[part]) for part in batches.loader.slices()])
+            with undone(self.model), skip_value_checks():
+                with held(holders, arrays):
+                    parts = [(X[part], y[part]) for part in self._slices]
+                    results = results_of(self.model, self._own_metric(), parts, tape.namespace)
+                changed = difference(before.facts, survey_of({"": self.model}, set()).facts)
+                if changed != "nothing":
+                    raise TraceError(f"evaluation changes the model: {changed}")
+                chance.check()
+            if tape.graph.hosts:
+                raise TraceError("evaluation draws random numbers")
+            for name, tracer in results.items():
+                tape.result(name, tracer)
+            tape.result("loss", tape.namespace.sum(results["losses"]))
         finally:
-            for holder, value in self._held:
-                holder.value = value
             tape.close()
         without_repetition(tape.graph)
         without_dead(tape.graph)
         return tape
 
-    def _results(self, tape: Tape, batches: list[Any]) -> None:
-        xp, criterion = tape.namespace, self.model.criterion
-        losses, weights, predictions = [], [], []
-        for x, y in batches:
-            y_hat = self.model.forward(x)
-            losses.append(criterion.forward(y_hat, y))
-            predictions.append(criterion.link(y_hat))
-            weights.append(criterion.weight_of(y))
-        losses = xp.concat(losses)
-        tape.result("losses", losses)
-        tape.result("loss", xp.sum(losses))
-        predicted = xp.concat(predictions)
-        tape.result("predictions", predicted)
-        if self.metric is not None and is_own(self.metric):
-            tape.result("metric", self.metric(predicted, xp.concat([y for _, y in batches])))
-        if weights[0] is not None:
-            tape.result("weight", sum(map(xp.sum, weights[1:]), xp.sum(weights[0])))
+    def _own_metric(self) -> Metric | None:
+        return self.metric if self.metric is not None and is_own(self.metric) else None
 
 
 def is_own(metric: Metric) -> bool:
@@ -134,4 +169,4 @@ def is_own(metric: Metric) -> bool:
 
 
 def _fits(batches: Batches) -> bool:
-    return batches.resident and not batches.loader.shuffle and len(batches) <= MAX_BATCHES
+    return batches.resident and len(batches) <= MAX_BATCHES

@@ -1,32 +1,40 @@
-"""CompiledStep: a training step that is traced once, checked once, and then replayed.
+"""CompiledStep: a training step that is traced once, verified, and then replayed.
 
-The first step with batches of a shape is traced, which computes what the readable step computes.
-The second is taken by the plan and readably, and the two are compared. From then on the plan is
-replayed. Whatever a plan has taken for granted is looked at before each step: where it no longer
-holds, the step is traced anew; what cannot be traced is taken readably, and one warning says why.
+    TRACE    the first step with batches of a shape is traced: that computes what the step computes
+    VERIFY   the second is taken by the plan and by the readable code, and the two are compared
+    REPLAY   from then on the plan is replayed, and verified again at steps 4, 8, 16 …
+    REFUSED  what cannot be compiled runs as it is written; one warning says why
+
+Before each step the guards say whether what the plans have taken for granted still holds. Where it
+does not, the plans are dropped and the step is traced anew.
 """
 
-import warnings
+from collections import OrderedDict
+from threading import RLock
 from typing import Any
 
-from portanet.changes import Watched
-from portanet.checks import trusts_values
+from portanet.checks import skips_value_checks
 from portanet.compiler.engines.registry import engine_for
-from portanet.compiler.errors import NotCompiledWarning, UnsettledError
-from portanet.compiler.runtime.checked_plan import Planned, count
-from portanet.compiler.runtime.epoch_loss import Sums
-from portanet.compiler.runtime.guards import Granted
-from portanet.compiler.runtime.parameter_memory import Store
+from portanet.compiler.errors import UnsettledError
+from portanet.compiler.guards.guards import Guards
+from portanet.compiler.runtime.checked_plan import CheckedPlan
+from portanet.compiler.runtime.counters import Counters
+from portanet.compiler.runtime.epoch_loss import EpochLoss
+from portanet.compiler.runtime.overrides import overridden
+from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.runtime.refusal import warn_uncompiled
+from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace, trace_step
-from portanet.compiler.verification.compare import first_difference
+from portanet.compiler.verification.step_check import StepCheck
 from portanet.data import Batches
-from portanet.dispatch import draws_given
+from portanet.errors import OrderError
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
+from portanet.versioned import LATEST
 
-MAX_PLANS = 8  # shapes of batches: more than a loader has, fewer than fill the memory
-MAX_VAIN = 8  # plans that were given up before they had paid: then something changes all the time
+MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest time makes place
+MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
 _PAYS = 16  # replays
 
 
@@ -34,15 +42,15 @@ class CompiledStep:
     """Forward, loss, backward, update: `step(x, y)` returns the losses, shape (N,).
 
     It trains `model` as `Trainer.step` does: unfused plans give the same bits, fused ones differ
-    by rounding. Parameters are written in place: what must stay has to be copied. Labels and
-    indices are looked at in the first step with batches of a shape only. Arrays that a layer has
-    in plain attributes are constants: assign another one, rather than write into it.
+    by rounding. What is read of the model is a copy, so it never changes later.
 
     `fuse=False` replays the readable step's operations one by one. `fast` says whether numba is
     used (None: where it is installed and pays), `mkl=False` keeps Intel's MKL out of large
     products (None: where it is installed and has been measured as faster). `refused` says why
-    steps are taken readably.
+    steps run uncompiled, `retraced` what was changed when plans were last dropped.
     A copy, or one that was pickled, makes plans of its own.
+
+    Raises OrderError if a second thread calls it while a step is being taken.
     """
 
     def __init__(
@@ -52,92 +60,122 @@ class CompiledStep:
         self.model, self.optimizer = model, optimizer
         self.refused: str | None = None
         self._fuse, self._fast, self._mkl = fuse, fast, mkl
-        self._forget_all()
+        self._start()
 
     def __call__(self, x: Array, y: Array) -> Array:
         """Take a step with a batch; return the losses, shape (N,), on the device."""
-        planned = self.plan_for(x.shape, y.shape, x.dtype, y.dtype)
-        if planned is None:
-            return self._first_steps(x, y)
-        planned.load(x, y)
-        self.replay(planned)
-        return planned.plan.losses()
+        if not self._lock.acquire(blocking=False):
+            raise OrderError("compile_step: another thread is in this step; take steps in turn")
+        try:
+            planned = self.plan_for(x.shape, y.shape, x.dtype, y.dtype)
+            if planned is None:
+                return self._slow_step(x, y)
+            if not skips_value_checks():
+                planned.values.check(x, y)
+            planned.plan.load(x, y)
+            self.replay(planned)
+            return planned.plan.losses()
+        finally:
+            self._lock.release()
 
-    def plan_for(self, x_shape: Any, y_shape: Any, x_dtype: Any, y_dtype: Any) -> Planned | None:
-        """Return the plan for batches that look like this, if there is one that holds."""
-        if self._store is None or not self._holds():
+    def plan_for(
+        self, x_shape: Any, y_shape: Any, x_dtype: Any, y_dtype: Any
+    ) -> CheckedPlan | None:
+        """Return the plan that can be replayed for batches that look like this, if there is one."""
+        if not self._holds():
             return None
         phase = self._phase() if self.optimizer.accumulate > 1 else 0
-        planned = self._plans.get((x_shape, y_shape, x_dtype, y_dtype, phase))
-        return planned if planned is not None and planned.ready() else None
+        key = (x_shape, y_shape, x_dtype, y_dtype, phase)
+        planned = self._plans.get(key)
+        if planned is None or not planned.until_event:
+            return None
+        if planned is not self._latest:
+            self._plans.move_to_end(key)
+            self._latest = planned
+        return planned
 
-    def replay(self, planned: Planned) -> None:
+    def replay(self, planned: CheckedPlan) -> None:
         """Take a step with the batch that lies in a plan's inputs."""
-        granted, n_changes = self._granted, Watched.n_changes
-        planned.replay(planned.draw())
-        planned.count()
-        planned.bind()
+        version = LATEST[0]
+        planned.replay()
         self._n_replays += 1
-        self._sums.weight += planned.plan.n_samples
-        if Watched.n_changes - n_changes == planned.n_changes:  # else somebody else's, too
-            granted.seen = Watched.n_changes
+        self._epoch_loss.weight += planned.plan.n_samples
+        if planned.n_changes and self._guards and LATEST[0] - version == planned.n_changes:
+            self._guards.version = LATEST[0]  # only draws have advanced it
 
     def epoch(self, batches: Batches) -> Array:
         """Take a step with each batch of an epoch; return the mean loss, on the device."""
-        self.start_epoch()
-        for batch in batches.lazy():
-            planned = self.plan_for(batch.x_shape, batch.y_shape, batch.x_dtype, batch.y_dtype)
-            if planned is None:
-                self._first_steps(*batch.gathered())
-            else:
-                planned.plan.gather(batch)
-                self.replay(planned)
-        return self.mean_loss()
+        if not self._lock.acquire(blocking=False):
+            raise OrderError("Trainer.train: another thread trains with this step; train in turn")
+        try:
+            self.start_epoch()
+            for batch in batches.lazy():
+                planned = self.plan_for(batch.x_shape, batch.y_shape, batch.x_dtype, batch.y_dtype)
+                if planned is None:
+                    self._slow_step(*batch.gathered())
+                else:
+                    planned.plan.gather(batch)
+                    self.replay(planned)
+            return self.mean_loss()
+        finally:
+            self._lock.release()
 
     def start_epoch(self) -> None:
         """Begin to add up losses anew."""
-        if self._store is not None:
-            self._holds()  # the model may have moved since
-        self._sums.clear(self._store)
+        self._holds()  # the model may have moved since
+        self._epoch_loss.clear(self._memory)
 
     def mean_loss(self) -> Array:
         """Return the mean loss of the samples since start_epoch, on the device."""
-        return self._sums.mean(self._store)
+        return self._epoch_loss.mean(self._memory)
 
-    # what is taken for granted
+    # guards
 
     def _holds(self) -> bool:
-        """Return whether the plans are still right; take over what others have assigned."""
-        store, granted = self._store, self._granted
-        assert store is not None
-        if granted.unchanged() and store.shown():
-            return True
-        if not granted.holds():
-            self._forget()
+        """Return whether there are plans and they are right; take over what was assigned."""
+        memory, guards = self._memory, self._guards
+        if memory is None or guards is None:
             return False
-        self.optimizer._follow(next(iter(self.optimizer._trainable().values())).value)
-        store.adopt()
-        granted.look()
+        if guards.unchanged() and not memory.touched:
+            return True
+        return self._look_again(memory, guards)
+
+    def _look_again(self, memory: ParameterMemory, guards: Guards) -> bool:
+        """Look at everything that the plans have taken for granted."""
+        broken = None if guards.unchanged() else guards.broken()
+        if broken is not None:
+            self._drop(broken)
+            return False
+        self.optimizer.follow()
+        memory.adopt()
+        for planned in self._plans.values():
+            planned.bind()
+        guards.version = LATEST[0]
         return True
 
-    def _forget(self) -> None:
-        """Give all plans up."""
-        if self._store is not None:
-            self._sums.leave(self._store)
+    def _drop(self, why: str) -> None:
+        """Drop all plans."""
+        self.retraced = why
+        if self._memory is not None:
+            self._epoch_loss.leave(self._memory)
+            self._memory.give_back()
             self._n_vain = 0 if self._n_replays >= _PAYS else self._n_vain + 1
-        self._store: Store | None = None
-        self._plans: dict[Any, Planned] = {}
+        self._memory: ParameterMemory | None = None
+        self._guards: Guards | None = None
+        self._plans: OrderedDict[Any, CheckedPlan] = OrderedDict()
+        self._latest: CheckedPlan | None = None
         self._n_replays = 0
-        self._granted: Any = None
 
-    def _forget_all(self) -> None:
-        self._sums = Sums(self.model)
-        self._known: set[Any] = set()  # what batches looked like whose labels were looked at
+    def _start(self) -> None:
+        self._lock = RLock()
+        self._epoch_loss = EpochLoss(self.model)
+        # the output's shape for batches that a step as it is written has looked at
+        self._known: dict[Any, tuple[int, ...]] = {}
         self._unsettled = False
         self._engine: Any = None
-        self._n_vain = 0
-        self._store = None
-        self._forget()
+        self._n_vain, self._n_replays = 0, 0
+        self._memory = None
+        self._drop("")
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("model", "optimizer", "refused", "_fuse", "_fast", "_mkl")
@@ -145,7 +183,7 @@ class CompiledStep:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._forget_all()
+        self._start()
 
     def _phase(self) -> int:
         """Return which kind of step this is: one that moves, or that only adds gradients up."""
@@ -155,123 +193,116 @@ class CompiledStep:
         moves = optimizer.n_accumulated + 1 >= optimizer.accumulate
         return (0 if moves else 1) + 2 * (optimizer.n_accumulated > 0)
 
-    # the first steps
+    # steps at which there is more to do
 
-    def _first_steps(self, x: Array, y: Array) -> Array:
-        """Take the step as it is written, traced, or checked against its plan."""
+    def _slow_step(self, x: Array, y: Array) -> Array:
+        """Trace a step, verify a plan, or run the step as it is written."""
+        if self.refused is not None:
+            return self._readable(x, y)
         key = (x.shape, y.shape, x.dtype, y.dtype, self._phase())
-        if self.refused is None and key in self._plans:
-            return self._checked(self._plans[key], x, y)
-        if self._may_trace(key):
-            self._engine = engine_for(
-                self.model.backend, fuse=self._fuse, fast=self._fast, mkl=self._mkl
-            )
-            if self._engine is not None:
-                return self._traced(key, x, y)
-        losses = self._readable(x, y)
-        self._known.add((self.model.backend.name, key))
+        if self._holds() and key in self._plans:
+            if not skips_value_checks():
+                self._plans[key].values.check(x, y)
+            return self._event(self._plans[key], x, y)
+        looked_at = skips_value_checks() or (type(x), *key[:4]) in self._known
+        if not looked_at:
+            return self._readable(x, y)
+        self._engine = engine_for(
+            self.model.backend, fuse=self._fuse, fast=self._fast, mkl=self._mkl
+        )
+        return self._readable(x, y) if self._engine is None else self._traced(key, x, y)
+
+    def _event(self, planned: CheckedPlan, x: Array, y: Array) -> Array:
+        """Take a step at which a plan is verified, or a faster one looked for."""
+        planned.look_for_faster()
+        if not planned.is_due():
+            planned.plan.load(x, y)
+            self.replay(planned)
+            planned.plan_ahead()
+            return planned.plan.losses()
+        check, version = (
+            StepCheck(self.model, self.optimizer, planned, exact=not self._fuse),
+            LATEST[0],
+        )
+        losses = check.run(x, y)
+        if check.why is None:
+            planned.accept()
+            self._n_replays += 1
+            self._epoch_loss.weight += planned.plan.n_samples
+            self._guards_after_check(version)
+            return losses
+        self._epoch_loss.add(losses, y)
+        if not planned.revert(f"{check.why}{planned.doubt()}"):
+            self._refuse(f"verification failed: {check.why}{planned.doubt()}")
         return losses
 
-    def _may_trace(self, key: Any) -> bool:
-        looked_at = trusts_values() or (self.model.backend.name, key) in self._known
-        return self.refused is None and looked_at and len(self._plans) < MAX_PLANS
-
-    def _readable(self, x: Array, y: Array) -> Array:
-        losses = self._gradients(x, y)
-        self.optimizer.step()
-        self._sums.add(self._store, losses, y)
-        return losses
-
-    def _gradients(self, x: Array, y: Array) -> Array:
-        y_hat = self.model.forward(x, training=True)
-        losses = self.model.criterion.forward(y_hat, y, training=True)
-        self.model.backward()
-        return losses
+    def _guards_after_check(self, version: int) -> None:
+        """Take in what the readable half has assigned: the layers' own memories, and draws."""
+        assert self._guards is not None
+        if version != LATEST[0] and self._guards.broken() is None:
+            self._guards.version = LATEST[0]
 
     def _traced(self, key: Any, x: Array, y: Array) -> Array:
         """Trace a step, make its plan, and keep what the step has computed."""
-        if self._n_vain >= MAX_VAIN:
-            return self._refuse("layers or options change in every few steps", x, y)
-        try:
-            trace = trace_step(self.model, self.optimizer, x, y, self._engine.same_memory)
-        except UnsettledError as error:
-            first, self._unsettled = not self._unsettled, True
-            return self._readable(x, y) if first else self._refuse(str(error), x, y)
-        except Exception as error:  # noqa: BLE001 - the readable step decides what is an error
-            return self._refuse(str(error) or type(error).__name__, x, y)
-        self._unsettled = False
-        store = self._keep(trace, y)
-        try:
-            self._plans[key] = Planned(self._engine, store, self.model, self.optimizer, trace)
-        except Exception as error:  # noqa: BLE001 - without a plan steps can be taken readably
-            self._warn(f"{type(error).__name__}: {error}")
-        return trace.tape.results["losses"]
-
-    def _keep(self, trace: Trace, y: Array) -> Store:
-        """Let the model and the optimizer hold what a traced step has computed."""
-        if self._store is not None and self._store.homes.keys() != trace.tape.states.keys():
-            self._forget()
-        if self._store is None:
-            self._store = Store(self.model, self.optimizer, trace, self._engine)
-            self._sums.enter(self._store)
-        self._store.take(trace.tape.states)
-        count(self.optimizer, trace.groups)
-        self._store.show()
-        if "total:weight" not in self._store.homes:
-            self._sums.weight += y.shape[0]
-        for name, p in self.model.named_parameters().items():
-            p.grad = trace.tape.results.get(f"grad:{name}")
-        left_out = trace.counters | {(id(part), key) for part, key, _ in trace.attributes}
-        if self._granted is not None:
-            left_out |= self._granted.left_out
-        self._granted = Granted(self.model, self.optimizer, left_out)
-        return self._store
-
-    def _checked(self, planned: Planned, x: Array, y: Array) -> Array:
-        """Take a step by the plan and readably. The readable one is kept, and says what is right.
-
-        The optimizer moves by the plan's gradients once they have been found right: Adam divides
-        a gradient by its own size, and makes much of what is rounding noise.
-        """
-        if not self._holds():
-            return self._first_steps(x, y)
-        store, exact, drawn = self._store, not self._fuse, planned.draw()
-        assert store is not None
-        got, got_states, why = planned.tried(x, y, drawn)
-        with draws_given(drawn):
-            losses = self._gradients(x, y)
-        parameters = self.model.named_parameters()
+        why = overridden(self.optimizer)
+        if why is None and self._n_vain >= MAX_VAIN:
+            why = f"something changes in every few steps: {self.retraced}"
         if why is None:
-            wanted = {**planned.attributes_now(), "losses": losses}
-            wanted |= {f"grad:{name}": p.grad for name, p in parameters.items()}
-            why = first_difference(got, wanted, exact=exact)
-        if why is None:
-            for name, p in parameters.items():
-                p.grad = got[f"grad:{name}"]
-        self.optimizer.step()
-        self._sums.add(store, losses, y)
-        store.adopt()
-        self._granted.look()
-        why = why or first_difference(got_states, store.without_totals(), exact=exact)
-        planned.checked = why is None
-        if why is not None and not planned.fall_back(f"in a step taken both ways {why}"):
-            self._warn(f"in a step taken both ways {why}")
-        return losses
-
-    def _refuse(self, why: str, x: Array, y: Array) -> Array:
+            try:
+                trace = trace_step(self.model, self.optimizer, x, y, self._engine.same_memory)
+                return self._planned(key, trace, y)
+            except UnsettledError as error:
+                if not self._unsettled:
+                    self._unsettled = True
+                    return self._readable(x, y)
+                why = str(error)
+            except Exception as error:  # noqa: BLE001 - the readable step decides what is an error
+                why = str(error) or type(error).__name__
         losses = self._readable(x, y)  # what is wrong with the step itself is raised here
-        self._warn(why)
+        self._refuse(why)
         return losses
 
-    def _warn(self, why: str) -> None:
+    def _planned(self, key: Any, trace: Trace, y: Array) -> Array:
+        """Keep what a traced step has computed, and make its plan."""
+        self._unsettled = False
+        memory = self._memory
+        if memory is not None and memory.homes.keys() != trace.tape.states.keys():
+            self._drop("the optimizer's groups of parameters")
+            memory = None
+        if memory is None:
+            memory = self._memory = ParameterMemory(self.model, self.optimizer, trace, self._engine)
+        counters = Counters(self.optimizer, trace.groups)
+        counters.prepare()
+        memory.take(trace, counters.pairs())
+        losses = trace.tape.results["losses"]
+        if "total:weight" not in memory.homes:
+            self._epoch_loss.weight += y.shape[0]
+        ignored = trace.ignored | (self._guards.ignored if self._guards is not None else set())
+        self._guards = Guards({"": self.model, "optimizer": self.optimizer}, ignored)
+        try:
+            values = ValueChecks(self.model, trace.y_hat_shape)
+            self._plans[key] = CheckedPlan(self._engine, memory, self.optimizer, trace, values)
+        except Exception as error:  # noqa: BLE001 - without a plan steps run as they are written
+            self._refuse(f"no plan can be made: {type(error).__name__}: {error}")
+        while len(self._plans) > MAX_PLANS:
+            self._plans.popitem(last=False)
+        return losses
+
+    def _readable(self, x: Array, y: Array) -> Array:
+        """Take a step as it is written."""
+        model = self.model
+        y_hat = model.forward(x, training=True)
+        losses = model.criterion.forward(y_hat, y, training=True)
+        model.backward()
+        self.optimizer.step()
+        self._known[type(x), x.shape, y.shape, x.dtype, y.dtype] = tuple(y_hat.shape)
+        self._epoch_loss.add(losses, y)
+        return losses
+
+    def _refuse(self, why: str) -> None:
         self.refused = why
-        self._forget()
-        warnings.warn(
-            f"{type(self.model).__name__}: steps are taken as they are written, not compiled: "
-            f"{why}. (compile=False: the same without this warning)",
-            NotCompiledWarning,
-            stacklevel=5,
-        )
+        self._drop(why)
+        warn_uncompiled(type(self.model).__name__, why)
 
 
 def compile_step(
@@ -280,9 +311,9 @@ def compile_step(
 ) -> CompiledStep:  # fmt: skip
     """Return a function of a batch that takes one step of training, as `Trainer.step` does, fast.
 
-    The first step with batches of a shape is traced, the second is checked against the readable
+    The first step with batches of a shape is traced, the second is verified against the readable
     step, all others are replayed; see CompiledStep. On backends that have no engine (PyTorch,
-    array-api-strict) steps are taken as they are written.
+    array-api-strict) steps run as they are written.
 
     >>> import numpy as np, portanet
     >>> from portanet import SGD, BCEWithLogits, Linear, Sequential

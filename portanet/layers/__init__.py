@@ -1,4 +1,4 @@
-"""The layers, one concept a file."""
+"""The layers, one concept per file."""
 
 from portanet.layers.activations import HardSigmoid, ReLU, Sigmoid, Softplus, Tanh, sigmoid
 from portanet.layers.attention import MultiHeadAttention

@@ -1,4 +1,4 @@
-"""Channels: axis 1 of x, as everywhere in this library."""
+"""Channels: axis 1 of x in every layer of portanet."""
 
 from math import prod
 
@@ -10,21 +10,21 @@ from portanet.typing import Array
 def check_channels(
     who: str, x: Array, channels: int, wanted: str, ndims: tuple[int, ...] = ()
 ) -> None:
-    """Raise ShapeError unless x has the channels on axis 1, and as many axes as one of ndims."""
+    """Raise ShapeError unless axis 1 of x has `channels` entries and x.ndim is one of ndims."""
     if x.ndim < 2 or x.shape[1] != channels or (ndims and x.ndim not in ndims):
         raise ShapeError(f"{who}: x must be {wanted}, is {tuple(x.shape)}")
 
 
 def other_axes(x: Array) -> tuple[int, ...]:
-    """Return all axes but that of the channels."""
+    """Return all axes except the channels."""
     return (0, *range(2, x.ndim))
 
 
 def values_per_channel(x: Array) -> int:
-    """Return how many numbers each channel of x has."""
+    """Return the number of values in each channel of x."""
     return prod(x.shape[axis] for axis in other_axes(x))
 
 
 def along_channels(value: Array, x: Array) -> Array:
-    """Return value, shape (channels,), in a shape that meets x on axis 1."""
+    """Return value (channels,) in the shape that broadcasts along axis 1 of x."""
     return array_namespace(value).reshape(value, (1, -1, *(1,) * (x.ndim - 2)))

@@ -1,21 +1,20 @@
-"""Activations: functions applied to each number alone.
+"""Elementwise activations.
 
 A function with a gradient comes as a pair: `f(x)` and `f_backward(grad, saved)`.
 
-Their relatives: rectifiers.py (LeakyReLU, PReLU, ELU, SELU), gated.py (GELU, SiLU, Mish,
+See also rectifiers.py (LeakyReLU, PReLU, ELU, SELU), gated.py (GELU, SiLU, Mish,
 HardSwish), softmax.py.
 """
 
 from portanet.backends import array_namespace
 from portanet.dispatch import accelerable
 from portanet.layer import Layer
-from portanet.numeric import smallest_normal
 from portanet.typing import Array
 
 
 @accelerable
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow: exp is only taken of -|x|.
+    """1 / (1 + exp(-x)), without overflow: exp is evaluated at -|x| only.
 
     >>> import numpy as np
     >>> sigmoid(np.asarray([-1e4, 0.0, 1e4]))
@@ -30,19 +29,20 @@ def sigmoid(x: Array) -> Array:
 def sigmoid_backward(grad: Array, y: Array) -> Array:
     """dL/dx from dL/dy and y = sigmoid(x): dy/dx = y (1 - y).
 
-    dy/dx is kept at or above the smallest normal number, which is what BinaryCrossEntropy divides
-    by at least: their product is right even where y has saturated at exactly 0 or 1.
+    dy/dx is at least the smallest normal number, which is also the smallest divisor in
+    BinaryCrossEntropy: their product is exact even where y has saturated at 0 or 1.
     """
     xp = array_namespace(y)
-    return grad * xp.maximum(y * (1 - y), smallest_normal(y))
+    tiny = float(xp.finfo(y.dtype).smallest_normal)
+    return grad * xp.maximum(y * (1 - y), tiny)
 
 
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), elementwise, in (0, 1). Shapes: x and y alike, any.
 
-    dy/dx = y (1 - y): differentiate 1/(1 + exp(-x)) and put y back in.
+    dy/dx = y (1 - y): differentiate 1/(1 + exp(-x)) and substitute y.
 
-    Before BinaryCrossEntropy only; BCEWithLogits needs no Sigmoid and keeps the loss exact.
+    Use it before BinaryCrossEntropy; BCEWithLogits needs no Sigmoid and keeps the loss exact.
 
     Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors",
     1986, equation 2.
@@ -94,7 +94,7 @@ class Tanh(Layer):
 class ReLU(Layer):
     """y = max(x, 0), elementwise. Shapes: x and y alike, any.
 
-    dy/dx = 1 where x > 0, else 0; at 0 itself the choice is 0, as everywhere in the field.
+    dy/dx = 1 where x > 0, else 0; at 0 it is 0, by convention.
 
     Source: Fukushima, "Visual feature extraction by a multilayered network of analog threshold
     elements", 1969; Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines",
@@ -116,7 +116,7 @@ class ReLU(Layer):
 
 
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x)), written max(x, 0) + log1p(exp(-|x|)): no overflow, no lost digits.
+    """log(1 + exp(x)), computed as max(x, 0) + log1p(exp(-|x|)): no overflow, full precision.
 
     >>> import numpy as np
     >>> softplus(np.asarray([-1e4, 0.0, 1e4])).round(3)
@@ -127,12 +127,12 @@ def softplus(x: Array) -> Array:
 
 
 class Softplus(Layer):
-    """y = log(1 + exp(x)), elementwise: a ReLU without the corner. Shapes: x and y alike, any.
+    """y = log(1 + exp(x)), elementwise: a smooth ReLU. Shapes: x and y alike, any.
 
     dy/dx = exp(x) / (1 + exp(x)) = sigmoid(x).
 
-    Exact for every x. (PyTorch gives x itself above its `threshold` of 20, which costs 1e-10 of
-    the value there, and has a `beta`; Keras is as here.)
+    Exact for every x. (PyTorch returns x itself above its `threshold` of 20, a relative error of
+    1e-10, and has a `beta`; Keras agrees with portanet.)
 
     Source: Dugas, Bengio, Bélisle, Nadeau & Garcia, "Incorporating second-order functional
     knowledge for better option pricing", 2000.
@@ -157,7 +157,7 @@ class Softplus(Layer):
 
 
 def hard_sigmoid(x: Array) -> Array:
-    """min(max(x/6 + 1/2, 0), 1): a sigmoid of three straight lines, level up to -3 and from 3."""
+    """min(max(x/6 + 1/2, 0), 1): a piecewise linear sigmoid, constant below -3 and above 3."""
     xp = array_namespace(x)
     return xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1)
 
@@ -165,7 +165,7 @@ def hard_sigmoid(x: Array) -> Array:
 class HardSigmoid(Layer):
     """y = min(max(x/6 + 1/2, 0), 1), elementwise. Shapes: x and y alike, any.
 
-    dy/dx = 1/6 where -3 < x < 3, else 0; at the corners themselves 0, as in PyTorch.
+    dy/dx = 1/6 where -3 < x < 3, else 0; at the corners 0, as in PyTorch.
 
     (PyTorch and Keras 3 have this slope; Keras 2 had 1/5.)
 

@@ -17,7 +17,7 @@ from portanet.typing import Array
 
 
 class _BatchNorm(Layer):
-    """What BatchNorm1d and BatchNorm2d share: everything but the shapes that they take."""
+    """The implementation of BatchNorm1d and BatchNorm2d, which differ in the shape of x."""
 
     ndims: ClassVar[tuple[int, ...]]
     wanted: ClassVar[str]
@@ -61,15 +61,20 @@ class _BatchNorm(Layer):
         return g * inverse_std * (grad - mean - normal * along)
 
     def _statistics(self, x: Array) -> tuple[Array, Array, Array]:
-        """Return mean, x - mean and variance over all but the channels, in two passes."""
+        """Return mean, x - mean and variance over all axes except the channels, in two passes.
+
+        The mean of `centred` removes the rounding error of the first mean, which eps would amplify.
+        """
         xp, axes = array_namespace(x), other_axes(x)
-        n = max(values_per_channel(x), 1)  # a batch of none: 0, where a mean would be NaN
+        n = max(values_per_channel(x), 1)  # an empty batch: 0, where a mean would be NaN
         mean = xp.sum(x, axis=axes, keepdims=True) / n
         centred = x - mean
+        rounding = xp.sum(centred, axis=axes, keepdims=True) / n
+        mean, centred = mean + rounding, centred - rounding
         return mean, centred, xp.sum(centred * centred, axis=axes, keepdims=True) / n
 
     def _update_running(self, mean: Array, variance: Array, n: int) -> None:
-        """Move the running statistics towards a batch's; the variance as of n - 1 values."""
+        """Update the running statistics with a batch's, its variance unbiased: divided by n - 1."""
         if n == 0:
             return
         xp, m = array_namespace(mean), self.momentum
@@ -83,9 +88,9 @@ class _BatchNorm(Layer):
         check_channels(repr(self), x, self.channels, self.wanted.format(self.channels), self.ndims)
         if training and values_per_channel(x) == 1:
             raise ShapeError(
-                f"{self!r}: training wants more than one value for each channel, as one value has "
-                f"no variance; x is {tuple(x.shape)}: take a larger batch (drop_last=True leaves "
-                "out a last one of 1)"
+                f"{self!r}: in training x must have more than one value per channel, as one value "
+                f"has no variance; x is {tuple(x.shape)}. Use larger batches (drop_last=True "
+                "drops a last batch of one sample)"
             )
 
     def __repr__(self) -> str:
@@ -97,19 +102,20 @@ class BatchNorm1d(_BatchNorm):
 
     Shapes: x and y alike, (N, channels) or (N, channels, L); g, b, m, v (channels,).
 
-    With training=True m and v are those of the batch, and x moves them, too: with H = G g,
-    dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over all but the channels;
-    dL/db and dL/dg are the sums of G and G n. With training=False m and v are running averages,
-    moved by each training forward: m <- (1 - momentum) m + momentum (batch's mean), v alike. A
-    batch of none moves nothing.
+    With training=True m and v are those of the batch and depend on x: with H = G g,
+    dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over all axes except the
+    channels; dL/db and dL/dg are the sums of G and G n. With training=False m and v are running
+    averages, updated by each training forward: m <- (1 - momentum) m + momentum (batch's mean), v
+    likewise. An empty batch changes nothing.
 
     momentum in [0, 1] is the weight of the new batch, 0.1 as in PyTorch (Keras' momentum is the
-    weight of the old, 0.99, and its eps 1e-3). The batch is divided by the variance of N values;
-    the running average takes that of N - 1, as in PyTorch (Keras: N). g starts at 1, b at 0.
+    weight of the old average, 0.99, and its eps 1e-3). A batch is normalized by its biased
+    variance, divided by N; the running average uses the unbiased one, divided by N - 1, as in
+    PyTorch (Keras: N). g starts at 1, b at 0.
 
-    Raises ShapeError unless x has those shapes, or if a training batch has one value a channel;
+    Raises ShapeError unless x has those shapes, or if a training batch has one value per channel;
     ArgumentError unless channels >= 1, momentum is in [0, 1] and eps in (0, 1]; PlacementError or
-    DtypeError unless x lies with the weights.
+    DtypeError unless x has the weights' device and dtype.
 
     Source: Ioffe & Szegedy, "Batch normalization", 2015, algorithms 1 and 2.
 
@@ -129,9 +135,9 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """BatchNorm1d for images: x (N, channels, H, W), m and v over the batch and all pixels.
 
-    Formula, gradient, running averages, arguments and errors as there.
+    Formula, gradient, running averages, arguments and errors are those of BatchNorm1d.
 
-    Source: as of BatchNorm1d, section 3.2.
+    Source: see BatchNorm1d, section 3.2.
 
     >>> import numpy as np
     >>> BatchNorm2d(3).forward(np.zeros((1, 3, 4, 4), np.float32), training=True).shape

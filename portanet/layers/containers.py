@@ -1,21 +1,21 @@
-"""Layers made of layers."""
+"""Layers composed of layers."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count
+from portanet.checks import check_count, short
 from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer, Sequential
 from portanet.typing import Array
 
 
 class Residual(Layer):
-    """y = x + f(x), where f is a network: what f has to learn is the difference from doing nothing.
+    """y = x + f(x), where f is a network: f learns the difference from the identity.
 
-    Shapes: x and y alike, as f takes them; f must keep the shape.
+    Shapes: x and y alike, as f accepts them; f must keep the shape.
 
-    With G = dL/dy: dL/dx = G + f.backward(G), for both summands get all of G.
+    With G = dL/dy: dL/dx = G + f.backward(G), as G is the gradient of both summands.
 
     `layers` is a layer, such as a Sequential, or a list of layers.
 
@@ -34,11 +34,11 @@ class Residual(Layer):
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The kind of numbers that f wants."""
+        """The kind of numbers that f takes."""
         return self.layers.takes
 
     def check_values(self, x: Array) -> None:
-        """Look at the values of an input: f knows what it takes."""
+        """Check the values of an input with f."""
         self.layers.check_values(x)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -63,18 +63,18 @@ class Residual(Layer):
 
 
 class Parallel(Layer):
-    """y = f1(x), f2(x), ... side by side along an axis (how="concat"), or added up (how="sum").
+    """y = f1(x), f2(x), ... concatenated along an axis (how="concat"), or added (how="sum").
 
-    Shapes: x as the branches take it. concat: they may differ along `axis` only, and y is as long
-    there as they are together; sum: all alike.
+    Shapes: x as the branches accept it. concat: the outputs may differ along `axis` only, where the
+    length of y is the sum of theirs; sum: all have one shape.
 
-    Each branch gets its part of G = dL/dy (concat: a slice, sum: all of it), and dL/dx is the sum
-    of what they return, as all saw the same x.
+    Each branch receives its part of G = dL/dy (concat: a slice, sum: all of it), and dL/dx is the
+    sum of the branches' gradients, as all have the same input.
 
     `branches` is a list; a branch is a layer or a list of layers. `axis` 1 are the channels.
 
-    Raises ShapeError unless the outputs fit together; ArgumentError for branches that are no
-    layers, or an unknown `how`.
+    Raises ShapeError unless the shapes of the outputs match; ArgumentError if a branch is not a
+    layer, or for an unknown `how`.
 
     Source: Szegedy et al., "Going deeper with convolutions", 2015, section 4.
 
@@ -86,24 +86,26 @@ class Parallel(Layer):
 
     def __init__(self, branches: Sequence[Any], *, how: str = "concat", axis: int = 1) -> None:
         if not isinstance(branches, Sequence) or not branches:
-            raise ArgumentError(f"Parallel: branches must be a list of layers, is {branches!r}")
+            raise ArgumentError(
+                f"Parallel: branches must be a list of layers, is {short(branches)}"
+            )
         if how not in ("concat", "sum"):
-            raise ArgumentError(f"Parallel: how must be 'concat' or 'sum', is {how!r}")
+            raise ArgumentError(f"Parallel: how must be 'concat' or 'sum', is {short(how)}")
         self.how, self.axis = how, check_count("Parallel", "axis", axis)
         self.branches = [_as_layer("Parallel", f"branches[{i}]", b) for i, b in enumerate(branches)]
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The kind of numbers that the branches want."""
+        """The kind of numbers that the branches take."""
         return self.branches[0].takes
 
     def check_values(self, x: Array) -> None:
-        """Look at the values of an input: every branch knows what it takes."""
+        """Check the values of an input with every branch."""
         for branch in self.branches:
             branch.check_values(x)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        """Return the outputs of all branches, joined."""
+        """Return the outputs of all branches, concatenated or added."""
         outputs = [branch.forward(x, training=training) for branch in self.branches]
         self._check(outputs)
         if training:
@@ -131,7 +133,7 @@ class Parallel(Layer):
     def _check(self, outputs: list[Array]) -> None:
         shapes = [tuple(y.shape) for y in outputs]
         if self.how == "sum":
-            fits, wanted = set(shapes), "one shape, to be added up"
+            fits, wanted = set(shapes), "one shape, to be added"
         else:
             fits = {(*s[: self.axis], *s[self.axis + 1 :]) for s in shapes}
             wanted = f"shapes that differ along axis {self.axis} only"
@@ -146,7 +148,9 @@ def _as_layer(who: str, name: str, layers: Any) -> Layer:
     if isinstance(layers, Layer):
         return layers
     if not isinstance(layers, Sequence) or not layers:
-        raise ArgumentError(f"{who}: {name} must be a layer or a list of layers, is {layers!r}")
+        raise ArgumentError(
+            f"{who}: {name} must be a layer or a list of layers, is {short(layers)}"
+        )
     return Sequential(layers)
 
 

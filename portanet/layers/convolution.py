@@ -16,7 +16,7 @@ Size = int | tuple[int, ...]
 
 
 class _Convolution(Layer):
-    """What Conv1d and Conv2d share; inside, everything is an image."""
+    """The implementation of Conv1d and Conv2d, on images."""
 
     n_axes: ClassVar[int]
 
@@ -77,24 +77,24 @@ class _Convolution(Layer):
 class Conv2d(_Convolution):
     """y[n, o, p, q] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, p s + i d, q s + j d].
 
-    s is the stride, d the dilation, and x counts from where its zero padding begins. (The field
-    says convolution; a mathematician would call it a correlation: the kernel is not mirrored.)
+    s is the stride, d the dilation, and the indices of x start at its zero padding. (Mathematically
+    this is a cross-correlation: the kernel is not mirrored.)
 
     Shapes: x (N, n_inp, H, W), w (n_out, n_inp/groups, kh, kw) as PyTorch has it, b (n_out,),
     y (N, n_out, OH, OW) with OH = floor((H + 2 padding - d (kh - 1) - 1) / s) + 1.
 
     With G = dL/dy: dL/dw[o, c, i, j] = sum over n, p, q of G[n, o, p, q] x[n, c, p s + i d,
-    q s + j d]; dL/dx adds w[o, c, i, j] G[n, o, p, q] where y saw x; dL/db = the sum of G over all
-    but o.
+    q s + j d]; dL/dx adds w[o, c, i, j] G[n, o, p, q] at the places of x that y[n, o, p, q]
+    depends on; dL/db = the sum of G over all axes except o.
 
     kernel, stride, padding and dilation are one integer, or (height, width). padding="same"
-    keeps height and width (an odd row or column more goes below and right, as in PyTorch) and
-    needs stride 1. With groups = g the channels fall into g parts that do not see each other.
+    keeps height and width (an odd extra row or column goes below and right, as in PyTorch) and
+    needs stride 1. With groups = g the channels form g groups with separate kernels.
     w starts from U(-k, k) with k = 1/sqrt(n_inp/groups kh kw), as in PyTorch; b from 0.
 
     Raises ShapeError unless x is (N, n_inp, H, W) and the kernel fits into the padded image;
-    PlacementError or DtypeError unless x lies with the weights; ArgumentError for numbers that
-    make no sense.
+    PlacementError or DtypeError unless x has the weights' device and dtype; ArgumentError for
+    invalid sizes.
 
     Source: LeCun et al., "Backpropagation applied to handwritten zip code recognition", 1989.
 
@@ -135,15 +135,15 @@ def _check_channels(who: str, n_inp: int, n_out: int, groups: int) -> tuple[int,
 
 
 def _draw(shape: tuple[int, ...], rng: Rng | None) -> Array:
-    """Draw weights (n, ...): each of the n kernels adds up as many inputs as it has numbers."""
+    """Draw weights (n, ...); the fan-in of each of the n kernels is its number of weights."""
     return fan_in_uniform((prod(shape[1:]), shape[0]), rng).T.reshape(shape).copy()
 
 
 def as_images(x: Array) -> Array:
-    """Return x (N, C, L) as (N, C, 1, L), an image as it is."""
+    """Return x (N, C, L) as (N, C, 1, L); an image unchanged."""
     return x if x.ndim == 4 else array_namespace(x).expand_dims(x, axis=2)
 
 
 def like(x: Array, n_axes: int) -> Array:
-    """Return x (N, C, 1, L) as (N, C, L) where a layer has one axis, else as it is."""
+    """Return x (N, C, 1, L) as (N, C, L) for a layer with one axis, else unchanged."""
     return x if n_axes == 2 else array_namespace(x).squeeze(x, axis=2)

@@ -1,16 +1,16 @@
 """The convolution of images and its two derivatives, as sums over the offsets of the kernel.
 
-With `seen(x, i, j)` the numbers of x that the places of the output see at offset (i, j), and
-w[i, j] the (n_out, n_inp) matrix of weights there,
+Let x[i, j] be the numbers of x that the places of the output read at offset (i, j) of the kernel,
+and w[i, j] the (n_out, n_inp) matrix of weights there. Then
 
-    y = sum over (i, j) of w[i, j] seen(x, i, j)
+    y = sum over (i, j) of w[i, j] x[i, j]
 
 which is linear in w and in x, so with G = dL/dy
 
-    dL/dw[i, j] = sum over the batch of G seen(x, i, j)ᵀ
-    dL/dx = sum over (i, j) of w[i, j]ᵀ G, put back where (i, j) saw it.
+    dL/dw[i, j] = sum over the batch of G x[i, j]ᵀ
+    dL/dx = sum over (i, j) of w[i, j]ᵀ G, added at the places of x that (i, j) reads.
 
-Channels fall into `groups`, each with its own share of the inputs and outputs.
+The channels form `groups`, each with its own inputs and outputs.
 """
 
 from typing import Any
@@ -65,8 +65,8 @@ def conv2d_backward_w(grad: Array, x: Array, window: Window, groups: int = 1) ->
     xp, padded, rows = array_namespace(x), window.pad(x), _rows(grad, groups)
 
     def part(i: int, j: int) -> Array:
-        seen = _rows(window.at(padded, i, j), groups)
-        return xp.sum(rows @ xp.matrix_transpose(seen), axis=0)
+        read = _rows(window.at(padded, i, j), groups)
+        return xp.sum(rows @ xp.matrix_transpose(read), axis=0)
 
     parts = xp.stack([part(i, j) for i, j in window.offsets()], axis=-1)
     return xp.reshape(parts, (grad.shape[1], x.shape[1] // groups, *window.kernel))
@@ -79,7 +79,7 @@ def _rows(x: Array, groups: int) -> Array:
 
 
 def _matrices(w: Array, groups: int) -> Any:
-    """Return a function that gives the weights at an offset, (groups, O/groups, C/groups)."""
+    """Return a function that returns the weights at an offset, (groups, O/groups, C/groups)."""
     n_out, n_inp, height, width = w.shape
     w = array_namespace(w).reshape(w, (groups, n_out // groups, n_inp, height, width))
     return lambda i, j: w[:, :, :, i, j]

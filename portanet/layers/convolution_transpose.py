@@ -1,4 +1,4 @@
-"""The transposed convolution: a convolution's derivative, run forward."""
+"""The transposed convolution: its forward pass is the gradient of a convolution."""
 
 from portanet.checks import check_alike
 from portanet.errors import ArgumentError, ShapeError
@@ -16,11 +16,11 @@ class ConvTranspose2d(_Convolution):
     Shapes: x (N, n_inp, H, W), w (n_inp, n_out/groups, kh, kw) as PyTorch has it, b (n_out,),
     y (N, n_out, OH, OW) with OH = (H - 1) s - 2 padding + d (kh - 1) + 1 + output_padding.
 
-    It is linear as Conv2d is, and the transpose of a transpose is the thing itself: with G = dL/dy
-    dL/dx = Conv2d of G with w, and dL/dw is Conv2d's with the parts of x and G exchanged.
+    It is linear, and the transpose of its transpose is Conv2d: with G = dL/dy, dL/dx = Conv2d of G
+    with w, and dL/dw is Conv2d's with x and G exchanged.
 
     output_padding, in [0, stride), adds rows below and columns on the right: a Conv2d with a
-    stride gives several heights the same output, and this says which one is meant. w starts from
+    stride maps several heights to one output height, and this selects one of them. w starts from
     U(-k, k) with k = 1/sqrt(n_out/groups kh kw), as in PyTorch; b from 0. Other arguments and
     errors are Conv2d's.
 
@@ -73,7 +73,7 @@ class ConvTranspose2d(_Convolution):
         return conv2d(grad, self.weights.value, self.window, self.groups)
 
     def _output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return y's height and width for x's. Raises ShapeError if the padding leaves nothing."""
+        """Return y's height and width for x's. Raises ShapeError if y would be empty."""
         height, width = self.window.input_size(size)
         height, width = height + self.output_padding[0], width + self.output_padding[1]
         if min(*size, height, width) < 1:
@@ -84,8 +84,8 @@ class ConvTranspose2d(_Convolution):
         return height, width
 
 
-def _check_output_padding(who: str, stride: tuple[int, int], more: tuple[int, int]) -> None:
-    if any(n >= s for n, s in zip(more, stride, strict=True)):
+def _check_output_padding(who: str, stride: tuple[int, int], padding: tuple[int, int]) -> None:
+    if any(n >= s for n, s in zip(padding, stride, strict=True)):
         raise ArgumentError(
-            f"{who}: output_padding must be smaller than the stride, {stride}, is {more}"
+            f"{who}: output_padding must be smaller than the stride, {stride}, is {padding}"
         )

@@ -16,16 +16,16 @@ class Dropout(Layer):
 
     Shapes: x and y alike, any.
 
-    dy/dx = 1 / (1 - p) where kept, 0 where dropped. Each number is dropped with probability p,
-    alone, and dividing by 1 - p ("inverted" dropout) keeps the mean of y at x.
+    dy/dx = 1 / (1 - p) where kept, 0 where dropped. Each number is dropped independently with
+    probability p, and dividing by 1 - p ("inverted" dropout) keeps the expectation of y at x.
 
-    p is the probability to drop, in [0, 1). (PyTorch takes 1, too, and drops everything.)
+    p is the probability to drop, in [0, 1). (PyTorch allows 1 as well, which drops everything.)
 
-    What is kept is drawn on the host, from a stream of the layer's own: its `key`, taken when the
-    layer is made (`portanet.seed` makes it anew), and its `step`, which counts the training
-    forwards so far. So every backend and dtype drops the same numbers, a copy of the layer goes on
-    as the original would, and a run resumed with `step` set draws what it would have drawn. Each
-    training forward moves one mask, a byte for each number of x, from host to device.
+    The mask is drawn on the host, from a random stream of this layer: its `key`, assigned when the
+    layer is made (`portanet.seed` restarts the keys), and its `step`, the number of training
+    forwards so far. So the mask is the same on every backend and in every dtype, a copy of the
+    layer continues like the original, and so does a resumed run with `step` restored. Each training
+    forward copies one mask, a byte for each number of x, from host to device.
 
     Raises ArgumentError unless p is a number in [0, 1).
 
@@ -46,7 +46,7 @@ class Dropout(Layer):
         self.key, self.step = next_key("dropout"), 0
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        """Return x with numbers dropped, if training; else x."""
+        """Return x with dropout applied if training; else x."""
         if not training:
             return x
         shape = tuple(x.shape)
@@ -58,13 +58,13 @@ class Dropout(Layer):
         return self._drop(grad, self._take_saved())
 
     def _draw_kept(self, shape: tuple[int, ...]) -> Any:
-        """Return True for each number that this step keeps, with probability 1 - p, on the host."""
+        """Return a mask on the host: True, with probability 1 - p, for the numbers to keep."""
         numbers = self.key.generator(self.step).random(shape, dtype="float32")
         self.step += 1
         return numbers >= self.p
 
     def _drop(self, x: Array, kept: Array) -> Array:
-        # a `where`, as a product with 0 would make NaN of a dropped inf
+        # `where`, as the product of a dropped inf with 0 would be NaN
         return array_namespace(x).where(kept, x * (1 / (1 - self.p)), 0)
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 from math import prod
 
 from portanet.backends import array_namespace, backend_of
-from portanet.checks import check_count, dtype_name, is_integer, trusts_values
+from portanet.checks import check_count, dtype_name, is_integer, skips_value_checks
 from portanet.dispatch import accelerable
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError
 from portanet.initializers import stream
@@ -17,8 +17,8 @@ def segment_sum(values: Array, indices: Array, n: int) -> Array:
 
     Shapes: values (M, F), indices (M,) integers in [0, n), result (n, F).
 
-    The result is the product of the one-hot matrix of the indices with the values; the kernels add
-    without that matrix, always in the same order, so that repeats are bit-identical.
+    The result is the product of the one-hot matrix of the indices with the values. The kernels of
+    the backends need no such matrix and add in a fixed order, so that repeats are bit-identical.
 
     >>> import numpy as np
     >>> segment_sum(np.asarray([[1.0], [2.0], [4.0]]), np.asarray([2, 0, 2]), 3)
@@ -40,13 +40,16 @@ class Embedding(Layer):
     y is the product of the one-hot rows of x with w, so with G = dL/dy row j of dL/dw is the sum
     of the rows of G where x is j. Integers have no derivative: backward returns None.
 
-    w starts from N(0, 1), as in PyTorch (Keras starts from U(-0.05, 0.05)). The row
-    `padding_index`, if there is one, starts from 0 and gets no gradient.
+    w starts from N(0, 1), as in PyTorch (Keras: U(-0.05, 0.05)). The row `padding_index`, if given,
+    starts from 0 and its gradient is 0.
+
+    A layer of your own that passes its input to an Embedding declares it with the class attribute
+    takes = "integers", as this one does.
 
     Raises ArgumentError unless n_tokens and n_features are integers >= 1 and padding_index is a
-    token; DtypeError unless x holds integers, PlacementError unless it lies with w; DataError for
-    an index outside [0, n_tokens), where values are looked at: in direct calls, and once where
-    data are staged.
+    token; DtypeError unless x holds integers, PlacementError unless it is on the device of w;
+    DataError for an index outside [0, n_tokens), checked in direct calls and once when data are
+    staged for training.
 
     Source: Bengio, Ducharme, Vincent & Jauvin, "A neural probabilistic language model", 2003,
     section 2: the shared matrix C.
@@ -77,7 +80,7 @@ class Embedding(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return w[x]."""
         self._check(x)
-        if not trusts_values():
+        if not skips_value_checks():
             self.check_values(x)
         weights, indices = self.weights.value, _flat_indices(x)
         if training:
@@ -86,7 +89,7 @@ class Embedding(Layer):
         return xp.reshape(xp.take(weights, indices, axis=0), (*x.shape, weights.shape[1]))
 
     def backward(self, grad: Array) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Set dL/dw: the rows of G, added up by token. Integers have no gradient."""
+        """Set dL/dw: the sum of the rows of G for each token. Integers have no gradient."""
         indices, xp = self._take_saved(), array_namespace(grad)
         n_tokens, n_features = self.weights.value.shape
         rows = xp.reshape(grad, (indices.shape[0], n_features))
@@ -97,7 +100,7 @@ class Embedding(Layer):
         self.weights.grad = total
 
     def check_values(self, x: Array) -> None:
-        """Look at every index. Raises DataError, which names the first, if one has no row."""
+        """Raise DataError, which names the first invalid index, unless all are in [0, n_tokens)."""
         xp, n_tokens = array_namespace(x), self.weights.value.shape[0]
         indices = _flat_indices(x)
         bad = (indices < 0) | (indices >= n_tokens)
@@ -105,20 +108,21 @@ class Embedding(Layer):
             where = int(xp.argmax(xp.astype(bad, xp.int32)))
             raise DataError(
                 f"{self!r}: x must hold integers in [0, {n_tokens}); number {where} of it is "
-                f"{int(indices[where])}. Count tokens from 0, map unknown ones to one of their "
-                "own, or raise n_tokens"
+                f"{int(indices[where])}. Number the tokens from 0, map unknown ones to a token "
+                "of their own, or increase n_tokens"
             )
 
     def _check(self, x: Array) -> None:
         if not is_integer(x):
             raise DtypeError(
                 f"{self!r}: x must be integers, is {dtype_name(x.dtype)}; cast it with "
-                "astype('int64')"
+                "astype('int64'), and if this is a part of a layer of yours, set "
+                'takes = "integers" in its class'
             )
         here, there = backend_of(x), self.backend
         if here is not there:
             raise PlacementError(
-                f"{self!r}: x must lie where the weights lie, on {there}; it lies on {here}. Move "
+                f"{self!r}: x must be on the device of the weights, {there}; it is on {here}. Move "
                 f"the network with .to({here.name!r}), or the array with "
                 f"portanet.backends.get({there.name!r}).asarray(...)"
             )
@@ -129,7 +133,7 @@ class Embedding(Layer):
 
 
 def _flat_indices(x: Array) -> Array:
-    """Return x as one axis of the backend's index dtype, which every library can take by."""
+    """Return x as one axis, in the index dtype that `take` of the backend accepts."""
     xp, backend = array_namespace(x), backend_of(x)
     flat = xp.reshape(x, (prod(x.shape),))
     return xp.astype(flat, backend.dtype(backend.index_dtype()), copy=False)

@@ -1,14 +1,14 @@
-"""The error function, which neither NumPy nor the array API standard has.
+"""The error function, which is in neither NumPy nor the array API standard.
 
 erf(x) = 2/sqrt(pi) (integral of exp(-t²) from 0 to x); (1 + erf(x / sqrt(2))) / 2 is Phi(x), the
-probability that a standard normal number is below x.
+distribution function of the standard normal distribution.
 """
 
 from portanet.backends import array_namespace
 from portanet.dispatch import accelerable
 from portanet.typing import Array
 
-# Minimax polynomials of this file's own, by the Remez exchange in 50 digits. Highest power last.
+# Minimax polynomials, computed by the Remez exchange in 50 digits. Highest power last.
 # Up to 1:  erf(x)/x - 1 in powers of x², relative error of erf 7.3e-18.
 _NEAR = (
     0.12837916709551256, -0.3761263890318352, 0.11283791670944185, -0.02686617064311146,
@@ -30,13 +30,13 @@ _FAR = (
 def erf(x: Array) -> Array:
     """Return the error function of each number, in [-1, 1]. Shapes: any.
 
-    |x| < 1: x + x p(x²), p the polynomial _NEAR. Further out: 1 - exp(-q(|x| - 1)), q the
+    |x| < 1: x + x p(x²), p the polynomial _NEAR. Elsewhere: 1 - exp(-q(|x| - 1)), q the
     polynomial _FAR, with the sign of x. From 6 on erf is 1 in float64 (from 4 in float32).
 
     derf/dx = 2/sqrt(pi) exp(-x²).
 
-    Off by at most 1.4 ulps in float32 (every number of [2**-20, 4]) and 1.3 in float64 (against
-    40 digits at 100 000 points), relative to erf itself, however small x is.
+    The error is at most 1.4 ulps in float32 (every number of [2**-20, 4]) and 1.3 in float64
+    (against 40 digits at 100 000 points), relative to erf itself, however small x is.
 
     >>> import numpy as np
     >>> erf(np.asarray([0.0, 0.5, -np.inf])).round(6)
@@ -48,7 +48,7 @@ def erf(x: Array) -> Array:
     inside = near + near * _polynomial(_NEAR, near * near)
     far = xp.minimum(size, 6) - 1
     outside = 1 - xp.exp(-_polynomial(_FAR, far))
-    # not `sign`: on CuPy, array-api-compat's looks for NaN with a mask and waits for the device
+    # not `sign`: on CuPy, array-api-compat's masks NaN and waits for the device
     return xp.where(size < 1, inside, xp.where(x < 0, -outside, outside))
 
 

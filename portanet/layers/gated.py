@@ -3,19 +3,20 @@
 from math import pi, sqrt
 
 from portanet.backends import array_namespace
+from portanet.checks import short
 from portanet.errors import ArgumentError
 from portanet.layer import Layer
 from portanet.layers.activations import hard_sigmoid, sigmoid, softplus
 from portanet.layers.error_function import erf
 from portanet.typing import Array
 
-_FAR = 1e4  # the gates are 0 and 1 to the last digit long before; keeps inf · 0 out
+_FAR = 1e4  # the gates are exactly 0 and 1 far before; avoids inf · 0
 
 
 class _Gated(Layer):
     """y = x g(x), so that dy/dx = g(x) + x g'(x). Shapes: x and y alike, any.
 
-    An activation says what its `gate` and, given that, the gate's `slope` are.
+    A subclass defines the `gate` and, given its value, the gate's `slope`.
     """
 
     def gate(self, x: Array) -> Array:
@@ -46,20 +47,19 @@ class _Gated(Layer):
 
 
 class GELU(_Gated):
-    """y = x Phi(x), Phi(x) = (1 + erf(x / sqrt(2))) / 2: x times the share of normal numbers below.
+    """y = x Phi(x), Phi(x) = (1 + erf(x / sqrt(2))) / 2: the normal distribution function as gate.
 
     Shapes: x and y alike, any.
 
     dy/dx = Phi(x) + x phi(x), phi(x) = exp(-x²/2) / sqrt(2 pi) the density, as Phi' = phi.
 
     approximate="tanh" is Phi(x) ≈ (1 + tanh(u)) / 2 = sigmoid(2u) with
-    u = sqrt(2/pi) (x + 0.044715 x³); its y is off by up to 5e-4. The exact one is the default, as
-    in PyTorch and Keras.
+    u = sqrt(2/pi) (x + 0.044715 x³); its error is up to 5e-4. The exact one is the default,
+    as in PyTorch and Keras.
 
-    Accurate to some ulps of max(|x|, 1), not of y: far below 0, where y is x times a Phi near 0,
-    1 + erf has cancelled (y = -1.4e-6 at x = -5 keeps 9 digits in float64 and 1 in float32), and
-    below -8.3 (float32: -5.4) y is 0. PyTorch computes the same way; for y to matter there, the
-    next layer would have to magnify it a million times.
+    Accurate to a few ulps of max(|x|, 1), not of y: far below 0, where Phi is near 0, 1 + erf
+    cancels (y = -1.4e-6 at x = -5 has 9 digits in float64 and 1 in float32), and below -8.3
+    (float32: -5.4) y is 0. PyTorch computes it the same way.
 
     Raises ArgumentError unless approximate is "none" or "tanh".
 
@@ -74,7 +74,9 @@ class GELU(_Gated):
 
     def __init__(self, *, approximate: str = "none") -> None:
         if approximate not in ("none", "tanh"):
-            raise ArgumentError(f"GELU: approximate must be 'none' or 'tanh', is {approximate!r}")
+            raise ArgumentError(
+                f"GELU: approximate must be 'none' or 'tanh', is {short(approximate)}"
+            )
         self.approximate = approximate
 
     def gate(self, x: Array) -> Array:
@@ -137,12 +139,12 @@ class Mish(_Gated):
 
 
 class HardSwish(_Gated):
-    """y = x min(max(x/6 + 1/2, 0), 1), elementwise: SiLU with a HardSigmoid for its gate.
+    """y = x min(max(x/6 + 1/2, 0), 1), elementwise: SiLU with HardSigmoid as the gate.
 
     Shapes: x and y alike, any.
 
-    dy/dx = 0 up to -3, x/3 + 1/2 between, 1 from 3 on. (At the corners themselves frameworks,
-    and versions of PyTorch, differ.)
+    dy/dx = 0 below -3, x/3 + 1/2 between, 1 above 3. (At the corners themselves frameworks, and
+    versions of PyTorch, differ.)
 
     Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2.
 

@@ -1,4 +1,4 @@
-"""Group normalization: the mean and variance of a sample's channels, some at a time."""
+"""Group normalization: the mean and variance of groups of a sample's channels."""
 
 from math import prod
 
@@ -15,17 +15,18 @@ from portanet.typing import Array
 class GroupNorm(Layer):
     """y = g n + b, n = (x - m) / sqrt(v + eps), m and v over a sample's values in a group.
 
-    Shapes: x and y alike, (N, channels, ...); g and b (channels,). The channels stand in `groups`
-    groups of neighbours: groups=1 takes a whole sample, groups=channels each channel alone
+    Shapes: x and y alike, (N, channels, ...); g and b (channels,). The channels form `groups`
+    groups of neighbours: groups=1 normalizes a whole sample, groups=channels each channel
     (instance normalization).
 
-    dL/db and dL/dg are the sums of G and G n over all but the channels; with H = G g,
+    dL/db and dL/dg are the sums of G and G n over all axes except the channels; with H = G g,
     dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over a group.
 
     eps > 0 as in LayerNorm, 1e-5 as in PyTorch (Keras: 1e-3). g starts at 1, b at 0.
 
     Raises ArgumentError unless groups divides channels; ShapeError unless x is
-    (N, channels, ...); PlacementError or DtypeError unless x lies with the weights.
+    (N, channels, ...); PlacementError or DtypeError unless x has the weights' device and
+    dtype.
 
     Source: Wu & He, "Group normalization", 2018, equations 1 and 7.
 
@@ -38,9 +39,7 @@ class GroupNorm(Layer):
         self.groups = check_count("GroupNorm", "groups", groups)
         self.channels = check_count("GroupNorm", "channels", channels)
         if channels % groups:
-            raise ArgumentError(
-                f"GroupNorm: groups must divide channels = {channels}, is {groups!r}"
-            )
+            raise ArgumentError(f"GroupNorm: groups must divide channels = {channels}, is {groups}")
         self.eps = check_number("GroupNorm", "eps", eps, 0, 1, open_low=True)
         self.weights = Parameter(zeros((channels,)) + 1)
         self.bias = Parameter(zeros((channels,)))
@@ -69,7 +68,7 @@ class GroupNorm(Layer):
 
     def _grouped(self, x: Array) -> Array:
         """Return x as (N, groups, values of a group)."""
-        values = prod(x.shape[1:]) // self.groups  # not -1, which a batch of none leaves open
+        values = prod(x.shape[1:]) // self.groups  # not -1, which is ambiguous for an empty batch
         return array_namespace(x).reshape(x, (x.shape[0], self.groups, values))
 
     def __repr__(self) -> str:

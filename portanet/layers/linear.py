@@ -14,14 +14,14 @@ class Linear(Layer):
     Shapes: x (..., n_inp), w (n_inp, n_out), b (n_out,), z (..., n_out), with at least one leading
     axis, the batch.
 
-    With G = dL/dz the chain rule gives dL/dx = G wᵀ and dL/dw = xᵀ G (leading axes taken as one);
-    b is added to every row, so dL/db is the sum of the rows of G.
+    With G = dL/dz the chain rule gives dL/dx = G wᵀ and dL/dw = xᵀ G (leading axes merged into
+    one); b is added to every row, so dL/db is the sum of the rows of G.
 
     w starts from U(-k, k) with k = 1/sqrt(n_inp), b from 0, as in the blog; `weights` may be
     another function of (shape, rng), such as portanet.initializers.he_normal.
 
-    Raises ShapeError unless x is (..., n_inp); PlacementError or DtypeError unless it lies with
-    the weights; ArgumentError unless n_inp and n_out are integers >= 1.
+    Raises ShapeError unless x is (..., n_inp); PlacementError or DtypeError unless it has the
+    weights' device and dtype; ArgumentError unless n_inp and n_out are integers >= 1.
 
     Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors",
     1986.
@@ -73,5 +73,5 @@ class Linear(Layer):
 
 
 def _rows(x: Array) -> Array:
-    """Return x with its leading axes taken as one."""
+    """Return x with its leading axes merged into one."""
     return x if x.ndim == 2 else array_namespace(x).reshape(x, (-1, x.shape[-1]))

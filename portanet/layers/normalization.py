@@ -1,6 +1,6 @@
 """Normalization over the last axes of each sample: LayerNorm, RMSNorm.
 
-Their relatives: group_normalization.py (over groups of channels), batch_normalization.py (over the
+See also group_normalization.py (over groups of channels), batch_normalization.py (over the
 batch).
 """
 
@@ -9,14 +9,13 @@ from portanet.checks import check_alike, check_count, check_number
 from portanet.errors import ArgumentError, ShapeError
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
-from portanet.numeric import machine_epsilon
 from portanet.typing import Array
 
 
 def standardize_backward(grad: Array, normal: Array, inverse_std: Array, axes: tuple) -> Array:
     """dL/dx from dL/dn, n = (x - m) / s, m the mean over the axes and s² = mean((x - m)²) + eps.
 
-    Through m and s each x moves all n: dL/dx = (G - mean(G) - n mean(G n)) / s, G = dL/dn.
+    Each x affects all n through m and s: dL/dx = (G - mean(G) - n mean(G n)) / s, G = dL/dn.
     """
     xp = array_namespace(grad)
     mean = xp.mean(grad, axis=axes, keepdims=True)
@@ -25,16 +24,20 @@ def standardize_backward(grad: Array, normal: Array, inverse_std: Array, axes: t
 
 
 def standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """Return n = (x - m) / s, and 1 / s. In two passes: E[x²] - E[x]² would lose the digits."""
+    """Return n = (x - m) / s, and 1 / s. In two passes, as E[x²] - E[x]² would cancel.
+
+    The mean of `centred` is the rounding error of m, which 1 / s would amplify for nearly equal x.
+    """
     xp = array_namespace(x)
     centred = x - xp.mean(x, axis=axes, keepdims=True)
+    centred = centred - xp.mean(centred, axis=axes, keepdims=True)
     variance = xp.mean(centred * centred, axis=axes, keepdims=True)
     inverse_std = 1 / xp.sqrt(variance + eps)
     return centred * inverse_std, inverse_std
 
 
 class _OverLastAxes(Layer):
-    """What LayerNorm and RMSNorm share: the axes, and one learned scale for each number there."""
+    """Shared by LayerNorm and RMSNorm: the axes, and a learned scale for each number there."""
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
         who = type(self).__name__
@@ -68,13 +71,12 @@ class LayerNorm(_OverLastAxes):
     dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over the last axes.
 
     shape is the last axis' length, or a tuple of several; eps > 0 keeps n finite where all x are
-    alike. v divides by the number of values, not one less. g starts at 1, b at 0.
+    equal: there n is 0. v is the biased variance, as in PyTorch. g starts at 1, b at 0.
 
-    eps is 1e-5 unless given, as in PyTorch (Keras: 1e-3). The mean is rounded to m's last place,
-    so n is good to some |m| / sqrt(v) ulps.
+    eps is 1e-5 unless given, as in PyTorch (Keras: 1e-3).
 
     Raises ArgumentError unless shape holds integers >= 1; ShapeError unless x ends in `shape`;
-    PlacementError or DtypeError unless x lies with the weights.
+    PlacementError or DtypeError unless x has the weights' device and dtype.
 
     Source: Ba, Kiros & Hinton, "Layer normalization", 2016, equation 3.
 
@@ -116,7 +118,7 @@ class RMSNorm(_OverLastAxes):
     unless given (as in PyTorch; many language models have 1e-5 or 1e-6). g starts at 1.
 
     Raises ArgumentError unless shape holds integers >= 1; ShapeError unless x ends in `shape`;
-    PlacementError or DtypeError unless x lies with the weights.
+    PlacementError or DtypeError unless x has the weights' device and dtype.
 
     Source: Zhang & Sennrich, "Root mean square layer normalization", 2019, equation 4.
 
@@ -134,7 +136,8 @@ class RMSNorm(_OverLastAxes):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n."""
         self._check(x)
-        xp, eps = array_namespace(x), machine_epsilon(x) if self.eps is None else self.eps
+        xp = array_namespace(x)
+        eps = float(xp.finfo(x.dtype).eps) if self.eps is None else self.eps
         inverse = 1 / xp.sqrt(xp.mean(x * x, axis=self.axes, keepdims=True) + eps)
         normal = x * inverse
         if training:

@@ -1,4 +1,4 @@
-"""Pooling: each channel of an image alone, made smaller. Sequences are images of height 1."""
+"""Pooling: downsampling of each channel of an image. Sequences are images of height 1."""
 
 from math import prod
 from typing import ClassVar
@@ -19,7 +19,7 @@ from portanet.typing import Array
 
 
 class _Pooling(Layer):
-    """What pooling layers share: a window, and the checks at the door."""
+    """Shared by pooling layers: a window, and the checks of the input."""
 
     n_axes: ClassVar[int]
 
@@ -30,12 +30,12 @@ class _Pooling(Layer):
         for (before, _), size in zip(self.window.padding, self.window.kernel, strict=True):
             if 2 * before > size:
                 raise ArgumentError(
-                    f"{who}: padding must be at most half the kernel, so that no place sees "
+                    f"{who}: padding must be at most half the kernel, so that no window holds "
                     f"padding alone; is {padding!r} with kernel={kernel!r}"
                 )
 
     def _images(self, x: Array) -> Array:
-        """Return x as images, looked at."""
+        """Return x as images, after checking it."""
         _check_floats(self, x)
         check_images(repr(self), self.n_axes, x, None)
         check_fits(repr(self), self.window, self.n_axes, tuple(x.shape[2:]))
@@ -53,14 +53,14 @@ class MaxPool2d(_Pooling):
 
     Shapes: x (N, C, H, W), y (N, C, OH, OW) with OH = floor((H + 2 padding - kh) / s) + 1.
 
-    dL/dx: y is one of the numbers that it sees, so all of its gradient goes there; of several
-    alike to the first, row by row (as PyTorch on a CPU). NaN among them makes y NaN.
+    dL/dx: y is one of the numbers in its window, which receives all of the gradient; of equal ones
+    the first, row by row (as PyTorch on a CPU). y is NaN if the window holds NaN.
 
     kernel, stride and padding are one integer, or (height, width); stride is the kernel's size
     unless given. Padding, at most half the kernel, counts as -inf.
 
     Raises ShapeError unless x is (N, C, H, W) and the window fits; DtypeError unless x holds
-    floats; ArgumentError for numbers that make no sense.
+    floats; ArgumentError for invalid sizes.
 
     Source: Ranzato et al., "Unsupervised learning of invariant feature hierarchies", 2007.
 
@@ -92,7 +92,7 @@ class MaxPool1d(MaxPool2d):
 
     Gradients, arguments and errors are those of MaxPool2d.
 
-    Source: as of MaxPool2d.
+    Source: see MaxPool2d.
 
     >>> import numpy as np
     >>> MaxPool1d(2)(np.asarray([[[1.0, 2.0, 5.0, 3.0]]]))
@@ -107,10 +107,10 @@ class AvgPool2d(_Pooling):
 
     Shapes: x (N, C, H, W), y (N, C, OH, OW) with OH = floor((H + 2 padding - kh) / s) + 1.
 
-    dL/dx: each of the n numbers that y sees gets 1/n of its gradient.
+    dL/dx: each of the n numbers in a window receives 1/n of the gradient.
 
-    Padding counts as zeros and n = kh kw; with count_include_pad=False n is how many numbers of
-    the image itself y sees. Other arguments and errors are those of MaxPool2d. The defaults are
+    Padding counts as zeros and n = kh kw; with count_include_pad=False n is the number of places of
+    the window inside the image. Other arguments and errors are those of MaxPool2d. The defaults are
     PyTorch's; Keras never counts the padding.
 
     Source: LeCun et al., "Handwritten digit recognition with a back-propagation network", 1989.
@@ -144,7 +144,7 @@ class AvgPool2d(_Pooling):
         return like(y if share is None else y / share, self.n_axes)
 
     def backward(self, grad: Array) -> Array:
-        """Return each gradient's shares, added up where windows overlap."""
+        """Return grad / n, added where windows overlap."""
         (size, share), grad = self._take_saved(), as_images(grad)
         grad = grad if share is None else grad / share
         return like(avg_pool2d_backward(grad, self.window, size), self.n_axes)
@@ -157,7 +157,7 @@ class AvgPool1d(AvgPool2d):
 
     Gradients, arguments and errors are those of AvgPool2d.
 
-    Source: as of AvgPool2d.
+    Source: see AvgPool2d.
 
     >>> import numpy as np
     >>> AvgPool1d(2)(np.asarray([[[1.0, 2.0, 5.0, 3.0]]]))
@@ -168,11 +168,11 @@ class AvgPool1d(AvgPool2d):
 
 
 class GlobalAvgPool(Layer):
-    """y[n, c] = the mean of x[n, c, ...]: what is in an image, without where.
+    """y[n, c] = the mean of x[n, c, ...] over all positions.
 
     Shapes: x (N, C, L), (N, C, H, W) or with more axes, y (N, C).
 
-    dL/dx: each of the n numbers of a channel gets 1/n of its gradient.
+    dL/dx: each of the n numbers of a channel receives 1/n of its gradient.
 
     Raises ShapeError unless x has at least three axes and a number in each channel; DtypeError
     unless x holds floats.
@@ -189,15 +189,15 @@ class GlobalAvgPool(Layer):
         _check_floats(self, x)
         if x.ndim < 3 or 0 in x.shape[2:]:
             raise ShapeError(
-                f"GlobalAvgPool: x must be (N, C, height, width) or (N, C, length), with something "
-                f"to average, is {tuple(x.shape)}"
+                f"GlobalAvgPool: x must be (N, C, height, width) or (N, C, length), not empty, is "
+                f"{tuple(x.shape)}"
             )
         if training:
             self._saved = tuple(x.shape)
         return array_namespace(x).mean(x, axis=tuple(range(2, x.ndim)))
 
     def backward(self, grad: Array) -> Array:
-        """Return each gradient's equal shares."""
+        """Return grad / n at each of the n places."""
         xp, shape = array_namespace(grad), self._take_saved()
         grad = xp.reshape(grad / prod(shape[2:]), (*shape[:2], *(1,) * (len(shape) - 2)))
         return xp.broadcast_to(grad, shape)
@@ -212,6 +212,6 @@ def _check_floats(layer: Layer, x: Array) -> None:
 
 
 def _share_inside(x: Array, window: Window) -> Array:
-    """Return which part of each window lies in the image, not in the padding: (1, 1, OH, OW)."""
+    """Return the share of each window that is inside the image, not padding: (1, 1, OH, OW)."""
     xp = array_namespace(x)
     return avg_pool2d(xp.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device), window)

@@ -8,7 +8,7 @@ from portanet.typing import Array
 
 @accelerable
 def max_pool2d(x: Array, window: Window) -> Array:
-    """Return the largest number that each place sees; NaN if it sees one. x (N, C, H, W).
+    """Return the maximum of each window, NaN if it holds NaN. x (N, C, H, W).
 
     >>> import numpy as np
     >>> max_pool2d(np.asarray([[[[1.0, 2.0, 5.0], [4.0, 3.0, 0.0]]]]), Window((2, 2)))
@@ -24,7 +24,7 @@ def max_pool2d(x: Array, window: Window) -> Array:
 
 @accelerable
 def max_pool2d_backward(grad: Array, x: Array, y: Array, window: Window) -> Array:
-    """Return dL/dx: each place's gradient goes to the first of its largest numbers, row by row.
+    """Return dL/dx: each gradient goes to the first maximum of its window, row by row.
 
     >>> import numpy as np
     >>> x = np.asarray([[[[4.0, 2.0, 5.0], [4.0, 3.0, 0.0]]]])
@@ -34,13 +34,13 @@ def max_pool2d_backward(grad: Array, x: Array, y: Array, window: Window) -> Arra
     """
     xp, padded = array_namespace(x), window.pad(x, -float("inf"))
     inside = xp.ones((1, 1, *x.shape[2:]), dtype=xp.bool, device=x.device)
-    inside = window.pad(inside, False)  # padding takes no gradient, not even where all is -inf
+    inside = window.pad(inside, False)  # padding receives no gradient, not even where all is -inf
     found = xp.zeros(y.shape, dtype=xp.bool, device=x.device)
 
     def part(i: int, j: int) -> Array:
         nonlocal found
-        seen = window.at(padded, i, j)
-        here = ((seen == y) | xp.isnan(seen)) & window.at(inside, i, j) & ~found
+        read = window.at(padded, i, j)
+        here = ((read == y) | xp.isnan(read)) & window.at(inside, i, j) & ~found
         found = found | here
         return xp.where(here, grad, 0.0)
 
@@ -49,7 +49,7 @@ def max_pool2d_backward(grad: Array, x: Array, y: Array, window: Window) -> Arra
 
 @accelerable
 def avg_pool2d(x: Array, window: Window) -> Array:
-    """Return the mean of what each place sees, padding counted as zeros. x (N, C, H, W).
+    """Return the mean of each window, padding counted as zeros. x (N, C, H, W).
 
     >>> import numpy as np
     >>> avg_pool2d(np.asarray([[[[1.0, 2.0, 5.0], [4.0, 3.0, 0.0]]]]), Window((2, 2)))
@@ -61,7 +61,7 @@ def avg_pool2d(x: Array, window: Window) -> Array:
 
 @accelerable
 def avg_pool2d_backward(grad: Array, window: Window, size: Pair) -> Array:
-    """Return dL/dx (N, C, *size): each place's gradient, in equal shares, to all that it sees.
+    """Return dL/dx (N, C, *size): each gradient in equal shares to all places of its window.
 
     >>> import numpy as np
     >>> avg_pool2d_backward(np.asarray([[[[4.0, 8.0]]]]), Window((2, 2)), (2, 3))
@@ -69,4 +69,4 @@ def avg_pool2d_backward(grad: Array, window: Window, size: Pair) -> Array:
              [1., 3., 2.]]]])
     """
     share = grad / (window.kernel[0] * window.kernel[1])
-    return window.put(lambda i, j: share, size)  # noqa: ARG005 - the same from everywhere
+    return window.put(lambda i, j: share, size)  # noqa: ARG005 - the same at every offset

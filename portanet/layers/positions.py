@@ -1,4 +1,4 @@
-"""Positions: what tells an attention layer the order of its tokens."""
+"""Positional encodings: an attention layer sees the order of its tokens through them."""
 
 from typing import Any
 
@@ -23,7 +23,8 @@ class SinusoidalPositions(Layer):
     The table is computed on the host in double precision and rounded to float32.
 
     Raises ShapeError unless x is (N, L <= max_length, n_features), DtypeError or PlacementError
-    unless it lies with the table; ArgumentError unless n_features is even and both are >= 1.
+    unless it has the table's dtype and device; ArgumentError unless n_features is even and both
+    are >= 1.
 
     Source: Vaswani et al., "Attention is all you need", 2017, section 3.5.
 
@@ -60,20 +61,21 @@ class SinusoidalPositions(Layer):
 
 
 class RotaryPositions(Layer):
-    """Turns each pair of features at position p by the angle p w_i, w_i = 10000^(-2i / n):
+    """Rotates each pair of features at position p by the angle p w_i, w_i = 10000^(-2i / n):
 
         y_(2i)   = x_(2i) cos(p w_i) - x_(2i+1) sin(p w_i)
         y_(2i+1) = x_(2i) sin(p w_i) + x_(2i+1) cos(p w_i)
 
     Shapes: x and y (..., L, n_features), L <= max_length. The product of a query at p and a key at
-    q, both turned, depends on p - q alone. MultiHeadAttention(rotary=True) turns them.
+    q, both rotated, depends on p - q alone. MultiHeadAttention(rotary=True) rotates them.
 
-    A rotation's transpose turns back: dL/dx is dL/dy turned by -p w_i.
+    The transpose of a rotation is its inverse: dL/dx is dL/dy rotated by -p w_i.
 
     The tables are computed on the host in double precision and rounded to float32.
 
     Raises ShapeError unless x is (..., L <= max_length, n_features), DtypeError or PlacementError
-    unless it lies with the tables; ArgumentError unless n_features is even and both are >= 1.
+    unless it has the tables' dtype and device; ArgumentError unless n_features is even and both
+    are >= 1.
 
     Source: Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021,
     equation 34, whose pairs are neighbours. Some frameworks pair i with i + n/2, which is the same
@@ -92,19 +94,19 @@ class RotaryPositions(Layer):
         self.cosines = Buffer(cosines.astype(np.float32))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        """Return x, each position turned by its angles."""
+        """Return x, each position rotated by its angles."""
         _check_positions(self, x, self.sines.value, 2 * self.sines.value.shape[1])
         if training:
             self._saved = True
         return self.turned(x)
 
     def backward(self, grad: Array) -> Array:
-        """Return the gradient, turned back."""
+        """Return the gradient, rotated back."""
         self._take_saved()
         return self.turned(grad, back=True)
 
     def turned(self, x: Array, *, back: bool = False) -> Array:
-        """Return x turned, or turned back; nothing is saved."""
+        """Return x rotated, or rotated back; nothing is saved."""
         xp, L = array_namespace(x), x.shape[-2]
         s, c = self.sines.value[:L, :], self.cosines.value[:L, :]
         s = -s if back else s
@@ -127,7 +129,9 @@ def _waves(n_features: int, max_length: int) -> tuple[np.ndarray, np.ndarray]:
 def _even(who: str, n_features: Any) -> int:
     n_features = check_count(who, "n_features", n_features, 2)
     if n_features % 2:
-        raise ArgumentError(f"{who}: n_features must be even, for pairs; is {n_features}")
+        raise ArgumentError(
+            f"{who}: n_features must be even (features are paired), is {n_features}"
+        )
     return n_features
 
 

@@ -1,4 +1,4 @@
-"""Relatives of ReLU, which let something through below 0."""
+"""Variants of ReLU with a nonzero output below 0."""
 
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number
@@ -16,11 +16,11 @@ _SELU_SCALE = 1.0507009873554805
 class LeakyReLU(Layer):
     """y = x where x > 0, else slope x, elementwise. Shapes: x and y alike, any.
 
-    dy/dx = 1 where x > 0, else slope; at 0 itself the choice is slope, as in PyTorch.
+    dy/dx = 1 where x > 0, else slope; at 0 it is slope, as in PyTorch.
 
     slope is a number in (0, 1], 0.01 unless given (as in PyTorch; Keras has 0.3).
 
-    Raises ArgumentError for another slope; 0 is ReLU.
+    Raises ArgumentError for a slope outside that range; slope 0 would be ReLU.
 
     Source: Maas, Hannun & Ng, "Rectifier nonlinearities improve neural network acoustic models",
     2013.
@@ -52,12 +52,12 @@ class PReLU(Layer):
 
     Shapes: x and y alike, any with channels=1, else (N, channels, ...); a (channels,).
 
-    dy/dx = 1 where x > 0, else a; dL/da is the sum of grad min(x, 0) over all that shares an a.
+    dy/dx = 1 where x > 0, else a; dL/da is the sum of G min(x, 0) over all x with that slope.
 
     a starts at 0.25, as in PyTorch and the paper (Keras: at 0, one for each number of a sample).
 
     Raises ArgumentError unless channels is an integer >= 1; ShapeError unless x has that many on
-    axis 1; PlacementError or DtypeError unless x lies with the slopes.
+    axis 1; PlacementError or DtypeError unless x has the slopes' device and dtype.
 
     Source: He, Zhang, Ren & Sun, "Delving deep into rectifiers", 2015, equations 1 and 3.
 
@@ -95,14 +95,14 @@ class PReLU(Layer):
         if self.channels > 1:
             check_channels(repr(self), x, self.channels, f"(N, {self.channels}, ...)")
         elif x.ndim == 0:
-            raise ShapeError(f"{self!r}: x must have an axis, the batch; it is one number")
+            raise ShapeError(f"{self!r}: x must be (N, ...), is a single number")
 
     def __repr__(self) -> str:
         return f"PReLU({self.channels})"
 
 
 def elu(x: Array, alpha: float) -> Array:
-    """Return x where x > 0, else alpha (exp(x) - 1), taking exp of nothing above 0."""
+    """Return x where x > 0, else alpha (exp(x) - 1), evaluating exp below 0 only."""
     xp = array_namespace(x)
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
 
@@ -116,11 +116,11 @@ def elu_backward(grad: Array, x: Array, alpha: float) -> Array:
 class ELU(Layer):
     """y = x where x > 0, else alpha (exp(x) - 1), elementwise. Shapes: x and y alike, any.
 
-    dy/dx = 1 where x > 0, else alpha exp(x), which at 0 itself is alpha.
+    dy/dx = 1 where x > 0, else alpha exp(x), which is alpha at 0.
 
-    alpha, a number in (0, 1e6], is minus the value far below 0.
+    alpha is a number in (0, 1e6]; y approaches -alpha far below 0.
 
-    Raises ArgumentError for another alpha.
+    Raises ArgumentError for an alpha outside that range.
 
     Source: Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by
     exponential linear units", 2016, equation 15.
@@ -152,8 +152,8 @@ class SELU(Layer):
 
     dy/dx = 1.0507 where x > 0, else 1.0507 · 1.6733 exp(x).
 
-    The two numbers make mean 0 and variance 1 a fixed point from layer to layer; weights should
-    start from N(0, 1/fan_in).
+    With these two constants mean 0 and variance 1 are a fixed point from layer to layer; weights
+    should start from N(0, 1/fan_in), initializers.lecun_normal.
 
     Source: Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks", 2017,
     equations 2 and 14.

@@ -1,11 +1,11 @@
-"""Cells: what a recurrent layer does in one step of time, and the derivative of that step.
+"""Cells: one time step of a recurrent layer, and the derivative of that step.
 
-A cell knows no weights. Both products are made for it, a = x_t w + b of the input and r = h u of
-the output before (each with one block of n_hidden columns a gate), and it makes the new state of
-them, a tuple whose first entry is the output h:
+A cell has no weights. It receives both products, a = x_t w + b of the input and r = h u of the
+previous output (each with one block of n_hidden columns per gate), and returns the new state, a
+tuple whose first entry is the output h:
 
     step(a, r, state) -> new state, what step_backward needs
-    step_backward(grad, saved) -> dL/da, dL/dr, dL/d(state) apart from what flows through r
+    step_backward(grad, saved) -> dL/da, dL/dr, dL/d(state) without the part through r
 
 with grad = dL/d(new state). Shapes: a and r (N, gates n_hidden), all else (N, n_hidden).
 """
@@ -23,18 +23,18 @@ class Cell(Protocol):
     """One step of a recurrent layer."""
 
     first_bias: tuple[float, ...]
-    """Where the bias of each gate starts; there are as many gates."""
+    """The initial bias of each gate; its length is the number of gates."""
     n_states: int
-    """How many arrays the state has."""
+    """The number of arrays in the state."""
     only_the_sum: bool
-    """Whether a and r are only added up: then one bias and one gradient serve both."""
+    """Whether the cell uses a + r only: then one bias and one gradient serve both."""
 
     def step(self, a: Array, r: Array, state: State) -> tuple[State, Any]:
         """Return the new state, and what step_backward needs."""
         ...
 
     def step_backward(self, grad: State, saved: Any) -> tuple[Array, Array, State]:
-        """Return dL/da, dL/dr and dL/d(state), the last without what flows through r."""
+        """Return dL/da, dL/dr and dL/d(state), the last without the part through r."""
         ...
 
 
@@ -49,7 +49,7 @@ class TanhCell:
         return (h,), h
 
     def step_backward(self, grad: State, saved: Any) -> tuple[Array, Array, State]:
-        """Use d tanh(s)/ds = 1 - tanh²(s); the old state is met in r alone."""
+        """Use d tanh(s)/ds = 1 - tanh²(s); the old state enters through r alone."""
         h = saved
         grad_sum = grad[0] * (1 - h * h)
         return grad_sum, grad_sum, (0.0,)
@@ -58,7 +58,7 @@ class TanhCell:
 class LSTMCell:
     """i, f, o = sigmoid and g = tanh of the blocks of a + r; c' = f c + i g; h' = o tanh(c').
 
-    The blocks come in the order i, f, g, o: input gate, forget gate, new, output gate.
+    The blocks are in the order i, f, g, o: input gate, forget gate, candidate, output gate.
     """
 
     first_bias, n_states, only_the_sum = (0.0, 1.0, 0.0, 0.0), 2, True
@@ -74,7 +74,7 @@ class LSTMCell:
         return (o * t, c_new), (i, f, g, o, c, t)
 
     def step_backward(self, grad: State, saved: Any) -> tuple[Array, Array, State]:
-        """Go back through h' = o t, t = tanh(c'), c' = f c + i g and the gates."""
+        """Differentiate h' = o t, t = tanh(c'), c' = f c + i g and the gates."""
         (grad_h, grad_c), (i, f, g, o, c, t) = grad, saved
         grad_c = grad_c + grad_h * o * (1 - t * t)
         grad_i = grad_c * g * (i * (1 - i))
@@ -88,7 +88,7 @@ class LSTMCell:
 class GRUCell:
     """r, z = sigmoid(a + r), n = tanh(a_n + r r_n), h' = (1 - z) n + z h.
 
-    The blocks come in the order r, z, n: reset gate, update gate, new.
+    The blocks are in the order r, z, n: reset gate, update gate, candidate.
     """
 
     first_bias, n_states, only_the_sum = (0.0, 0.0, 0.0), 1, False
@@ -103,7 +103,7 @@ class GRUCell:
         return (new + update * (h - new),), (reset, update, new, product, h)
 
     def step_backward(self, grad: State, saved: Any) -> tuple[Array, Array, State]:
-        """Go back through h' = n + z (h - n), n = tanh(a_n + r r_n) and the gates."""
+        """Differentiate h' = n + z (h - n), n = tanh(a_n + r r_n) and the gates."""
         (grad_h,), (reset, update, new, product, h) = grad, saved
         grad_new = grad_h * (1 - update) * (1 - new * new)
         grad_reset = grad_new * product * (reset * (1 - reset))

@@ -1,4 +1,4 @@
-"""A walk over time with a cell, and back: backpropagation through time."""
+"""A pass over time with a cell, and its backpropagation through time."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from portanet.typing import Array, Rng
 
 
 class Pass(Part):
-    """One walk over time with a cell: h_t = cell(x_t w + b, h_(t-1) u), from the state 0.
+    """One pass over time with a cell: h_t = cell(x_t w + b, h_(t-1) u), from the state 0.
 
-    `valid` (N, L) is false behind a sample's end. There the state is held: walking forward the
-    last state is that of the sample's end, walking in reverse the state is 0 up to the end.
+    `valid` (N, L) is false after the end of a sample. There the state does not change: the last
+    state of a forward pass is that of the sample's end; a reverse pass has state 0 up to the end.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Pass(Part):
     def forward(self, x: Array, valid: Array | None, training: bool) -> tuple[Array, Array]:
         """Return the outputs of all steps (N, L, n_hidden), and the last (N, n_hidden)."""
         xp, u, b = array_namespace(x), self.recurrent_weights.value, self.recurrent_bias
-        a = x @ self.weights.value + self.bias.value  # of all steps, in one product
+        a = x @ self.weights.value + self.bias.value  # for all steps, in one product
         start = xp.zeros((x.shape[0], u.shape[0]), dtype=x.dtype, device=x.device)
         state = (start,) * self.cell.n_states
         outputs, steps = [start] * x.shape[1], []
@@ -46,7 +46,7 @@ class Pass(Part):
         return (y if valid is None else xp.where(valid[:, :, None], y, 0)), state[0]
 
     def backward(self, grad: Array, grad_last: Array, valid: Array | None) -> Array:
-        """Walk back through the steps from dL/d(outputs) and dL/d(last); return dL/dx."""
+        """Backpropagate dL/d(outputs) and dL/d(last) through the steps; return dL/dx."""
         x, steps = self._take_saved()
         xp, u_t = array_namespace(x), self.recurrent_weights.value.T
         if valid is not None:
@@ -57,7 +57,7 @@ class Pass(Part):
             flow = (flow[0] + grad[:, t, :], *flow[1:])
             grad_a, grad_r, direct = self.cell.step_backward(flow, saved)
             back = (direct[0] + grad_r @ u_t, *direct[1:])
-            if valid is not None:  # a state that was held passes its gradient on unchanged
+            if valid is not None:  # an unchanged state passes its gradient on unchanged
                 here = valid[:, t, None]
                 grad_a, grad_r = xp.where(here, grad_a, 0), xp.where(here, grad_r, 0)
                 back = _where(here, back, flow)

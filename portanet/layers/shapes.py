@@ -1,19 +1,19 @@
-"""Layers that only change an array's shape."""
+"""Layers that change the shape of an array only."""
 
 from collections.abc import Sequence
 from math import prod
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count
+from portanet.checks import check_count, short
 from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer
 from portanet.typing import Array
 
 
 class Flatten(Layer):
-    """y = x with all axes but the first taken as one. Shapes: x (N, ...), y (N, n).
+    """y = x with all axes except the first merged into one. Shapes: x (N, ...), y (N, n).
 
-    dL/dx is dL/dy in the shape of x: no number changes.
+    dL/dx is dL/dy in the shape of x.
 
     Raises ShapeError if x has no axis.
 
@@ -39,12 +39,12 @@ class Flatten(Layer):
 class Reshape(Layer):
     """y = x with each sample in another shape. Shapes: x (N, ...), y (N, *shape).
 
-    dL/dx is dL/dy in the shape of x: no number changes.
+    dL/dx is dL/dy in the shape of x.
 
     `shape` is a tuple of integers >= 1, without N.
 
-    Raises ShapeError unless a sample has as many numbers as `shape`; ArgumentError for a shape
-    that is none.
+    Raises ShapeError unless a sample has as many numbers as `shape`; ArgumentError unless `shape`
+    is a tuple of integers >= 1.
 
     >>> import numpy as np
     >>> Reshape((1, 8, 8))(np.zeros((10, 64))).shape
@@ -53,14 +53,16 @@ class Reshape(Layer):
 
     def __init__(self, shape: Sequence[int]) -> None:
         if not isinstance(shape, tuple | list):
-            raise ArgumentError(f"Reshape: shape must be a tuple such as (1, 8, 8), is {shape!r}")
+            raise ArgumentError(
+                f"Reshape: shape must be a tuple such as (1, 8, 8), is {short(shape)}"
+            )
         self.shape = tuple(check_count("Reshape", "shape", n) for n in shape)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x as (N, *shape)."""
         if x.ndim == 0 or prod(x.shape[1:]) != prod(self.shape):
             raise ShapeError(
-                f"{self!r}: x must be (N, ...) with {prod(self.shape)} numbers a sample, is "
+                f"{self!r}: x must be (N, ...) with {prod(self.shape)} numbers per sample, is "
                 f"{tuple(x.shape)}"
             )
         return _reshaped(self, x, self.shape, training)

@@ -1,6 +1,7 @@
-"""Softmax and its logarithm: numbers along an axis turned into a distribution."""
+"""Softmax and its logarithm: a probability distribution along an axis."""
 
 from portanet.backends import array_namespace
+from portanet.checks import short
 from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer
 from portanet.typing import Array
@@ -43,11 +44,11 @@ def log_softmax_backward(grad: Array, y: Array, axis: int = -1) -> Array:
 
 
 class _AlongAxis(Layer):
-    """What the two share: an axis, and a look at it."""
+    """Shared by Softmax and LogSoftmax: the axis and its check."""
 
     def __init__(self, axis: int = -1) -> None:
         if isinstance(axis, bool) or not isinstance(axis, int):
-            raise ArgumentError(f"{type(self).__name__}: axis must be an integer, is {axis!r}")
+            raise ArgumentError(f"{type(self).__name__}: axis must be an integer, is {short(axis)}")
         self.axis = axis
 
     def _check(self, x: Array) -> None:
@@ -62,20 +63,20 @@ class _AlongAxis(Layer):
 
 
 class Softmax(_AlongAxis):
-    """y = exp(x) / sum(exp(x)), the sum along an axis: positive numbers that add up to 1.
+    """y = exp(x) / sum(exp(x)), the sum along an axis: positive numbers with the sum 1.
 
     Shapes: x and y alike, any.
 
     dL/dx = y (G - sum(G y)): dy_i/dx_j = y_i ([i = j] - y_j), summed over i with G = dL/dy.
 
-    axis is an integer, the last axis unless given. An x of -inf gets probability 0 and gradient 0;
-    where a whole row is -inf, or one x is inf or NaN, nothing can be said: the row is NaN (and
-    NumPy warns of an invalid value), as in PyTorch. Mask such rows before.
+    axis is an integer, the last axis unless given. An x of -inf has probability 0 and gradient 0;
+    where a whole row is -inf, or one x is inf or NaN, the row is undefined: it is NaN (and NumPy
+    warns of an invalid value), as in PyTorch. Mask such rows before.
 
     For training use the cross entropy on logits, which needs no Softmax and keeps the loss exact.
 
-    Raises ArgumentError unless axis is an integer; ShapeError if x has no such axis, or nothing
-    along it.
+    Raises ArgumentError unless axis is an integer; ShapeError if x has no such axis, or an empty
+    one.
 
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs,
     with relationships to statistical pattern recognition", 1990.
@@ -110,10 +111,10 @@ class LogSoftmax(_AlongAxis):
     -inf, or one x is inf or NaN, the row is NaN (and NumPy warns of an invalid value), as in
     PyTorch.
 
-    Raises ArgumentError unless axis is an integer; ShapeError if x has no such axis, or nothing
-    along it.
+    Raises ArgumentError unless axis is an integer; ShapeError if x has no such axis, or an empty
+    one.
 
-    Source: as of Softmax.
+    Source: see Softmax.
 
     >>> import numpy as np
     >>> LogSoftmax()(np.asarray([[0.0, 0.0], [1e4, 0.0]])).round(3)

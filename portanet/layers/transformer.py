@@ -1,4 +1,4 @@
-"""The transformer's block."""
+"""The transformer block."""
 
 from portanet.checks import check_count
 from portanet.layer import Layer, Sequential
@@ -15,15 +15,14 @@ class TransformerBlock(Layer):
 
     Shapes: x, y (N, L, n_features); f has n_hidden features inside, 4 n_features unless given.
 
-    Each sum hands its gradient G to both of its terms: dL/dz = G + norm'(f'(G)), and dL/dx alike.
+    The gradient G of a sum is the gradient of both terms: dL/dz = G + norm'(f'(G)), dL/dx likewise.
 
-    The norms stand inside, before what they feed ("pre-norm"), so that a plain path leads from the
-    last block to the first; a last LayerNorm belongs behind the last block. (The paper of 2017 and
-    PyTorch's default norm after each sum.) dropout is the probability to drop, in [0, 1), of the
-    numbers that each term adds. causal, rotary, max_length and padding_mask: as in
-    MultiHeadAttention.
+    The norms precede attention and f ("pre-norm"), so that an identity path connects the last block
+    to the first; put a LayerNorm after the last block. (The paper of 2017 and PyTorch's default
+    norm after each sum.) dropout, in [0, 1), is the probability to drop a number of the attention's
+    or f's output. causal, rotary, max_length and padding_mask: as in MultiHeadAttention.
 
-    Raises as MultiHeadAttention; ArgumentError unless n_hidden is an integer >= 1 and dropout a
+    Raises: see MultiHeadAttention; ArgumentError unless n_hidden is an integer >= 1 and dropout a
     number in [0, 1).
 
     Source: Vaswani et al., "Attention is all you need", 2017; norms and GELU as in Radford et al.,

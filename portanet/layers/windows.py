@@ -1,7 +1,7 @@
-"""Window: what each place of the output sees of an image, in convolution and in pooling.
+"""Window: the part of an image that each place of the output reads, in convolution and pooling.
 
-Output place (p, q) sees, at offset (i, j) of the kernel, row p * stride + i * dilation - before of
-the image, and the like for columns; rows that the image does not have count as padding.
+Output place (p, q) reads, at offset (i, j) of the kernel, row p * stride + i * dilation - before of
+the image, and likewise for columns; rows outside the image are padding.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count
+from portanet.checks import check_count, short
 from portanet.errors import ArgumentError, ShapeError
 from portanet.typing import Array
 
@@ -36,7 +36,7 @@ class Window:
         return self._places(0, size[0]), self._places(1, size[1])
 
     def input_size(self, size: Pair) -> Pair:
-        """Return the smallest image (height, width) whose output has this size."""
+        """Return (height, width) of the smallest image whose output has this size."""
         return self._reach(0, size[0]), self._reach(1, size[1])
 
     def offsets(self) -> Iterator[Pair]:
@@ -48,14 +48,14 @@ class Window:
         return _pad(_pad(x, -2, *self.padding[0], value), -1, *self.padding[1], value)
 
     def at(self, padded: Array, i: int, j: int) -> Array:
-        """Return what all places of the output see at offset (i, j): (..., OH, OW)."""
-        rows = padded[..., self._seen(0, i, padded.shape[-2]), :]
-        return rows[..., self._seen(1, j, padded.shape[-1])]
+        """Return what all places of the output read at offset (i, j): (..., OH, OW)."""
+        rows = padded[..., self._slice(0, i, padded.shape[-2]), :]
+        return rows[..., self._slice(1, j, padded.shape[-1])]
 
     def put(self, part: Callable[[int, int], Array], size: Pair) -> Array:
-        """Return the image (..., H, W) with every part(i, j) added where `at` sees it: its adjoint.
+        """Return the image (..., H, W) with each part(i, j) added where `at` reads it: its adjoint.
 
-        The parts are asked for row by row.
+        `part` is called row by row.
         """
         columns = range(self.kernel[1])
         image = sum_of(
@@ -66,12 +66,12 @@ class Window:
         return image[..., top : top + size[0], left : left + size[1]]
 
     def _put(self, axis: int, offset: int, part: Array, size: Pair) -> Array:
-        """Return part with zeros along an axis, so that its numbers stand where `at` sees them."""
+        """Return part with zeros along an axis, its numbers at the places that `at` reads."""
         before, after = self.padding[axis]
         first = offset * self.dilation[axis]
-        wide = _spread(part, axis - 2, self.stride[axis])
-        missing = before + size[axis] + after - first - wide.shape[axis - 2]
-        return _pad(wide, axis - 2, first, missing, 0.0)
+        spread = _spread(part, axis - 2, self.stride[axis])
+        missing = before + size[axis] + after - first - spread.shape[axis - 2]
+        return _pad(spread, axis - 2, first, missing, 0.0)
 
     def _places(self, axis: int, size: int) -> int:
         span = self.dilation[axis] * (self.kernel[axis] - 1) + 1
@@ -81,14 +81,14 @@ class Window:
         span = self.dilation[axis] * (self.kernel[axis] - 1) + 1
         return (places - 1) * self.stride[axis] + span - sum(self.padding[axis])
 
-    def _seen(self, axis: int, offset: int, size: int) -> slice:
+    def _slice(self, axis: int, offset: int, size: int) -> slice:
         first, stride = offset * self.dilation[axis], self.stride[axis]
         places = self._places(axis, size - sum(self.padding[axis]))
         return slice(first, first + (places - 1) * stride + 1, stride)
 
 
 def sum_of(parts: Iterator[Array]) -> Array:
-    """Return the sum of some arrays, which Python's own sum would start from an integer."""
+    """Return the sum of arrays; Python's sum would start from an integer."""
     total = next(parts)
     for part in parts:
         total = total + part
@@ -98,7 +98,7 @@ def sum_of(parts: Iterator[Array]) -> Array:
 def make_window(
     who: str, n_axes: int, kernel: Any, stride: Any, padding: Any, dilation: Any
 ) -> Window:
-    """Return the window that a user's numbers describe; one axis becomes (1, length).
+    """Return the window for a user's arguments; one axis becomes (1, length).
 
     Raises ArgumentError unless they are integers, or tuples of one for each axis.
     """
@@ -111,8 +111,8 @@ def make_window(
         return Window(kernel, stride, (vertical, horizontal), dilation)
     if stride != (1, 1):
         raise ArgumentError(
-            f"{who}: padding='same' needs stride 1, is {stride[2 - n_axes :]}; give the padding "
-            "in numbers"
+            f"{who}: padding='same' needs stride 1, stride is {stride[2 - n_axes :]}; give the "
+            "padding in numbers"
         )
     total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return Window(kernel, stride, _halves(total[0], total[1]), dilation)
@@ -127,14 +127,14 @@ def check_images(who: str, n_axes: int, x: Array, channels: int | None) -> None:
         if x.ndim == n_axes + 1 and channels in (None, shape[0]):
             advice = "; one sample is x[None, ...]"
         elif x.ndim == n_axes + 1 and channels == 1:
-            advice = "; add the axis of channels with x[:, None, ...]"
+            advice = "; add a channel axis with x[:, None, ...]"
         elif x.ndim == n_axes + 2 and shape[-1] == channels:
-            advice = "; channels come first here: permute the axes"
+            advice = "; channels are axis 1: permute the axes"
         raise ShapeError(f"{who}: x must be {wanted}, is {shape}{advice}")
 
 
 def check_fits(who: str, window: Window, n_axes: int, size: tuple[int, ...]) -> None:
-    """Raise ShapeError if the kernel finds no place in an image of a size."""
+    """Raise ShapeError unless the kernel fits into an image of this size."""
     images = (1, *size)[-2:]
     if min(window.output_size((images[0], images[1]))) < 1:
         need = tuple(max(1, n) for n in window.input_size((1, 1)))[2 - n_axes :]
@@ -146,11 +146,11 @@ def _by(size: tuple[int, ...]) -> str:
 
 
 def pair(who: str, name: str, value: Any, n_axes: int, low: int, filling: int = 1) -> Pair:
-    """Return two integers from one for all axes, or from a tuple of one for each axis."""
+    """Return two integers, from one for all axes or a tuple with one for each axis."""
     values = value if isinstance(value, tuple | list) else (value,) * n_axes
     if len(values) != n_axes:
         raise ArgumentError(
-            f"{who}: {name} must be one integer or {n_axes}, one for each axis, is {value!r}"
+            f"{who}: {name} must be one integer or {n_axes}, one for each axis, is {short(value)}"
         )
     filled = [filling] * (2 - n_axes) + [check_count(who, name, v, low) for v in values]
     return filled[0], filled[1]

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from portanet.backends import array_namespace
-from portanet.checks import trusts_values
+from portanet.checks import skips_value_checks
 from portanet.layer import Buffer
 from portanet.layers.activations import sigmoid
 from portanet.loss import Loss, bounded, refuse
 from portanet.losses.weights import Weights, parse_weights, weights_like
-from portanet.numeric import smallest_normal
 from portanet.typing import Array
 
 
@@ -59,7 +58,7 @@ class BinaryCrossEntropy(_Binary):
     def align(self, y_hat: Array, y: Array) -> Array:
         """Return y as Loss does. Raises DataError for what cannot be a probability."""
         y = super().align(y_hat, y)
-        if not trusts_values():
+        if not skips_value_checks():
             advice = "Put a Sigmoid before this loss, or use BCEWithLogits on logits."
             bad = (y_hat < 0) | (y_hat > 1)
             refuse("BinaryCrossEntropy", y_hat, bad, "probabilities in [0, 1]", advice, "y_hat")
@@ -67,7 +66,8 @@ class BinaryCrossEntropy(_Binary):
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return -(y log p + (1 - y) log(1 - p))."""
-        xp, tiny = array_namespace(y_hat), smallest_normal(y_hat)
+        xp = array_namespace(y_hat)
+        tiny = float(xp.finfo(y_hat.dtype).smallest_normal)
         log_p = xp.log(xp.maximum(y_hat, tiny))
         log_q = xp.log(xp.maximum(1 - y_hat, tiny))
         return -y * log_p - (1 - y) * log_q
@@ -75,7 +75,8 @@ class BinaryCrossEntropy(_Binary):
     def gradient(self, y_hat: Array, y: Array) -> Array:
         """Return (p - y) / (p (1 - p))."""
         xp = array_namespace(y_hat)
-        return (y_hat - y) / xp.maximum(y_hat * (1 - y_hat), smallest_normal(y_hat))
+        tiny = float(xp.finfo(y_hat.dtype).smallest_normal)
+        return (y_hat - y) / xp.maximum(y_hat * (1 - y_hat), tiny)
 
 
 class BCEWithLogits(_Binary):

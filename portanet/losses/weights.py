@@ -40,7 +40,7 @@ def weights_like(who: str, name: str, weights: Weights, y_hat: Array, axis: int)
     value, n = weights.value, y_hat.shape[axis]
     if backend_of(value) is not backend_of(y_hat):
         raise PlacementError(
-            f"{who}: {name} must lie where y_hat lies, on {backend_of(y_hat)}; they lie on "
+            f"{who}: {name} must be on the device of y_hat, {backend_of(y_hat)}; they are on "
             f"{backend_of(value)}. Move the network, or the loss, with "
             f".to({backend_of(y_hat).name!r})"
         )

@@ -1,4 +1,4 @@
-"""The rules by which parameters move."""
+"""Optimizers: rules by which parameters move."""
 
 from portanet.groups import Group, is_vector
 from portanet.optimizer import Optimizer

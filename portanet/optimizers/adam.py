@@ -5,8 +5,10 @@ from typing import Unpack
 
 from portanet.backends import array_namespace
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
@@ -18,9 +20,9 @@ class Adam(Optimizer):
         v <- beta2 v + (1 - beta2) g²          the mean of their squares
         value <- value - lr m̂ / (sqrt(v̂) + epsilon)
 
-    with m̂ = m / (1 - beta1^t) and v̂ = v / (1 - beta2^t): both means start from 0, and in step
-    t = 1, 2, … have only seen 1 - beta^t of what they would have. `amsgrad` divides by the largest
-    v so far, so that steps cannot grow again.
+    with m̂ = m / (1 - beta1^t) and v̂ = v / (1 - beta2^t) in step t = 1, 2, …: both means start
+    from 0, and the weights of the gradients in them add up to 1 - beta^t. `amsgrad` divides by the
+    largest v so far, so that steps cannot grow again.
 
     lr > 0, beta1 and beta2 in [0, 1), epsilon > 0, weight_decay >= 0.
 
@@ -58,10 +60,10 @@ class Adam(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("beta1", "beta2"))
+        check_ranges(self, below_one=("beta1", "beta2"))
 
     def init(self, value: Array) -> Slots:
-        """Return m = v = 0, and the largest v so far if it is needed."""
+        """Return m = v = 0, and with amsgrad the largest v so far, 0."""
         names = ("m", "v", "largest_v") if self.amsgrad else ("m", "v")
         return {name: array_namespace(value).zeros_like(value) for name in names}
 
@@ -96,11 +98,11 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay does not go through the gradient: value <- (1 - lr weight_decay)
-    value, then Adam's step.
+    """Adam whose weight decay is apart from the gradient: value <- (1 - lr weight_decay) value,
+    then Adam's step.
 
     Each weight shrinks at the same rate; in Adam, one with large gradients would shrink less.
-    Biases and the scales of norms are better left alone:
+    Biases and the scales of normalizations should not decay:
     `AdamW(model, groups=[Group(is_vector, weight_decay=0.0)])`.
 
     lr > 0, beta1 and beta2 in [0, 1), epsilon > 0, weight_decay >= 0.
@@ -147,7 +149,7 @@ class AdamW(Adam):
 
 
 def decayed(value: Array, rate: float) -> Array:
-    """Return (1 - rate) value, where 1 - rate would be rounded alike in every step."""
+    """Return (1 - rate) value; 1 - rate itself would be rounded to the same side in every step."""
     return value - rate * value
 
 

@@ -1,18 +1,21 @@
-"""NAdam and RAdam: Adam with Nesterov's look ahead, and Adam that warms up by itself."""
+"""NAdam and RAdam: Adam with Nesterov momentum, and Adam with a built-in warm-up."""
 
+from functools import lru_cache
 from math import sqrt
 from typing import Unpack
 
 from portanet.backends import array_namespace
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
 from portanet.optimizers.adam import moments
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
 class NAdam(Optimizer):
-    """Adam that looks one step ahead, as Nesterov's momentum does.
+    """Adam with Nesterov momentum, which uses the mean that the next step will have.
 
         g = grad + weight_decay value;  m and v as in Adam
         mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
@@ -50,10 +53,9 @@ class NAdam(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(
+        check_ranges(
             self, below_one=("beta1", "beta2"), at_least_zero=("weight_decay", "momentum_decay")
         )
-        self._products = [1.0]  # mu_1…mu_t, each computed once
 
     def init(self, value: Array) -> Slots:
         """Return m = v = 0."""
@@ -61,22 +63,13 @@ class NAdam(Optimizer):
 
     def scalars(self, step: int) -> dict[str, float]:
         """Return the weights of g and of m, and 1 - beta2^t."""
-        product, mu_next, lr = self._product(step), self._mu(step + 1), self.rate(step)
+        mu, mu_next = (_mu(self.beta1, self.momentum_decay, t) for t in (step, step + 1))
+        product, lr = _product(self.beta1, self.momentum_decay, step), self.rate(step)
         return {
-            "gradient_step": lr * (1 - self._mu(step)) / (1 - product),
+            "gradient_step": lr * (1 - mu) / (1 - product),
             "mean_step": lr * mu_next / (1 - product * mu_next),
             "correction": 1 - self.beta2**step,
         }
-
-    def _product(self, step: int) -> float:
-        """Return mu_1…mu_t; once below 1e-20 it no longer changes 1 - mu_1…mu_t."""
-        products = self._products
-        while len(products) <= step and products[-1] > 1e-20:
-            products.append(products[-1] * self._mu(len(products)))
-        return products[min(step, len(products) - 1)]
-
-    def _mu(self, t: int) -> float:
-        return self.beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
 
     def update(
         self, value: Array, grad: Array, slots: Slots, scalars: Scalars
@@ -90,8 +83,27 @@ class NAdam(Optimizer):
         return value - scalars["mean_step"] * (slots["m"] / root), slots
 
 
+def _mu(beta1: float, momentum_decay: float, t: int) -> float:
+    return beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
+
+
+def _product(beta1: float, momentum_decay: float, t: int) -> float:
+    """Return mu_1…mu_t; once below 1e-20 it no longer changes 1 - mu_1…mu_t."""
+    products = _products(beta1, momentum_decay, 2 ** t.bit_length())
+    return products[min(t, len(products) - 1)]
+
+
+@lru_cache(maxsize=64)
+def _products(beta1: float, momentum_decay: float, n: int) -> list[float]:
+    """Return 1, mu_1, mu_1 mu_2, … up to mu_1…mu_n, or to the first below 1e-20."""
+    products = [1.0]
+    while len(products) <= n and products[-1] > 1e-20:
+        products.append(products[-1] * _mu(beta1, momentum_decay, len(products)))
+    return products
+
+
 class RAdam(Optimizer):
-    """Adam that trusts its v only when enough gradients have been seen.
+    """Adam that divides by sqrt(v) only once v is the mean of enough gradients.
 
         g = grad + weight_decay value;  m and v as in Adam
         rho_inf = 2 / (1 - beta2) - 1;   rho_t = rho_inf - 2 t beta2^t / (1 - beta2^t)
@@ -99,15 +111,15 @@ class RAdam(Optimizer):
         otherwise:    value <- value - lr r_t m̂ sqrt(1 - beta2^t) / (sqrt(v) + epsilon)
         r_t² = (rho_t - 4) (rho_t - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho_t)
 
-    Which of the two it is, is a matter of t only: the scalars `plain` and `adaptive`, one of which
-    is 0, say it without a branch.
+    Which of the two applies depends on t only: the scalars `plain` and `adaptive`, one of which is
+    0, select it without a branch.
 
     lr > 0, beta1 and beta2 in [0, 1), epsilon > 0, weight_decay >= 0.
 
     Raises ArgumentError if a number is out of its range.
 
     Source: Liu et al., "On the variance of the adaptive learning rate and beyond", 2020, algorithm
-    2, with PyTorch's place of epsilon and its threshold 5 (the paper's is 4).
+    2, with epsilon where PyTorch has it and its threshold 5 (the paper's is 4).
 
     >>> from portanet import Linear
     >>> radam = RAdam(Linear(1, 1))
@@ -133,7 +145,7 @@ class RAdam(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("beta1", "beta2"))
+        check_ranges(self, below_one=("beta1", "beta2"))
 
     def init(self, value: Array) -> Slots:
         """Return m = v = 0."""

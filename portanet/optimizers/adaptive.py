@@ -5,8 +5,10 @@ from typing import Unpack
 from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
@@ -46,7 +48,7 @@ class Adagrad(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, at_least_zero=("lr_decay", "weight_decay", "initial_total"))
+        check_ranges(self, at_least_zero=("lr_decay", "weight_decay", "initial_total"))
 
     def init(self, value: Array) -> Slots:
         """Return total = initial_total."""
@@ -103,7 +105,7 @@ class Adadelta(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("rho",))
+        check_ranges(self, below_one=("rho",))
 
     def init(self, value: Array) -> Slots:
         """Return v = d = 0."""
@@ -141,7 +143,7 @@ class RMSprop(Optimizer):
     Source: Tieleman & Hinton, lecture 6.5, 2012; centered: Graves, "Generating sequences with
     recurrent neural networks", 2013, equations 38 to 41. Epsilon stands outside the root, as in
     PyTorch (in Graves and in TensorFlow inside). Rounding can make v - m² negative, where PyTorch
-    gives NaN; here it counts as 0.
+    gives NaN; here it is treated as 0.
 
     >>> from portanet import Linear
     >>> sorted(RMSprop(Linear(1, 1), centered=True).init(Linear(1, 1).weights.value))
@@ -167,11 +169,11 @@ class RMSprop(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("alpha",))
+        check_ranges(self, below_one=("alpha",))
         check_number("RMSprop", "momentum", self.momentum, 0, 1)
 
     def init(self, value: Array) -> Slots:
-        """Return v = 0, and m and the velocity if they are needed."""
+        """Return v = 0, and m = 0 if centered, velocity = 0 with momentum."""
         names = ["v", *(["m"] if self.centered else []), *(["velocity"] if self.momentum else [])]
         return {name: array_namespace(value).zeros_like(value) for name in names}
 

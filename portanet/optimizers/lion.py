@@ -4,14 +4,16 @@ from typing import Unpack
 
 from portanet.backends import array_namespace
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
 from portanet.optimizers.adam import decayed
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
 class Lion(Optimizer):
-    """Every number moves by lr exactly; only the direction is learned.
+    """Every element moves by lr exactly, in the direction that the momentum gives.
 
         c = beta1 m + (1 - beta1) grad
         value <- value - lr (sign(c) + weight_decay value)
@@ -49,7 +51,7 @@ class Lion(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("beta1", "beta2"), positive=())
+        check_ranges(self, below_one=("beta1", "beta2"), positive=())
 
     def init(self, value: Array) -> Slots:
         """Return m = 0."""

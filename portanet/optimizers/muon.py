@@ -4,19 +4,21 @@ from math import prod, sqrt
 from typing import Unpack
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count, check_number
+from portanet.checks import check_count
 from portanet.errors import ArgumentError
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
-from portanet.optimizers._options import check_options
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.optimizers._ranges import check_ranges
 from portanet.optimizers.adam import decayed, moments
+from portanet.rule import Scalars, Schedule, Slots, check_rate
 from portanet.typing import Array
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 class Muon(Optimizer):
-    """Moves a matrix by the nearest orthogonal one to its momentum, and all else by AdamW.
+    """Moves a matrix by the orthogonal matrix nearest to its momentum, and all else by AdamW.
 
         m <- momentum m + (1 - momentum) grad
         u = momentum m + (1 - momentum) grad          (nesterov; otherwise m)
@@ -25,9 +27,9 @@ class Muon(Optimizer):
     `scale` is sqrt(max(1, n_out / n_inp)) for scaling="spectral", and 0.2 sqrt(max(n_out, n_inp))
     for "rms": then a step is as large as AdamW's, whose lr can be taken over.
 
-    Matrices are all values with two axes; with flatten=True also kernels (n_out, n_inp, …), seen as
-    (n_out, all the rest). Embedding tables and a network's last layer do better with AdamW: give
-    them `Group(..., matrices=False)`. AdamW has a rate of its own, adamw_lr (a number > 0 or a
+    Matrices are all values with two axes; with flatten=True also kernels (n_out, n_inp, …), taken
+    as (n_out, all the rest). Embedding tables and the last layer train better with AdamW: give them
+    `Group(..., matrices=False)`. AdamW has a rate of its own, adamw_lr (a number > 0 or a
     schedule), and beta1, beta2, epsilon.
 
     lr > 0, momentum, beta1 and beta2 in [0, 1), weight_decay >= 0, n_iterations >= 1.
@@ -37,7 +39,7 @@ class Muon(Optimizer):
     Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; "rms":
     Liu et al., "Muon is scalable for LLM training", 2025. As torch.optim.Muon, which has weights
     (n_out, n_inp), where Linear has (n_inp, n_out), and iterates in bfloat16; here the iteration
-    has the weights' dtype, and lr_factor goes for adamw_lr, too.
+    has the weights' dtype, and lr_factor multiplies adamw_lr, too.
 
     >>> from portanet import Linear
     >>> layer = Linear(3, 2)
@@ -72,10 +74,9 @@ class Muon(Optimizer):
     def check(self) -> None:
         """Raise ArgumentError if an option is out of its range."""
         super().check()
-        check_options(self, below_one=("momentum", "beta1", "beta2"))
+        check_ranges(self, below_one=("momentum", "beta1", "beta2"))
         check_count("Muon", "n_iterations", self.n_iterations)
-        if not callable(self.adamw_lr):
-            check_number("Muon", "adamw_lr", self.adamw_lr, 0, float("inf"), open_low=True)
+        check_rate("Muon", "adamw_lr", self.adamw_lr)
         if self.scaling not in ("spectral", "rms"):
             raise ArgumentError(f"Muon: scaling must be 'spectral' or 'rms', is {self.scaling!r}")
 

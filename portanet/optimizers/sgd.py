@@ -6,12 +6,14 @@ from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.errors import ArgumentError
 from portanet.layer import Part
-from portanet.optimizer import Common, Optimizer, Scalars, Schedule, Slots
+from portanet.optimizer import Optimizer
+from portanet.optimizer_options import Common
+from portanet.rule import Scalars, Schedule, Slots
 from portanet.typing import Array
 
 
 class SGD(Optimizer):
-    """value <- value - lr grad, or with momentum a ball that rolls:
+    """value <- value - lr grad, or with momentum:
 
         g = grad + weight_decay value
         velocity <- momentum velocity + g
@@ -23,8 +25,8 @@ class SGD(Optimizer):
     Raises ArgumentError if a number is out of its range.
 
     Source: Robbins & Monro, "A stochastic approximation method", 1951; Sutskever, Martens, Dahl &
-    Hinton, "On the importance of initialization and momentum in deep learning", 2013. They keep lr
-    inside the velocity; here, as in PyTorch, a change of lr works at once.
+    Hinton, "On the importance of initialization and momentum in deep learning", 2013. They
+    include lr in the velocity; here, as in PyTorch, a change of lr takes full effect at once.
 
     >>> from portanet import Linear
     >>> layer = Linear(1, 1)
@@ -58,7 +60,7 @@ class SGD(Optimizer):
             raise ArgumentError("SGD: nesterov needs a momentum > 0, such as momentum=0.9")
 
     def init(self, value: Array) -> Slots:
-        """Return a velocity of 0; plain SGD remembers nothing."""
+        """Return a velocity of 0; without momentum there are no slots."""
         return {"velocity": array_namespace(value).zeros_like(value)} if self.momentum else {}
 
     def scalars(self, step: int) -> dict[str, float]:

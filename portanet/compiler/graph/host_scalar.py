@@ -25,9 +25,15 @@ class HostScalar:
         return self._read(numbers)
 
     def __bool__(self) -> bool:
-        raise TraceError("a branch depends on a number that changes from step to step")
+        raise TraceError(f"a branch depends on {self.key}, which changes from step to step")
 
     __float__ = __int__ = __index__ = __bool__
+
+    def __eq__(self, other: object) -> bool:
+        raise TraceError(f"a branch depends on {self.key}, which changes from step to step")
+
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"<{self.key}>"

@@ -6,9 +6,9 @@ from time import perf_counter_ns
 from typing import Any
 
 from portanet.backends import Backend
-from portanet.checks import values_trusted
+from portanet.checks import skip_value_checks
 from portanet.compiler.profiling.rows import Line
-from portanet.compiler.runtime.checked_plan import Planned
+from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.step import CompiledStep
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
@@ -21,7 +21,7 @@ class Clocks:
     """Takes all times in turn, so that what disturbs the machine disturbs them alike."""
 
     def __init__(
-        self, step: CompiledStep, planned: Planned, lines: list[Line], x: Array, y: Array,
+        self, step: CompiledStep, planned: CheckedPlan, lines: list[Line], x: Array, y: Array,
         twin: tuple[Sequential, Optimizer],
     ) -> None:  # fmt: skip
         self._step, self._planned, self._x, self._y = step, planned, x, y
@@ -57,7 +57,7 @@ class Clocks:
 
     def _as_written(self) -> Array:
         model, optimizer = self._twin
-        with values_trusted():
+        with skip_value_checks():
             losses = model.criterion.forward(
                 model.forward(self._x, training=True), self._y, training=True
             )

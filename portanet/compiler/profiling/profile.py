@@ -8,11 +8,12 @@ from typing import Any
 
 from portanet.backends._numba import compiling as _numba
 from portanet.checks import check_count
+from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.profiling.clocks import Clocks
 from portanet.compiler.profiling.rows import Line, Row, lines_of
 from portanet.compiler.profiling.table import TIMES, bytes_text, layer_table, table
-from portanet.compiler.runtime.checked_plan import Planned
-from portanet.compiler.step import CompiledStep, NotCompiledWarning
+from portanet.compiler.runtime.checked_plan import CheckedPlan
+from portanet.compiler.step import CompiledStep
 from portanet.errors import ArgumentError
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
@@ -108,7 +109,7 @@ def profile(
     )  # fmt: skip
 
 
-def _planned(step: CompiledStep, x: Array, y: Array) -> Planned:
+def _planned(step: CompiledStep, x: Array, y: Array) -> CheckedPlan:
     """Return the plan of a step that moves, once it has been traced and checked."""
     optimizer = step.optimizer
     with warnings.catch_warnings():

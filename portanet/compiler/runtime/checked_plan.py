@@ -1,161 +1,183 @@
-"""Planned: one plan of a step, and all that a replay of it must leave as the step would."""
+"""CheckedPlan: one plan of a step, when it is to be verified, and what a replay of it must leave.
+
+A replay is one step as far as an interrupt can tell: the plan writes the states, and the
+optimizer's counters advance, in one call of C code (`plan.after`, see engines/base.py).
+"""
 
 import warnings
 from typing import Any
 
 from portanet.compiler.errors import NotCompiledWarning
-from portanet.compiler.runtime.parameter_memory import Store
-from portanet.compiler.tracing.optimizer_rules import RuleGroup
+from portanet.compiler.runtime.counters import Counters
+from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
-_LOOK_EVERY = 64  # replays
+VERIFY_EVERY = 1024  # steps
+_NO_DRAWS: list[Any] = []
+LOOK_EVERY = 64  # steps: is there a faster plan by now?
 
 
-class Planned:
-    """A plan for batches of one shape. `checked`: it has been compared with the readable step."""
+class CheckedPlan:
+    """A plan for batches of one shape.
+
+    verified     it has been compared with the readable step, and agreed
+    n_replays    how many steps it has taken
+    until_event  how many replays are left before one at which there is more to do
+    """
 
     def __init__(
-        self, engine: Any, store: Store, model: Sequential, optimizer: Optimizer, trace: Trace
-    ) -> None:
-        self.store, self.model, self.optimizer = store, model, optimizer
-        self.checked = False
+        self, engine: Any, memory: ParameterMemory, optimizer: Optimizer, trace: Trace,
+        values: ValueChecks,
+    ) -> None:  # fmt: skip
+        self.values = values
+        self.memory, self.optimizer, self.engine = memory, optimizer, engine
         self.graph, self.attributes = trace.tape.graph, trace.attributes
         self.groups = [group.without_arrays() for group in trace.groups]
-        self.n_changes = trace.n_changes  # how many attributes draws assign to
-        self._own_rates = {id(rule) for _, own_rate, rule in optimizer._rules if own_rate}
-        self._engine, self._n_until_look, self._proved = engine, _LOOK_EVERY, None
-        self._new, self._replaces = engine.new, engine.replaces
-        self.plan = engine.plan(self.graph, store.homes)
-        self._grads = [
-            (p, f"grad:{n}") for p, n, _ in store.parameters if f"grad:{n}" in self.graph.results
-        ]
-        self._moved = [name for group in self.groups for name in group.names]
-        self._used: dict[str, Array] = {}
-        self._shown: list[tuple[Any, Array]] = []
+        self.n_changes = trace.n_changes  # how often draws assign to attributes
+        self.levels: dict[str, float] = {}  # errors of arrays that were judged to be harmless
+        self._counted = _owners_of(trace)
+        self._proved: Any = None  # the plan that a faster one has replaced
+        self._may_be_faster = True
+        self._counters = Counters(optimizer, self.groups)
+        self._good_until = 1
+        self.use(engine.plan(self.graph, memory.homes))
 
-    def ready(self) -> bool:
-        """Return whether the plan has been checked; now and then, look for a faster one."""
-        self._n_until_look -= 1
-        if self._n_until_look == 0:
-            self._look_for_faster()
-        return self.checked
+    def use(self, plan: Any) -> None:
+        """Take a plan into use, which must be verified."""
+        self.plan, self.verified, self.n_replays, self.until_event = plan, False, 0, 0
+        self.bind()
 
-    def _look_for_faster(self) -> None:
-        self._n_until_look = _LOOK_EVERY
-        try:
-            plan = self._engine.faster(self.plan)
-        except Exception as error:  # noqa: BLE001 - there is a plan that works
-            self._stay(f"{type(error).__name__}: {error}")
-            return
-        if plan is not None:  # it must be checked in its turn
-            self._proved, self.plan = self.plan, plan
-            self.checked, self._used = False, {}
+    def bind(self) -> None:
+        """Let the plan advance the counters that the optimizer has now."""
+        self.plan.after = self._counters.calls()
 
-    def fall_back(self, why: str) -> bool:
-        """Go back to the plan before, which has been checked, if there was one."""
-        if self._proved is None:
-            return False
-        self.plan, self.checked, self._used = self._proved, True, {}
-        self._stay(why)
-        return True
+    def attributes_now(self) -> dict[str, Array]:
+        """Return the arrays that a readable step has left in layers, by the results' names."""
+        return {name: vars(part)[attribute] for part, attribute, name in self.attributes}
 
-    def _stay(self, why: str) -> None:
-        """Look for no faster plan any more, and say why."""
-        self._n_until_look = -1
-        warnings.warn(
-            f"a step is replayed as before, not faster: {why}. (fast=False: the same without this "
-            "warning)",
-            NotCompiledWarning,
-            stacklevel=6,
-        )
-
-    def load(self, x: Array, y: Array) -> None:
-        """Copy a batch to where the plan wants it, unless it is there."""
-        self.plan.load(x, y)
+    # one step
 
     def draw(self) -> list[Any]:
         """Return what this step draws on the host."""
         hosts = self.graph.hosts
         return [draw() for _, draw in hosts] if hosts else []
 
-    def replay(self, drawn: list[Any]) -> None:
-        """Run the plan with the numbers of this step."""
-        self.plan.set_numbers(self._numbers(), drawn)
-        self.plan.replay()
-
-    def results(self) -> dict[str, Array]:
-        """Return copies of the results."""
-        return {name: self._new(array) for name, array in self.plan.results.items()}
-
-    def tried(
-        self, x: Array, y: Array, drawn: list[Any]
-    ) -> tuple[dict[str, Array], dict[str, Array], str | None]:
-        """Return what the plan makes of a batch, results and states; or why it makes nothing.
-
-        All states are left as they were.
-        """
-        before = self.store.copies()
-        try:
-            self.load(x, y)
-            self.replay(drawn)
-            return self.results(), self.store.copies(), None
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a plan, it is not used
-            return {}, {}, f"the plan raises {type(error).__name__}: {error}"
-        finally:
-            self.store.restore(before)
-
-    def attributes_now(self) -> dict[str, Array]:
-        """Return the arrays that a readable step has left in layers, by the results' names."""
-        return {name: vars(part)[attribute] for part, attribute, name in self.attributes}
-
-    def count(self) -> None:
-        """Note in the optimizer that it has taken a step."""
-        count(self.optimizer, self.groups)
-        if self.optimizer.accumulate > 1:
-            self.store.show_sums()
-
-    def bind(self) -> None:
-        """Let gradients, and arrays that layers keep, show where this plan leaves them.
-
-        Where states are replaced the model takes the new ones, too.
-        """
-        results = self.plan.results
-        if self._replaces or not self._used:
-            self._used = {name: results[f"grad:{name}"] for name in self._moved}
-            self._shown = [(parameter, results[name]) for parameter, name in self._grads]
-        for parameter, grad in self._shown:
-            parameter.grad = grad
-        for part, attribute, name in self.attributes:
-            vars(part)[attribute] = results[name]
-        vars(self.optimizer)["_used"] = self._used
-        if self._replaces:
-            self.store.show()
-
-    def _numbers(self) -> list[dict[str, float]]:
+    def scalars(self) -> list[dict[str, float]]:
         """Return the numbers of this step, for each group of parameters."""
-        optimizer, numbers = self.optimizer, []
+        state, found = self.optimizer.memory, []
+        n_steps, ages = state.n_steps, state.ages
         for group in self.groups:
-            rule, held = group.rule, vars(group.rule)
-            age = optimizer._ages.get(group.names[0], 0) + 1
-            if rule is not optimizer and id(rule) not in self._own_rates:
-                held["lr"] = optimizer.lr
-            held["offset"] = optimizer.n_steps + 1 - age
-            numbers.append(rule.scalars(age))
-        return numbers
+            rule, age = group.rule, ages.get(group.names[0], 0) + 1
+            if rule.offset != n_steps + 1 - age:
+                rule = rule.starting_after(n_steps + 1 - age)
+            found.append(rule.scalars(age))
+        return found
 
+    def replay(self) -> None:
+        """Take the step with the batch that lies in the plan's inputs."""
+        if self.graph.hosts:
+            self._replay_with_draws()
+        else:
+            self.run(self.scalars(), _NO_DRAWS)
+        self.until_event -= 1
 
-def count(optimizer: Optimizer, groups: list[RuleGroup]) -> None:
-    """Note in an optimizer that it has taken a step with the parameters of some groups."""
-    held, ages = vars(optimizer), optimizer._ages
-    if optimizer.accumulate > 1:
-        waiting = optimizer.n_accumulated + 1
-        held["n_accumulated"] = waiting = waiting if waiting < optimizer.accumulate else 0
-        if waiting:
+    def _replay_with_draws(self) -> None:
+        """Take the step; where it is interrupted before it was taken, nothing was drawn."""
+        counts, state = [(held, key, held[key]) for held, key in self._counted], self._place()
+        try:
+            self.run(self.scalars(), self.draw())
+        except BaseException:
+            if self._place() == state:
+                for held, key, value in counts:
+                    held[key] = value
+            raise
+
+    def run(self, scalars: list[dict[str, float]], drawn: list[Any]) -> None:
+        """Run the plan with the numbers of this step, and leave what the step would."""
+        plan, memory = self.plan, self.memory
+        plan.set_numbers(scalars, drawn)
+        self._counters.prepare()
+        plan.replay()
+        for call in plan.after:  # interim, until engines do this
+            call()
+        if memory.plan is not plan or not memory.shown:
+            memory.show(plan)
+        self.n_replays += 1
+        if self.attributes:
+            for part, attribute, name in self.attributes:
+                vars(part)[attribute] = self.engine.new(plan.results[name])
+        if self.engine.replaces or self.optimizer.accumulate > 1:
+            memory.bind_slots()
+
+    def _place(self) -> tuple[int, int]:
+        state = self.optimizer.memory
+        return state.n_steps, state.n_accumulated
+
+    # verification, and faster plans
+
+    def is_due(self) -> bool:
+        """Return whether the step to come is one at which the plan is verified."""
+        return not self.verified or is_verified_at(self.n_replays + 2)
+
+    def plan_ahead(self) -> None:
+        """Set how many replays there are before the next one at which there is more to do."""
+        step = self.n_replays + 1  # the first one was traced
+        following = 2 ** step.bit_length() if step < LOOK_EVERY else LOOK_EVERY
+        self.until_event = following - step % following - 1
+
+    def look_for_faster(self) -> None:
+        """Take a faster plan of the same graph into use, if there is one by now."""
+        if not self._may_be_faster or self._proved is not None:
             return
-    held["n_steps"] += 1
-    for group in groups:
-        for name in group.names:
-            ages[name] = ages.get(name, 0) + 1
+        try:
+            plan = self.engine.faster(self.plan)
+        except Exception as error:  # noqa: BLE001 - there is a plan that works
+            self._reject(f"{type(error).__name__}: {error}")
+            return
+        if plan is not None:
+            self._proved = self.plan
+            self.use(plan)
+
+    def accept(self) -> None:
+        """Note that the plan agrees with the readable step."""
+        self.verified, self._proved = True, None
+        self._good_until = self.n_replays + 1
+        self.plan_ahead()
+
+    def doubt(self) -> str:
+        """Say since when results may be wrong, if a plan that had been verified is wrong now."""
+        if self.n_replays <= self._good_until:
+            return ""
+        return f"; results since step {self._good_until} with such batches are in doubt"
+
+    def revert(self, why: str) -> bool:
+        """Go back to the plan that this one has replaced, which was verified, if there was one."""
+        if self._proved is None:
+            return False
+        self.plan, self.verified, self._proved = self._proved, True, None
+        self.bind()
+        self.plan_ahead()
+        self._reject(why)
+        return True
+
+    def _reject(self, why: str) -> None:
+        self._may_be_faster = False
+        warnings.warn(
+            f"the numba version was rejected, continuing with the NumPy version: {why} (pass "
+            "fast=False to silence this warning)",
+            NotCompiledWarning,
+            stacklevel=7,
+        )
+
+
+def is_verified_at(step: int) -> bool:
+    """Return whether a step (1, 2, …) is one of 2, 4, 8 … 1,024 or a multiple of 1,024."""
+    return step % VERIFY_EVERY == 0 or (step < VERIFY_EVERY and step & (step - 1) == 0)
+
+
+def _owners_of(trace: Trace) -> list[tuple[dict[str, Any], str]]:
+    """Return the dict and the name of each attribute of a layer that draws change."""
+    return [(held, key) for held, key in trace.counted if isinstance(held[key], int)]

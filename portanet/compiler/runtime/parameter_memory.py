@@ -1,43 +1,190 @@
-"""Store: the memory in which a compiled model lives, and whose attributes show it.
+"""ParameterMemory: owns each state's memory and lends it to the model while it trains compiled.
 
-Parameters of a group lie end to end in one vector, and so do their slots; what layers and the
-optimizer hold are views. A readable step, a checkpoint or a user may put another array there at any
-time: `adopt` takes its numbers over and puts the view back.
+Parameters that one rule moves alike lie end to end in one vector (a *home*), and so do their slots.
+Parameters and buffers are lent (portanet.parameter): whoever reads one is handed a copy, and
+`adopt` takes back, before the next step, what was read, written or assigned meanwhile.
 
-Where arrays cannot be written in place (`engine.replaces`) there are no views: each state is an
-array of its own, which a step replaces, and `show` hands the new ones out.
+Where arrays cannot be written in place (`engine.replaces`: JAX) there are no views: each state is
+an array of its own, which a step replaces, and readers get the array itself.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from portanet.backends import backend_of
+from portanet.commit import update_together
 from portanet.compiler.tracing.optimizer_rules import RuleGroup
 from portanet.compiler.tracing.trace import Trace
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.parameter import Holder, Parameter
 from portanet.typing import Array
 
-_TOTALS = ("total:loss", "total:weight")
+TOTALS = ("total:loss", "total:weight")
 
 
-class Store:
-    """Homes of all states by name, and who shows them."""
+class ParameterMemory:
+    """Homes of all states by name, and the model's and the optimizer's views of them.
+
+    touched  somebody has read or assigned a value or a gradient since the last step
+    plan     the plan that was replayed last: gradients are read from its results
+    shown    parameters have their gradients there
+    """
 
     def __init__(self, model: Sequential, optimizer: Optimizer, trace: Trace, engine: Any) -> None:
         self._new, self._copy, self._replaces = engine.new, engine.copy, engine.replaces
-        self._optimizer = optimizer
+        self._optimizer, self.touched = optimizer, True
+        self.plan: Any = None
+        self.shown = False
         self.homes = {name: self._new(array) for name, array in trace.tape.states.items()}
+        self._taken = trace.tape.states  # the homes have these numbers already
         self._views = self.homes if self._replaces else dict(self.homes)
-        for group in trace.groups:
-            self._views |= self._pieces(group)
-        self.parameters = [(p, n, p.trainable) for n, p in model.named_parameters().items()]
-        self.buffers = [(b, name) for name, b in model.named_buffers().items()]
+        self._piece_functions = [_pieces_of(group) for group in trace.groups]
+        for pieces in self._piece_functions:
+            self._views |= pieces(self.homes)
+        self.holders: list[tuple[Holder, str]] = [
+            *((p, name) for name, p in model.named_parameters().items()),
+            *((b, name) for name, b in model.named_buffers().items()),
+        ]
+        self._name_of = {id(holder): name for holder, name in self.holders}
         self._slots = {
             name: {key: f"{name}/{key}" for key in group.slot_names[name]}
             for group in trace.groups
             for name in group.names
         }
         self._sums = {n: f"{n}/+" for group in trace.groups for n in group.names if group.sums}
+
+    # a Lender
+
+    def peek(self, holder: Holder) -> Array:
+        """Return the memory that a holder's array lies in."""
+        return self._views[self._name_of[id(holder)]]
+
+    def copy_value(self, holder: Holder) -> Array:
+        """Return a copy of a holder's array, which is taken back before the next step."""
+        self.touched = True
+        return self._new(self.peek(holder))
+
+    def copy_grad(self, holder: Holder) -> Array | None:
+        """Return a copy of the last step's gradient, which counts as used by that step."""
+        self.touched = True
+        name = self._name_of[id(holder)]
+        grad = self._results().get(f"grad:{name}")
+        if grad is None:
+            return None
+        grad = self._optimizer.memory.used[name] = self._new(grad)
+        return grad
+
+    def note(self) -> None:
+        """Note that a holder has an array of its own."""
+        self.touched = True
+
+    # what others have changed
+
+    def lend(self, *, grads: bool = False) -> None:
+        """Let the model and the optimizer have their arrays here, whose numbers are right.
+
+        With `grads` gradients are those of the last replay, too.
+        """
+        results, targets, news = self._results() if grads else {}, [], []
+        for holder, name in self.holders:
+            for target, new in holder.lending(self, grad=f"grad:{name}" in results):
+                targets.append(target)
+                news.append(new)
+        update_together(targets, news)
+        self.bind_slots()
+        self.touched, self.shown = False, grads
+
+    def show(self, plan: Any) -> None:
+        """Let gradients be read from a plan, which has been replayed."""
+        self.plan = plan
+        self.lend(grads=True)
+
+    def _results(self) -> dict[str, Array]:
+        return {} if self.plan is None else self.plan.results
+
+    def adopt(self) -> None:
+        """Take over what the model and the optimizer have now, and lend them their arrays again.
+
+        Interrupted at any place it can be begun again: until the end they have what is right.
+        """
+        for holder, name in self.holders:
+            if not holder.lent(self):
+                self.put(name, holder.value)
+        for name, slots in self._slots.items():
+            held = self._optimizer.memory.slots.get(name) or self._fresh_slots(name)
+            for key, path in slots.items():
+                self._adopt(path, held[key])
+        for name, path in self._sums.items() if self._optimizer.n_accumulated else ():
+            total, view = self._optimizer.memory.sums.get(name), self._views[path]
+            self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
+        self.lend()
+
+    def _adopt(self, name: str, array: Array) -> None:
+        if array is not self._views[name]:
+            self.put(name, array)
+
+    def _fresh_slots(self, name: str) -> dict[str, Array]:
+        """Return the slots of a parameter that has none: an optimizer's state has been loaded."""
+        parameter = self._optimizer.model.named_parameters()[name]
+        return self._optimizer.rule_of(name, parameter).init(self._views[name])
+
+    def bind_slots(self) -> None:
+        """Let the optimizer have views of its slots, and of its sums while some wait there."""
+        memory, views = self._optimizer.memory, self._views
+        for name, slots in self._slots.items():
+            if name in memory.ages:  # a parameter has slots once it has moved
+                memory.slots[name] = {key: views[path] for key, path in slots.items()}
+        self.bind_sums()
+
+    def bind_sums(self) -> None:
+        """Let the optimizer have views of the sums of gradients while some wait there."""
+        if self._sums:
+            waiting = self._sums if self._optimizer.n_accumulated > 0 else {}
+            self._optimizer.memory.sums.clear()
+            self._optimizer.memory.sums.update(
+                {name: self._views[path] for name, path in waiting.items()}
+            )
+
+    def take(self, trace: Trace, counts: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        """Keep what a traced step has computed, at once; `counts` are the optimizer's counters.
+
+        The losses of the epoch are added up.
+        """
+        states, results = self.named(trace.tape.states), trace.tape.results
+        used = {n: results[f"grad:{n}"] for group in trace.groups for n in group.names}
+        pairs = [holder.cell(states[name]) for holder, name in self.holders]
+        grads = [
+            (vars(holder), {"_grad": results.get(f"grad:{name}"), "_grad_lender": None})
+            for holder, name in self.holders
+            if isinstance(holder, Parameter)
+        ]
+        memory = self._optimizer.memory
+        moves = any("n_steps" in new for _, new in counts)
+        slots = {
+            name: {key: states[path] for key, path in own.items()}
+            for name, own in self._slots.items()
+            if moves or name in memory.ages
+        }
+        sums = {name: states[path] for name, path in self._sums.items()}
+        held = [(memory.slots, slots), (memory.sums, sums), (vars(memory), {"used": used})]
+        pairs = [*pairs, *grads, *held, *counts]
+        self.touched = True
+        update_together([target for target, _ in pairs], [new for _, new in pairs])
+        if trace.tape.states is not self._taken:
+            for name in self.totals():
+                self.put(name, self.homes[name] + trace.tape.states[name])
+        self.adopt()
+
+    def give_back(self) -> None:
+        """Let the model have its arrays for its own: this memory is not used any more."""
+        for holder, name in self.holders:
+            if holder.lent(self):
+                vars(holder).update(_array=self._new(self._views[name]), _lender=None)
+            if isinstance(holder, Parameter):
+                holder.grad = holder.grad  # a copy, which counts as used
+
+    # states
 
     def put(self, name: str, array: Array) -> None:
         """Give a state an array's numbers."""
@@ -46,93 +193,53 @@ class Store:
         else:
             self._copy(self._views[name], array)
 
-    def take(self, states: dict[str, Array]) -> None:
-        """Take over what a traced step has made of the states; its losses are added up."""
-        for name, array in states.items():
-            self.put(name, self.homes[name] + array if name in _TOTALS else array)
+    def view(self, name: str) -> Array:
+        """Return the memory of a state, or of a parameter's piece of one."""
+        return self._views[name]
 
     def totals(self) -> dict[str, Array]:
         """Return the sums of the epoch."""
-        return {name: self.homes[name] for name in _TOTALS if name in self.homes}
+        return {name: self.homes[name] for name in TOTALS if name in self.homes}
 
     def clear_totals(self) -> None:
         """Begin an epoch's sums anew."""
         for name, total in self.totals().items():
             self.put(name, backend_of(total).xp.zeros_like(total))
 
-    def without_totals(self) -> dict[str, Array]:
-        """Return all homes but the sums of the epoch, which are sums of losses."""
-        return {name: home for name, home in self.homes.items() if name not in _TOTALS}
-
     def copies(self) -> dict[str, Array]:
         """Return copies of all homes."""
         return {name: self._new(home) for name, home in self.homes.items()}
 
+    def named(self, homes: dict[str, Array]) -> dict[str, Array]:
+        """Return states by name, parameters' pieces of vectors too, as they lie in other homes."""
+        found = dict(homes)
+        for pieces in self._piece_functions:
+            found |= pieces(homes)
+        return found
+
     def restore(self, copies: dict[str, Array]) -> None:
-        """Give all homes the numbers of copies, and show them."""
+        """Give all homes the numbers of copies."""
         for name, array in copies.items():
             self.put(name, array)
-        self.show()
 
-    def shown(self) -> bool:
-        """Return whether the model still shows this memory, and nobody was frozen or set free."""
-        views = self._views
-        for p, name, trainable in self.parameters:
-            if p.value is not views[name] or p.trainable is not trainable:
-                return False
-        for b, name in self.buffers:  # noqa: SIM110 - every step asks, and a loop is fastest
-            if b.value is not views[name]:
-                return False
-        return True
+    def slots(self, name: str) -> dict[str, Array]:
+        """Return views of a parameter's slots."""
+        return {key: self._views[path] for key, path in self._slots.get(name, {}).items()}
 
-    def adopt(self) -> None:
-        """Take over the numbers of what the model and the optimizer hold now; show the memory."""
-        for holder, name, *_ in (*self.parameters, *self.buffers):
-            self._adopt(name, holder.value)
-        for name, slots in self._slots.items():
-            held = self._optimizer._slots.get(name) or self._fresh_slots(name)
-            for key, path in slots.items():
-                self._adopt(path, held[key])
-        for name, path in self._sums.items() if self._optimizer.n_accumulated else ():
-            total, view = self._optimizer._sums.get(name), self._views[path]
-            self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
-        self.show()
 
-    def _adopt(self, name: str, array: Array) -> None:
-        if array is not self._views[name]:
-            self.put(name, array)
+def _pieces_of(group: RuleGroup) -> Callable[[dict[str, Array]], dict[str, Array]]:
+    """Return a function of homes that gives each parameter's piece of its vector, by name."""
+    if group.flat is None:
+        return lambda homes: {}  # noqa: ARG005 - each parameter has a home of its own
+    nodes: dict[str, Any] = {name: tracer.traced.node for name, tracer in group.values.items()}
+    number, slot_names = group.number, group.slot_names
 
-    def _fresh_slots(self, name: str) -> dict[str, Array]:
-        """Return the slots of a parameter that has none: an optimizer's state has been loaded."""
-        return self._optimizer._rule_of[name].init(self._views[name])
-
-    def show(self) -> None:
-        """Let the model and the optimizer hold views, whose numbers are right already."""
-        views = self._views
-        for p, name, _ in self.parameters:
-            p.value = views[name]
-        for b, name in self.buffers:
-            b.value = views[name]
-        for name, slots in self._slots.items():
-            self._optimizer._slots[name] = {key: views[path] for key, path in slots.items()}
-        self.show_sums()
-
-    def show_sums(self) -> None:
-        """Let the optimizer hold the sums of gradients while some wait there."""
-        if not self._sums:
-            return
-        shown = self._sums if self._optimizer.n_accumulated > 0 else {}
-        sums = {name: self._views[path] for name, path in shown.items()}
-        vars(self._optimizer)["_sums"] = sums  # past the count of changes: nothing has changed
-
-    def _pieces(self, group: RuleGroup) -> dict[str, Array]:
-        """Return what shows each parameter's piece of a group's vectors, by its own name."""
-        if group.flat is None:
-            return {}
+    def pieces(homes: dict[str, Array]) -> dict[str, Array]:
         found = {}
-        for name, tracer in group.values.items():
-            node: Any = tracer.traced.node
-            found[name] = node.function(self.homes[f"flat:{group.number}"])
-            for key in group.slot_names[name]:
-                found[f"{name}/{key}"] = node.function(self.homes[f"flat:{group.number}/{key}"])
+        for name, node in nodes.items():
+            found[name] = node.function(homes[f"flat:{number}"])
+            for key in slot_names[name]:
+                found[f"{name}/{key}"] = node.function(homes[f"flat:{number}/{key}"])
         return found
+
+    return pieces

@@ -41,7 +41,9 @@ class RuleGroup:
 
     def without_arrays(self) -> "RuleGroup":
         """Return what a replay needs to know."""
-        return RuleGroup(self.rule, self.age, {}, self.names, self.number)
+        kept = RuleGroup(self.rule, self.age, {}, self.names, self.number)
+        kept.slot_names = self.slot_names
+        return kept
 
     def host_scalars(self) -> dict[str, HostScalar]:
         """Return the numbers of a step; numbers[self.number] has them when it is replayed."""
@@ -55,10 +57,10 @@ class RuleGroup:
 
 def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
     """Return the groups of an optimizer's parameters, with tracers of their values and slots."""
-    parameters = optimizer._trainable()
-    optimizer._follow(next(iter(parameters.values())).value)
+    parameters = optimizer.trainable()
+    optimizer.follow()
     together: dict[Any, RuleGroup] = {}
-    for name, (rule, age, scalars) in optimizer._numbers(parameters).items():
+    for name, (rule, age, scalars) in optimizer.numbers(parameters).items():
         new = RuleGroup(rule, age, scalars, [], len(together))
         together.setdefault((id(rule), age), new).names.append(name)
     for group in together.values():
@@ -70,17 +72,26 @@ def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
 
 
 def trace_rules(
-    tape: Tape, optimizer: Optimizer, groups: list[RuleGroup], grads: dict[str, Any]
+    tape: Tape,
+    optimizer: Optimizer,
+    groups: list[RuleGroup],
+    grads: dict[str, Any],
+    n_accumulated: int,
 ) -> None:
-    """Trace what the optimizer does with the gradients: add up, clip, move."""
+    """Trace what the optimizer does with the gradients: add up, clip, move.
+
+    n_accumulated is how many gradients wait already.
+    """
     names = [name for group in groups for name in group.names]
     grads = {name: grads[name] for name in names}
     if optimizer.accumulate > 1:
-        grads = _accumulate(tape, optimizer, groups, grads)
-        if optimizer.n_accumulated + 1 < optimizer.accumulate:
+        grads = _accumulated(groups, grads, n_accumulated)
+        if n_accumulated + 1 < optimizer.accumulate:
+            for name, total in grads.items():
+                tape.update(f"{name}/+", total)
             return
         grads = {name: total / optimizer.accumulate for name, total in grads.items()}
-    grads = optimizer._clipped(grads)
+    grads = optimizer.clipped(grads)
     for group in groups:
         if group.flat is not None:
             _move_together(tape, group, grads)
@@ -107,26 +118,23 @@ def _move_each(tape: Tape, group: RuleGroup, grads: dict[str, Any]) -> None:
             tape.update(f"{name}/{key}", slot)
 
 
-def _accumulate(
-    tape: Tape, optimizer: Optimizer, groups: list[RuleGroup], grads: dict[str, Any]
+def _accumulated(
+    groups: list[RuleGroup], grads: dict[str, Any], n_accumulated: int
 ) -> dict[str, Any]:
-    """Add the gradients to the sums of those before; the first of a round starts them."""
+    """Return the gradients added to the sums of those before; the first of a round starts them."""
+    if not n_accumulated:
+        return grads
     sums = {name: s for group in groups for name, s in group.sums.items()}
-    if optimizer.n_accumulated:
-        grads = {name: sums[name] + grad for name, grad in grads.items()}
-    if optimizer.n_accumulated + 1 < optimizer.accumulate:
-        for name, total in grads.items():
-            tape.update(f"{name}/+", total)
-    return grads
+    return {name: sums[name] + grad for name, grad in grads.items()}
 
 
 def _slots(optimizer: Optimizer, rule: Any, name: str, value: Array) -> dict[str, Array]:
-    return dict(optimizer._slots.get(name) or rule.init(value))
+    return dict(optimizer.memory.slots.get(name) or rule.init(value))
 
 
 def _sums(tape: Tape, optimizer: Optimizer, arrays: dict[str, Array]) -> dict[str, Array]:
     zeros = tape.backend.xp.zeros_like
-    return {name: optimizer._sums.get(name, zeros(value)) for name, value in arrays.items()}
+    return {name: optimizer.memory.sums.get(name, zeros(value)) for name, value in arrays.items()}
 
 
 def _make_leaves(

@@ -1,29 +1,25 @@
-"""Undo: what a trace that has failed leaves behind is put back, as if it had not been tried."""
+"""Rollback: what was changed in place is put back, as if nothing had been tried."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from portanet.layer import Buffer, Parameter, Part
-
-_DEPTH = 6  # how far into a layer's own objects, lists and dicts one has to look
-_CHANCE = np.random.Generator | np.random.RandomState
+from portanet.compiler.guards.guards import survey_of
+from portanet.compiler.guards.survey import Survey
+from portanet.layer import Part
 
 
 @contextmanager
-def undone_on_error(model: Part) -> Iterator[None]:
-    """Within this block an exception, of whatever kind, leaves a model and its parts untouched.
+def undone_on_error(survey: Survey) -> Iterator[None]:
+    """Within this block an exception, of whatever kind, leaves everything surveyed untouched.
 
-    Attributes, what lies in their lists, dicts and arrays, and NumPy's and Python's streams of
-    chance go back to where they stood: what is tried again gives the same.
+    Attributes, lists, dicts, sets, arrays, and NumPy's and Python's random streams go back to where
+    they stood: what is tried again gives the same.
     """
-    undo = _Undo()
-    for part in model.named_parts().values():
-        undo.remember(part)
+    undo = Undo(survey.mutable)
     try:
         yield
     except BaseException:
@@ -31,43 +27,52 @@ def undone_on_error(model: Part) -> Iterator[None]:
         raise
 
 
-class _Undo:
-    def __init__(self) -> None:
+@contextmanager
+def undone(model: Part) -> Iterator[None]:
+    """Within this block a model and its parts may be changed: all is put back at its end."""
+    undo = Undo(survey_of({"": model}, set()).mutable)
+    try:
+        yield
+    finally:
+        undo.put_back()
+
+
+class Undo:
+    """Remembers what some things hold, one level deep."""
+
+    def __init__(self, things: Iterable[Any]) -> None:
         chance, at = np.random.get_state(), random.getstate()  # noqa: NPY002 - the users' stream
         self._steps: list[Callable[[], Any]] = [
             lambda: np.random.set_state(chance),  # noqa: NPY002
             lambda: random.setstate(at),
         ]
-        self._seen: dict[int, Any] = {}
+        for thing in things:
+            self._remember(thing)
 
     def put_back(self) -> None:
         """Put everything back."""
         for step in self._steps:
             step()
 
-    def remember(self, thing: Any, depth: int = 0) -> None:
-        """Note what a thing holds, and what lies in that."""
-        if id(thing) in self._seen or depth > _DEPTH:
-            return
-        self._seen[id(thing)] = thing
-        inside: Any = ()
+    def _remember(self, thing: Any) -> None:
         if isinstance(thing, dict):
             self._remember_dict(thing)
-            inside = thing.values()
-        elif isinstance(thing, list | set):
-            self._remember_items(thing)
-            inside = thing
-        elif isinstance(thing, tuple):
-            inside = thing
-        elif isinstance(thing, _CHANCE):
-            self._remember_chance(thing)
+        elif isinstance(thing, set):
+            self._remember_items(thing, thing.update)
         elif isinstance(thing, np.ndarray):
             self._remember_array(thing)
-        elif _has_attributes(thing):
+        elif isinstance(thing, np.random.Generator):
+            self._remember_state(thing.bit_generator)
+        elif isinstance(thing, np.random.RandomState):
+            state = thing.get_state()
+            self._steps.append(lambda: thing.set_state(state))
+        elif isinstance(thing, random.Random):
+            at = thing.getstate()
+            self._steps.append(lambda: thing.setstate(at))
+        elif hasattr(thing, "extend"):
+            self._remember_items(thing, thing.extend)
+        elif hasattr(thing, "__dict__"):
             self._remember_dict(vars(thing))
-            inside = () if isinstance(thing, Parameter | Buffer) else vars(thing).values()
-        for part in inside:
-            self.remember(part, depth + 1)
 
     def _remember_dict(self, held: dict[Any, Any]) -> None:
         kept = dict(held)
@@ -79,12 +84,12 @@ class _Undo:
 
         self._steps.append(put_back)
 
-    def _remember_items(self, held: Any) -> None:
+    def _remember_items(self, held: Any, fill: Callable[[Any], Any]) -> None:
         kept = held.copy()
 
         def put_back() -> None:
             held.clear()
-            (held.extend if isinstance(held, list) else held.update)(kept)
+            fill(kept)
 
         self._steps.append(put_back)
 
@@ -93,17 +98,6 @@ class _Undo:
             kept = array.copy()
             self._steps.append(lambda: np.copyto(array, kept))
 
-    def _remember_chance(self, stream: Any) -> None:
-        if isinstance(stream, np.random.Generator):
-            stream = stream.bit_generator
-            kept = stream.state
-            self._steps.append(lambda: setattr(stream, "state", kept))
-        else:
-            at = stream.get_state()
-            self._steps.append(lambda: stream.set_state(at))
-
-
-def _has_attributes(thing: Any) -> bool:
-    """Return whether a thing is a layer's own object; backends, modules, functions are not."""
-    shared = isinstance(thing, type | ModuleType | FunctionType) or hasattr(thing, "xp")
-    return hasattr(thing, "__dict__") and not shared
+    def _remember_state(self, stream: Any) -> None:
+        kept = stream.state
+        self._steps.append(lambda: setattr(stream, "state", kept))

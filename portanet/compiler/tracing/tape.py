@@ -56,11 +56,13 @@ class Tape:
         return id(array) in self._constants
 
     def leaf(self, kind: str, array: Any, name: str = "") -> Tracer:
-        """Return a tracer of an array that is there when a step begins."""
+        """Return a tracer of an array that is there when a step begins, laid out in C order."""
+        array = in_c_order(array)
         return self._kind(value_like(kind, array, name=name), array, self)
 
     def constant(self, array: Any) -> Tracer:
-        """Return a tracer of an array that is the same in every step."""
+        """Return a tracer of a copy of an array that is the same in every step."""
+        array = in_c_order(array, copy=True)
         return self._kind(value_like("constant", array, array=array), array, self)
 
     def view(self, of: Tracer, name: str, function: Callable[[Any], Any]) -> Tracer:
@@ -92,7 +94,7 @@ class Tape:
     def state(self, name: str, array: Any) -> Tracer:
         """Return a tracer of an array that lives on from step to step."""
         tracer = self.leaf("state", array, name)
-        self.graph.states[name], self.states[name] = tracer.traced, array
+        self.graph.states[name], self.states[name] = tracer.traced, tracer.array
         return tracer
 
     def update(self, name: str, x: Any) -> None:
@@ -111,7 +113,7 @@ class Tape:
         args, options = replaced((args, options), lambda t: t.traced, (Tracer,))
         node = Node(op, function, args, options, place=self.place_at_work())
         if op in _SHAPE_ONLY or _is_constant(node):
-            return self._wrapped(result, self.constant)
+            return self._wrapped(result, self._folded)
         wrapped = self._wrapped(result, lambda array: self._made(node, array, tracers))
         if node.outputs:
             self.graph.nodes.append(node)
@@ -132,6 +134,10 @@ class Tape:
         self.graph.hosts.append((tracer.traced, draw))
         return tracer
 
+    def _folded(self, array: Any) -> Tracer:
+        """Return a tracer of what was computed from constants alone: no one else has it."""
+        return self._kind(value_like("constant", array, array=array), array, self)
+
     def _made(self, node: Node, array: Any, tracers: list[Tracer]) -> Tracer:
         value = value_like("node", array, node=node)
         for tracer in tracers:
@@ -146,6 +152,17 @@ class Tape:
         if isinstance(result, np.generic):
             result = np.asarray(result)
         return wrap(result) if hasattr(result, "shape") else result
+
+
+def in_c_order(array: Any, *, copy: bool = False) -> Any:
+    """Return an array whose numbers lie end to end, the last axis running fastest.
+
+    Plans lay out what they read: a user's strides are never theirs.
+    """
+    flags = getattr(array, "flags", None)
+    if flags is None or not hasattr(flags, "c_contiguous"):  # JAX: layouts are its own business
+        return array
+    return array.copy(order="C") if copy or not flags.c_contiguous else array
 
 
 def _refuse(op: str, args: Any, options: Any) -> None:

@@ -7,23 +7,28 @@ back as it was, whatever happened in between; what the step has computed is in t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from portanet.backends import backend_of
-from portanet.changes import Watched
-from portanet.checks import values_trusted
-from portanet.compiler.errors import TraceError, UnsettledError
-from portanet.compiler.graph.graph import without_dead, without_repetition
+from portanet.checks import skip_value_checks
+from portanet.compiler.errors import UnsettledError
 from portanet.compiler.graph.order import free_soon
-from portanet.compiler.runtime.guards import Attribute, Same, attributes, changed, plain_attributes
+from portanet.compiler.graph.simplify import without_dead, without_repetition
+from portanet.compiler.guards.guards import survey_of
+from portanet.compiler.guards.survey import Attribute, Survey
 from portanet.compiler.tracing.call_site import place_at_work
+from portanet.compiler.tracing.chance import ChanceWatch
+from portanet.compiler.tracing.left_behind import left_behind
+from portanet.compiler.tracing.live_numbers import NOT_GUARDED, live_numbers
 from portanet.compiler.tracing.optimizer_rules import RuleGroup, rule_groups, trace_rules
 from portanet.compiler.tracing.rollback import undone_on_error
 from portanet.compiler.tracing.tape import Tape
-from portanet.compiler.tracing.tracer import Tracer
-from portanet.layer import Buffer, Parameter, Part, Sequential
+from portanet.layer import Part, Sequential
 from portanet.optimizer import Optimizer
+from portanet.parameter import Buffer, Parameter
 from portanet.typing import Array
+from portanet.versioned import LATEST
 
 
 @dataclass
@@ -32,15 +37,19 @@ class Trace:
 
     groups      the parameters that one rule moves alike, and where they lie together
     attributes  arrays that the step leaves in layers: (part, attribute, the result's name)
-    counters    attributes that draws on the host change: they differ from step to step
-    n_changes   how many attributes draws on the host assign to in a step
+    ignored     attributes that differ from step to step without harm: draws count in them
+    counted     the attributes that the draws of a step change: (dict of the object, name)
+    n_changes   by how much the draws of a step advance the version number
+    y_hat_shape the shape of the model's output
     """
 
     tape: Tape
     groups: list[RuleGroup] = field(default_factory=list)
     attributes: list[tuple[Part, str, str]] = field(default_factory=list)
-    counters: set[Attribute] = field(default_factory=set)
+    ignored: set[Attribute] = field(default_factory=set)
+    counted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     n_changes: int = 0
+    y_hat_shape: tuple[int, ...] = ()
 
 
 def trace_step(
@@ -53,50 +62,124 @@ def trace_step(
     """Return the graph of one training step on a batch.
 
     Raises TraceError where there is none, and whatever else the step raises under tracers; then
-    the model is as it was, streams of chance included.
+    the model is as it was, random streams included.
     """
     tape = Tape(backend_of(x), same_memory)
     try:
-        with undone_on_error(model), values_trusted():
-            return _traced(tape, model, optimizer, x, y)
+        tracing = _Tracing(tape, model, optimizer)
+        with undone_on_error(tracing.before), skip_value_checks():
+            return tracing.run(x, y)
     finally:
         tape.close()
 
 
-def _traced(tape: Tape, model: Sequential, optimizer: Optimizer, x: Array, y: Array) -> Trace:
-    named, trace = model.named_parts(), Trace(tape)
-    tape.place_at_work = _finder(named)
-    tape.around_draw = lambda draw: _watched_draw(draw, named, trace)
-    before = attributes(named), plain_attributes(named)
-    trace.groups = rule_groups(tape, optimizer)
-    with _swapped(tape, model, trace.groups) as (parameters, buffers):
-        _forward_and_backward(tape, model, x, y)
-        grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
-        for name, grad in grads.items():
-            tape.result(f"grad:{name}", grad)
-        for name, buffer in buffers.items():
-            tape.update(name, buffer.value)
-        trace_rules(tape, optimizer, trace.groups, grads)
-        trace.attributes = _left_behind(tape, model, before[0])
-    _refuse_counters(*before, trace, named)
-    without_repetition(tape.graph)
-    without_dead(tape.graph)
-    free_soon(tape.graph)
-    return trace
+class _Tracing:
+    def __init__(self, tape: Tape, model: Sequential, optimizer: Optimizer) -> None:
+        self.tape, self.model, self.optimizer = tape, model, optimizer
+        self.named, self.trace = model.named_parts(), Trace(tape)
+        live = {(id(rule), key) for rule in optimizer.rules for key in NOT_GUARDED}
+        self.trace.ignored = live
+        self.before = self.survey()
+        self.chance = ChanceWatch(self.before.streams)
+
+    def survey(self) -> Survey:
+        """Return all that the step may read, arrays with all their numbers."""
+        roots = {"": self.model, "optimizer": self.optimizer}
+        return survey_of(roots, self.trace.ignored, largest=inf)
+
+    def run(self, x: Array, y: Array) -> Trace:
+        try:
+            self._run(x, y)
+        except BaseException:
+            self.chance.rewind()
+            raise
+        graph = self.tape.graph
+        without_repetition(graph)
+        without_dead(graph)
+        free_soon(graph)
+        return self.trace
+
+    def _run(self, x: Array, y: Array) -> None:
+        tape, trace = self.tape, self.trace
+        names = {id(part): name for name, part in self.named.items()}
+        tape.place_at_work = lambda: place_at_work(names)
+        tape.around_draw = self._watched_draw
+        trace.groups, by_scalars = self._rule_groups()
+        with _swapped(tape, self.model, trace.groups) as (parameters, buffers):
+            trace.y_hat_shape = forward_and_backward(tape, self.model, x, y)
+            grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+            for name, grad in grads.items():
+                tape.result(f"grad:{name}", grad)
+            for name, buffer in buffers.items():
+                tape.update(name, buffer.value)
+            waiting = self.optimizer.n_accumulated
+            with live_numbers(self.optimizer, by_scalars):
+                trace_rules(tape, self.optimizer, trace.groups, grads, waiting)
+            trace.attributes = left_behind(tape, self.model, self.before)
+        trace.ignored |= {(id(part), key) for part, key, _ in trace.attributes}
+        self.chance.check()
+        self._refuse_changes()
+
+    def _rule_groups(self) -> tuple[list[RuleGroup], set[Attribute]]:
+        """Return the groups, and the attributes of rules that computing their numbers changes."""
+        before = self.survey()
+        groups = rule_groups(self.tape, self.optimizer)
+        changed = _changed(before, self.survey())
+        by_scalars = {before.attributes[name] for name in changed if name in before.attributes}
+        self.trace.ignored |= by_scalars
+        return groups, by_scalars
+
+    def _watched_draw(self, draw: Callable[[], Any]) -> Any:
+        """Draw, and note which attributes count the draws."""
+        self.chance.check()
+        before, version = self.survey(), LATEST[0]
+        drawn = draw()
+        self.trace.n_changes += LATEST[0] - version
+        now = self.survey()
+        for name in _changed(before, now):
+            attribute = now.attributes.get(name)
+            if attribute is not None and attribute not in self.trace.ignored:
+                self.trace.ignored.add(attribute)
+                self.trace.counted.append((now.dicts[attribute[0]], attribute[1]))
+        self.chance.look()
+        return drawn
+
+    def _refuse_changes(self) -> None:
+        """Raise UnsettledError if the step changes attributes: what reads them would be frozen."""
+        ignored = self.trace.ignored
+        before, now = self.before, self.survey()
+        for name in _changed(before, now):
+            attribute = before.attributes.get(name) or now.attributes.get(name)
+            if attribute not in ignored and name not in before.below(ignored):
+                raise UnsettledError(
+                    f"{name} changes from step to step; what is drawn or counted on the host must "
+                    "come from portanet.dispatch.from_host"
+                )
 
 
-def _forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> None:
-    """Run the readable step up to the gradients; the losses are added to those of the epoch."""
+def _changed(before: Survey, now: Survey) -> list[str]:
+    """Return the names of the facts in which two surveys differ."""
+    names = dict.fromkeys([*before.facts, *now.facts])
+    return [name for name in names if before.facts.get(name) != now.facts.get(name)]
+
+
+def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> tuple[int, ...]:
+    """Run the readable step up to the gradients; the losses are added to those of the epoch.
+
+    Returns the shape of the model's output.
+    """
     tx, ty = tape.leaf("input", x, "x"), tape.leaf("input", y, "y")
     tape.graph.inputs |= {"x": tx.traced, "y": ty.traced}
     xp, criterion = tape.namespace, model.criterion
-    losses = criterion.forward(model.forward(tx, training=True), ty, training=True)
+    y_hat = model.forward(tx, training=True)
+    losses = criterion.forward(y_hat, ty, training=True)
     model.backward()
     weights = criterion.weight_of(ty)
     tape.result("losses", losses)
     _add_up(tape, "total:loss", xp.sum(losses))
     if weights is not None:
         _add_up(tape, "total:weight", xp.sum(weights))
+    return tuple(y_hat.shape)
 
 
 def _add_up(tape: Tape, name: str, number: Any) -> None:
@@ -127,79 +210,3 @@ def _swapped(
             b.value = value
         for part in model.named_parts().values():
             part._saved = None
-
-
-def _left_behind(
-    tape: Tape, model: Part, before: dict[Attribute, Any]
-) -> list[tuple[Part, str, str]]:
-    """Make results of the arrays that the step has left in attributes, such as memory_grad."""
-    found = []
-    for name, part in model.named_parts().items():
-        for attribute, held in list(vars(part).items()):
-            if isinstance(held, Tracer):
-                _refuse_memory(tape, part, attribute, before)
-                result = f"attribute:{name}.{attribute}"
-                tape.result(result, held)
-                found.append((part, attribute, result))
-                vars(part)[attribute] = held.array
-            elif attribute != "_saved" and _holds_tracer(held):
-                raise TraceError(
-                    f"{type(part).__name__}.{attribute} keeps arrays of a step in a list, a dict "
-                    "or an object"
-                )
-    return found
-
-
-def _refuse_memory(tape: Tape, part: Part, attribute: str, before: dict[Attribute, Any]) -> None:
-    """Raise TraceError if a step has read what an attribute held, and has replaced it."""
-    held = before.get((id(part), attribute))
-    if isinstance(held, Same) and tape.has_read(held.it):
-        raise TraceError(
-            f"{type(part).__name__}.{attribute} carries an array from step to step; what does "
-            "must be a Buffer"
-        )
-
-
-def _holds_tracer(item: Any, depth: int = 0) -> bool:
-    if isinstance(item, Tracer):
-        return True
-    if isinstance(item, Part | Parameter | Buffer | type) or depth > 4:
-        return False
-    if isinstance(item, dict):
-        item = item.values()
-    elif hasattr(item, "__dict__"):
-        item = vars(item).values()
-    elif not isinstance(item, list | tuple | set):
-        return False
-    return any(_holds_tracer(part, depth + 1) for part in item)
-
-
-def _finder(named: dict[str, Part]) -> Callable[[], str]:
-    names = {id(part): name for name, part in named.items()}
-    return lambda: place_at_work(names)
-
-
-def _watched_draw(draw: Callable[[], Any], named: dict[str, Part], trace: Trace) -> Any:
-    """Draw, and note which attributes count the draws."""
-    before, n_changes = plain_attributes(named), Watched.n_changes
-    drawn = draw()
-    trace.n_changes += Watched.n_changes - n_changes
-    trace.counters |= changed(before, plain_attributes(named))
-    return drawn
-
-
-def _refuse_counters(
-    before: dict[Attribute, Any],
-    plain_before: dict[Attribute, Any],
-    trace: Trace,
-    named: dict[str, Part],
-) -> None:
-    """Raise UnsettledError if the step changes attributes: what depends on them would be frozen."""
-    found = changed(before, attributes(named)) | changed(plain_before, plain_attributes(named))
-    found -= trace.counters | {(id(part), attribute) for part, attribute, _ in trace.attributes}
-    for key in sorted(found):
-        part = next(p for p in named.values() if id(p) == key[0])
-        raise UnsettledError(
-            f"{type(part).__name__}.{key[1]} changes from step to step; what is drawn or counted "
-            "on the host must come from portanet.dispatch.from_host"
-        )

@@ -1,65 +1,83 @@
-"""Whether a plan gives what the readable step gives: looked at on the host, number by number."""
+"""Whether two ways to compute an array agree, number by number, on the host.
+
+First they are compared with each other: numbers that differ by a few units of the last place, at
+their own size or at the scale of their row and column, agree. What differs by more is judged by
+how far both are from the same step in float64 (judge.py).
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from portanet.backends import backend_of
-from portanet.typing import Array
+from portanet.compiler.verification.scales import scales
 
-# A fused plan adds and multiplies in another order. In units of the last place at an array's
-# largest number that is some tens after sums of thousands; a wrong plan is off by millions. Where
-# sums cancel, as in the gradient of a scale before a normalization, which is 0, nothing is left but
-# rounding noise: it is measured in units at the largest number of all arrays together.
-# Losses cancel too: log p of a p near 1 is the difference of logits, which may well be 8.
-FUSED_ULPS = 4096
-NOISE_ULPS = 64
-LOSS_TERMS = 8.0
+ULPS = 8.0  # at a number's own size, or the scale of its row and column
+NOISE = 8.0  # times a number's own noise
+SCALE = 4.0  # times the noise of its row and column
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def first_difference(
-    got: Mapping[str, Array], wanted: Mapping[str, Array], *, exact: bool
-) -> str | None:
-    """Return the name of the first array that differs, with words; None if there is none.
-
-    exact: bit for bit, but for the sign of 0 and which NaN it is. Otherwise arrays of floats may
-    differ by FUSED_ULPS units of the last place at their largest number, or by NOISE_ULPS units at
-    the largest of all (losses: at LOSS_TERMS at least). It fetches from the device.
-    """
-    on_host = {name: backend_of(array).to_numpy(array) for name, array in wanted.items()}
-    largest = 0.0 if exact else max(map(_largest, on_host.values()), default=0.0)
-    for name, array in on_host.items():
-        other = backend_of(got[name]).to_numpy(got[name])
-        terms = max(largest, LOSS_TERMS) if name.startswith("loss") else largest
-        words = _difference(other, array, None if exact else terms)
+def difference(got: Arrays, wanted: Arrays, allowed: Any) -> dict[str, str]:
+    """Return the arrays that differ by more than `allowed(name, wanted)`, each with words."""
+    found = {}
+    for name, array in wanted.items():
+        words = _words(got.get(name), array, allowed(name, array))
         if words is not None:
-            return f"{name} {words}"
-    return None
+            found[name] = words
+    return found
 
 
-def _difference(got: np.ndarray, wanted: np.ndarray, largest: float | None) -> str | None:
+def nothing(name: str, wanted: np.ndarray) -> float:  # noqa: ARG001 - as all that say what is allowed
+    """Allow no difference, but for the sign of 0 and which NaN it is."""
+    return 0.0
+
+
+def some_ulps(name: str, wanted: np.ndarray) -> np.ndarray | float:  # noqa: ARG001
+    """Allow a few units of the last place at a number's own size or at its row's and column's."""
+    if wanted.dtype.kind != "f":
+        return 0.0
+    size = np.abs(wanted)
+    return ULPS * float(np.finfo(wanted.dtype).eps) * (size + scales(size))
+
+
+def by_noise(noise: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the error that an array with this noise may have."""
+    size = np.where(np.isfinite(wanted), np.abs(wanted), 0)
+    units = 2 * float(np.finfo(wanted.dtype).eps) * size
+    return NOISE * noise + SCALE * np.sqrt(scales(noise * noise)) + units
+
+
+def _words(got: Any, wanted: np.ndarray, allowed: Any) -> str | None:
+    if got is None:
+        return "differ: the compiled one is missing"
     if got.shape != wanted.shape:
-        return f"has the shape {got.shape}, wanted {wanted.shape}"
-    floats = wanted.dtype.kind == "f"
-    if np.array_equal(got, wanted, equal_nan=floats):
+        return f"differ in shape: {got.shape} and {wanted.shape}"
+    if np.array_equal(got, wanted, equal_nan=wanted.dtype.kind == "f"):
         return None
-    if not floats or largest is None:
-        return "differs"
-    return _float_difference(got, wanted, largest)
-
-
-def _float_difference(got: np.ndarray, wanted: np.ndarray, largest: float) -> str | None:
+    if wanted.dtype.kind != "f":
+        return "differ"
     finite = np.isfinite(wanted)
-    if not np.array_equal(finite, np.isfinite(got)):
-        return "is not finite where it should be, or the other way round"
-    far = float(np.abs(got[finite] - wanted[finite]).max(initial=0))
-    epsilon, own = float(np.finfo(wanted.dtype).eps), _largest(wanted)
-    if far <= epsilon * max(FUSED_ULPS * own, NOISE_ULPS * largest):
-        return None
-    units = far / (epsilon * own) if own else float("inf")
-    return f"is off by {units:.0f} units of its last place"
+    if not np.array_equal(got[~finite], wanted[~finite], equal_nan=True):
+        return "differ where the numbers are not finite"
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(got - wanted)  # of numbers that are close the difference is exact
+        bad = finite & ~(off <= allowed)
+    return _worst(off, wanted, bad) if bad.any() else None
 
 
-def _largest(x: np.ndarray) -> float:
-    """Return the largest finite size of a float, 0 where there is none."""
-    return float(np.abs(x[np.isfinite(x)]).max(initial=0)) if x.dtype.kind == "f" else 0.0
+def _worst(off: np.ndarray, wanted: np.ndarray, bad: np.ndarray) -> str:
+    """Return where and by how much an array is off most, in units of the last place."""
+    off = np.where(bad, np.nan_to_num(off, nan=np.inf), 0)
+    at = np.unravel_index(int(np.argmax(off)), off.shape)
+    with np.errstate(over="ignore"):
+        ulp = float(np.spacing(np.abs(wanted[at]))) or float(np.finfo(wanted.dtype).tiny)
+    return f"differ by {off[at] / ulp:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
+
+
+def first(found: Mapping[str, str]) -> str | None:
+    """Return the first of some differences as a sentence, None if there are none."""
+    for name, words in found.items():
+        return f"compiled and uncompiled `{name}` {words}"
+    return None

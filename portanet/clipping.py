@@ -24,6 +24,20 @@ def global_norm(grads: Sequence[Array]) -> Array:
     return scale * xp.sqrt(xp.sum(scaled * scaled))
 
 
+def clipped(
+    grads: dict[str, Array], max_value: float | None, max_norm: float | None
+) -> dict[str, Array]:
+    """Return gradients, by name, after clip_by_value and clip_by_norm; None leaves one out."""
+    if max_value is None and max_norm is None:
+        return grads
+    values = list(grads.values())
+    if max_value is not None:
+        values = clip_by_value(values, max_value)
+    if max_norm is not None:
+        values = clip_by_norm(values, max_norm)
+    return dict(zip(grads, values, strict=True))
+
+
 def clip_by_norm(grads: Sequence[Array], max_norm: float) -> list[Array]:
     """Return the gradients times min(1, max_norm / (global_norm + 1e-6)): shorter, same direction.
 

@@ -2,11 +2,11 @@
 
 from portanet.checks import check_number
 from portanet.errors import ArgumentError
-from portanet.optimizer import Optimizer
+from portanet.rule import Rule
 
 
-def check_options(
-    rule: Optimizer,
+def check_ranges(
+    rule: Rule,
     *,
     below_one: tuple[str, ...] = (),
     positive: tuple[str, ...] = ("epsilon",),

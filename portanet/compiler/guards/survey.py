@@ -1,0 +1,242 @@
+"""Survey: a walk over everything that a traced step may have read, each thing a named fact.
+
+It enters layers, rules, their lists, dicts, sets, slots, dataclasses and plain objects, the classes
+of users' own, and of the functions in those the globals and closure cells that their code reads.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.errors import TraceError
+from portanet.compiler.guards import code, facts
+from portanet.compiler.guards.attributes import attributes_of, slots_of
+from portanet.compiler.guards.facts import Fact
+from portanet.compiler.guards.quick import QuickChecks
+from portanet.parameter import Holder
+from portanet.versioned import Versioned
+
+Attribute = tuple[int, str]  # the id of an object and the name of an attribute
+
+_MOST = 50_000  # facts: more would take longer to look at than a step
+_STREAMS = (np.random.Generator, np.random.RandomState, Random)
+# What a forward pass leaves for its backward pass, and memory that the compiler itself looks after.
+_MEMORY = {"_saved", "_home", "memory", "model", "_known"}
+# Entries of classes that no step reads.
+_OF_CLASSES = {
+    "__dict__", "__doc__", "__module__", "__weakref__", "__annotations__", "_abc_impl", "__init__",
+    "__new__", "__repr__", "__init_subclass__", "__parameters__", "__orig_bases__",
+}  # fmt: skip
+_WRAPPERS = (staticmethod, classmethod)
+
+
+class Survey:
+    """Facts by name, such as "layers.0.config.scale".
+
+    `ignored` names attributes that differ from step to step. `attributes` says by a fact's name
+    whose attribute it is, `held` what that holds, and `dicts` its owner's dict by id. `checks`
+    collects what must be looked at in every step, since no version number shows it; `streams` are
+    the random streams found.
+    """
+
+    def __init__(self, ignored: set[Attribute] | None = None, largest: float = facts.WHOLE_ARRAY):
+        self.ignored, self.largest = ignored or set(), largest
+        self.facts: dict[str, Fact] = {}
+        self.streams: dict[str, Any] = {}
+        self.attributes: dict[str, Attribute] = {}
+        self.held: dict[Attribute, Any] = {}
+        self.dicts: dict[int, dict[str, Any]] = {}
+        self.checks = QuickChecks()
+        self.mutable: list[Any] = []  # what was entered, and can be changed in place
+        self._seen: dict[int, Any] = {}
+
+    def look(self, thing: Any, name: str) -> None:
+        """Note a thing, and what lies in it."""
+        if len(self.facts) > _MOST:
+            raise TraceError(f"{name} holds more than {_MOST} things that a step may read")
+        if facts.is_plain(thing):
+            self._note(name, facts.plain(thing))
+        elif id(thing) in self._seen:
+            self._note(name, facts.same(thing))
+        else:
+            self._seen[id(thing)] = thing
+            self._enter(thing)(thing, name)
+
+    def _note(self, name: str, fact: Fact) -> None:
+        while name in self.facts:  # two classes of one name, say
+            name += "'"
+        self.facts[name] = fact
+
+    def _enter(self, thing: Any) -> Callable[[Any, str], None]:
+        """Return the method for a kind of thing."""
+        for kinds, method in _METHODS:
+            if isinstance(thing, kinds):
+                return method.__get__(self)
+        if hasattr(type(thing), "__next__"):
+            return self._refuse_iterator
+        return self._object if _is_open(thing) else self._same
+
+    # kinds of things
+
+    def _same(self, thing: Any, name: str) -> None:
+        self._note(name, facts.same(thing))
+
+    def _stream(self, thing: Any, name: str) -> None:
+        self.streams[name] = thing
+        self.mutable.append(thing)
+        self._same(thing, name)
+
+    def _holder(self, thing: Holder, name: str) -> None:
+        self.mutable.append(thing)
+        self._note(name, facts.holder(thing))
+
+    def _array(self, thing: np.ndarray, name: str) -> None:
+        self.mutable.append(thing)
+        self._note(name, facts.array(thing, self.largest))
+        if thing.nbytes <= self.largest and not thing.dtype.hasobject:
+            self.checks.array(thing)
+
+    def _items(self, thing: Any, name: str) -> None:
+        self._note(name, Fact((type(thing), len(thing)), f"{len(thing)} items"))
+        if not isinstance(thing, tuple):
+            self.mutable.append(thing)
+            self.checks.items(thing)
+        for i, item in enumerate(thing):
+            self.look(item, f"{name}.{i}")
+
+    def _dict(self, thing: dict[Any, Any], name: str) -> None:
+        keys = tuple(thing)
+        self._note(name, Fact((type(thing), keys), facts.clipped(f"a dict with {list(keys)}")))
+        self.mutable.append(thing)
+        self.checks.mapping(thing)
+        for key, value in thing.items():
+            self.look(value, f"{name}.{key}")
+
+    def _set(self, thing: Any, name: str) -> None:
+        self._note(name, Fact((type(thing), frozenset(thing)), facts.clipped(repr(thing))))
+        if not isinstance(thing, frozenset):
+            self.mutable.append(thing)
+            self.checks.members(thing)
+
+    def _versioned(self, thing: Versioned, name: str) -> None:
+        """Note a layer, a loss or a rule: its attributes are counted when they are assigned."""
+        self._same(thing, name)
+        self._attributes(thing, name)
+        self._class(type(thing))
+
+    def _object(self, thing: Any, name: str) -> None:
+        """Note an object of a user's own class: nothing counts what is assigned to it."""
+        self._same(thing, name)
+        self.checks.attributes(thing)
+        self._attributes(thing, name)
+        self._class(type(thing))
+
+    def _attributes(self, thing: Any, name: str) -> None:
+        self.dicts[id(thing)] = getattr(thing, "__dict__", {})
+        self.mutable.append(thing)
+        for key, value in attributes_of(thing):
+            if key not in _MEMORY and (id(thing), key) not in self.ignored:
+                full = f"{name}.{key}" if name else key
+                self.attributes[full], self.held[id(thing), key] = (id(thing), key), value
+                self.look(value, full)
+
+    def below(self, ignored: set[Attribute]) -> set[str]:
+        """Return the names of facts that lie in some attributes, such as the items of a list."""
+        roots = [f"{name}." for name, attribute in self.attributes.items() if attribute in ignored]
+        return {name for name in self.facts if name.startswith(tuple(roots))} if roots else set()
+
+    def _class(self, kind: type) -> None:
+        """Note what a class and those it is made of hold; of libraries' classes what is new."""
+        for cls in kind.__mro__:
+            users = not code.is_library(cls.__module__)
+            if id(cls) in self._seen or not (users or issubclass(cls, Versioned)):
+                continue
+            self._seen[id(cls)] = cls
+            if users and not issubclass(cls, Versioned):
+                self.checks.type(cls)
+            for key, value in vars(cls).items():
+                if key not in _OF_CLASSES:
+                    look = self.look if users else self._class_entry
+                    look(value, f"{cls.__name__}.{key}")
+
+    def _class_entry(self, value: Any, name: str) -> None:
+        self._note(name, facts.plain(value) if facts.is_plain(value) else facts.same(value))
+
+    def _type(self, thing: type, name: str) -> None:
+        self._same(thing, name)
+        self._seen.pop(id(thing))
+        self._class(thing)
+
+    def _function(self, thing: FunctionType, name: str) -> None:
+        self._note(name, facts.same(thing.__code__))
+        if code.is_library(thing.__module__):
+            return
+        for clock in code.clocks_read(thing):
+            raise TraceError(f"{thing.__qualname__} reads {clock}, whose answer changes each time")
+        self.look(thing.__defaults__, f"{name}.defaults")
+        self.look(thing.__kwdefaults__, f"{name}.kwdefaults")
+        for variable, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
+            self._cell(cell, f"{thing.__qualname__}.{variable}")
+        for known, key, of in code.globals_read(thing):
+            self.checks.key(known, key)
+            self.look(known[key], of)
+
+    def _cell(self, cell: Any, name: str) -> None:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not assigned yet: such as a function that refers to itself
+            return
+        if getattr(value, "__name__", None) != "__class__" and not isinstance(value, type):
+            self.checks.cell(cell)
+        self.look(value, name)
+
+    def _method(self, thing: MethodType, name: str) -> None:
+        self.look(thing.__self__, f"{name}.self")
+        self.look(thing.__func__, name)
+
+    def _partial(self, thing: partial[Any], name: str) -> None:
+        for key in ("func", "args", "keywords"):
+            self.look(getattr(thing, key), f"{name}.{key}")
+
+    def _property(self, thing: property, name: str) -> None:
+        self._same(thing, name)
+        for function in (thing.fget, thing.fset):
+            self.look(function, f"{name}.{getattr(function, '__name__', '')}")
+
+    def _wrapper(self, thing: Any, name: str) -> None:
+        self.look(thing.__func__, name)
+
+    def _refuse_iterator(self, thing: Any, name: str) -> None:  # noqa: ARG002
+        raise TraceError(f"{name} is an iterator: where it stands cannot be looked at")
+
+
+_METHODS: list[tuple[Any, Any]] = [
+    (Holder, Survey._holder),
+    (Versioned, Survey._versioned),
+    (np.ndarray, Survey._array),
+    ((list, tuple, deque), Survey._items),
+    (dict, Survey._dict),
+    ((set, frozenset), Survey._set),
+    (_STREAMS, Survey._stream),
+    (FunctionType, Survey._function),
+    (MethodType, Survey._method),
+    (partial, Survey._partial),
+    (property, Survey._property),
+    (_WRAPPERS, Survey._wrapper),
+    (type, Survey._type),
+    (ModuleType, Survey._same),
+]
+
+
+def _is_open(thing: Any) -> bool:
+    """Return whether an object's attributes are looked at: those of users', and portanet's own."""
+    module = type(thing).__module__
+    machinery = module.startswith(("portanet.compiler.", "portanet.backends."))
+    own = module.startswith("portanet.") and not machinery
+    users = not code.is_library(module) or module == "types" or own
+    return users and (hasattr(thing, "__dict__") or bool(slots_of(type(thing))))

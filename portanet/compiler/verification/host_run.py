@@ -1,0 +1,64 @@
+"""Runs of the readable code on the host, under a tape, from a given start; nothing is changed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from portanet.backends import backend_of
+from portanet.checks import skip_value_checks
+from portanet.compiler.tracing.rollback import undone
+from portanet.compiler.tracing.tracer import Tracer
+from portanet.compiler.verification.noise import NoisyTape
+from portanet.layer import Sequential
+from portanet.parameter import Holder
+from portanet.typing import Array
+
+
+def on_host(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    """Return arrays by name as arrays of the host."""
+    return {
+        name: a if isinstance(a, np.ndarray) else np.asarray(backend_of(a).to_numpy(a))
+        for name, a in arrays.items()
+    }
+
+
+@contextmanager
+def held(holders: Mapping[str, Holder], arrays: Mapping[str, Any]) -> Iterator[None]:
+    """Within this block parameters and buffers hold other arrays, and no gradients."""
+    kept = [(vars(holder), dict(vars(holder))) for holder in holders.values()]
+    try:
+        for name, holder in holders.items():
+            vars(holder).update(_array=arrays[name], _lender=None, _grad=None, _grad_lender=None)
+        yield
+    finally:
+        for now, before in kept:
+            now.clear()
+            now.update(before)
+
+
+def forward_and_backward(
+    model: Sequential,
+    tape: NoisyTape,
+    start: Mapping[str, np.ndarray],
+    batch: Mapping[str, np.ndarray],
+    drawn: Any,
+) -> dict[str, np.ndarray]:
+    """Return losses, gradients, buffers and attributes of a step, by the names of a plan's results.
+
+    `start` holds the values of parameters and buffers by name.
+    """
+    holders = {**model.named_parameters(), **model.named_buffers()}
+    entered = {name: tape.enter(array) for name, array in start.items()}
+    tape.draws = list(drawn)
+    with undone(model), skip_value_checks(), held(holders, entered):
+        y_hat = model.forward(tape.enter(batch["x"]), training=True)
+        losses = model.criterion.forward(y_hat, tape.enter(batch["y"]), training=True)
+        model.backward()
+        found: dict[str, Any] = {"losses": losses}
+        found |= {f"grad:{n}": p.grad for n, p in model.named_parameters().items()}
+        found |= {n: b.value for n, b in model.named_buffers().items()}
+        for name, part in model.named_parts().items():
+            found |= {f"attribute:{name}.{key}": value for key, value in vars(part).items()}
+    return {n: t.array for n, t in found.items() if isinstance(t, Tracer)}

@@ -1,0 +1,75 @@
+"""The judge: what a step gives in float64, and how far rounding may take it from that.
+
+The readable code runs on the host in float64, once as it is and some times under noise of the size
+of the network's own rounding (noise.py). A number of a plan is right if its error is at most a few
+times the largest error among these runs and the readable step's own.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from portanet.compiler.verification.compare import Arrays, by_noise, difference
+from portanet.compiler.verification.noise import NoisyTape
+
+_ROUNDS = (range(1, 5), range(5, 33))  # few runs acquit most; many are asked before a verdict
+
+Run = Callable[[NoisyTape], dict[str, np.ndarray]]
+
+
+class Judge:
+    """Compares arrays by name with what `run` makes of them in float64.
+
+    `readable` holds what the readable step gave, in the network's dtype; run(tape) runs the same
+    code under a tape. `levels` are, for arrays that were judged, errors that were found harmless.
+    """
+
+    def __init__(self, run: Run, readable: Arrays) -> None:
+        self._run, self._readable = run, readable
+        self.levels: dict[str, float] = {}
+
+    def verdict(self, got: Arrays, names: Iterable[str]) -> dict[str, str]:
+        """Return which of the named arrays are wrong, each with words."""
+        readable = {name: self._readable[name] for name in names}
+        center = self._once(0.0, 0, readable)
+        noise = {name: _distance(array, center[name]) for name, array in readable.items()}
+        wanted = {name: _wanted(array, center[name]) for name, array in readable.items()}
+        found: dict[str, str] = dict.fromkeys(readable, "")
+        for seeds in _ROUNDS:
+            for seed in seeds:
+                self._take_in(noise, center, seed, {name: readable[name] for name in found})
+            found = difference(got, wanted_of(wanted, found), lambda n, w: by_noise(noise[n], w))
+            if not found:
+                break
+        for name in readable.keys() - found.keys():
+            self.levels[name] = float(np.max(by_noise(noise[name], wanted[name]), initial=0))
+        return found
+
+    def _take_in(self, noise: dict[str, np.ndarray], center: Arrays, seed: int, of: Arrays) -> None:
+        """Let the noise of one more run count."""
+        epsilon = max(float(np.finfo(a.dtype).eps) for a in of.values())
+        for name, sample in self._once(epsilon, seed, of).items():
+            noise[name] = np.maximum(noise[name], _distance(sample, center[name]))
+
+    def _once(self, epsilon: float, seed: int, of: Arrays) -> dict[str, np.ndarray]:
+        tape = NoisyTape(epsilon, seed)
+        with np.errstate(all="ignore"):
+            results = self._run(tape)
+        return {name: np.asarray(results[name], np.float64) for name in of}
+
+
+def wanted_of(wanted: Arrays, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return some arrays of many."""
+    return {name: wanted[name] for name in names}
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        off = np.abs(a.astype(np.float64) - b)
+    return np.where(np.isfinite(off), off, 0)
+
+
+def _wanted(readable: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Return float64's numbers in the dtype of the readable ones, and these where not finite."""
+    with np.errstate(all="ignore"):
+        return np.where(np.isfinite(readable), center.astype(readable.dtype), readable)

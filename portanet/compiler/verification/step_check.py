@@ -1,0 +1,147 @@
+"""StepCheck: a step taken by a plan and by the readable code, from the same start, compared.
+
+The readable half up to the gradients runs first, then the plan takes the step. The optimizer's half
+runs on the plan's gradients once they have been found right: Adam divides a gradient by its own
+size, and makes much of what is rounding noise.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from portanet.checks import skip_value_checks
+from portanet.compiler.runtime.checked_plan import CheckedPlan
+from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.verification import compare, host_run
+from portanet.compiler.verification.judge import Judge
+from portanet.compiler.verification.noise import NoisyTape
+from portanet.compiler.verification.rule_run import RuleRun
+from portanet.dispatch import draws_given
+from portanet.layer import Sequential
+from portanet.optimizer import Optimizer
+from portanet.typing import Array
+
+
+class StepCheck:
+    """Takes one step both ways. `why` says in words what differs, None if nothing does."""
+
+    def __init__(
+        self, model: Sequential, optimizer: Optimizer, planned: CheckedPlan, *, exact: bool
+    ) -> None:
+        self.model, self.optimizer, self.planned, self.exact = model, optimizer, planned, exact
+        self.memory: ParameterMemory = planned.memory
+        self.why: str | None = None
+        self.grads: dict[str, Array] = {}  # the plan's gradients, once they have been found right
+
+    def run(self, x: Array, y: Array) -> Array:
+        """Take the step; return its losses. If `why` is set, the readable step was taken."""
+        self.batch = x, y
+        self._remember()
+        try:
+            self.drawn, self.scalars = self.planned.draw(), self.planned.scalars()
+            losses = self._readable_half()
+        except BaseException:
+            self.memory.lend()  # what the forward pass has made of buffers is dropped
+            raise
+        self.memory.lend()
+        self._replay()
+        if self.why is None:
+            self.why = self._first_difference()
+        if self.why is not None:
+            return self._take_readable(losses)
+        return self.planned.plan.losses()
+
+    def _remember(self) -> None:
+        """Copy what the step starts from, and let the model have the copies."""
+        self.homes = self.memory.copies()
+        self.start = self.memory.named(self.homes)
+        self.memory.touched = True
+        for holder, name in self.memory.holders:
+            holder.value = self.start[name]
+        state = self.optimizer.memory
+        self.counters = {"n_steps": state.n_steps, "n_accumulated": state.n_accumulated}
+        self.ages = dict(state.ages)
+
+    def _readable_half(self) -> Array:
+        model, (x, y) = self.model, self.batch
+        with draws_given(self.drawn), skip_value_checks():
+            losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
+        model.backward()
+        self.readable = {**self.planned.attributes_now(), "losses": losses}
+        grads = {n: p.grad for n, p in model.named_parameters().items() if p.grad is not None}
+        self.readable |= {f"grad:{name}": grad for name, grad in grads.items()}
+        self.readable |= {name: b.value for name, b in model.named_buffers().items()}
+        return losses
+
+    def _replay(self) -> None:
+        try:
+            self.planned.plan.load(*self.batch)
+            self.planned.run(self.scalars, self.drawn)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a plan, it is not used
+            self.why = f"the plan raises {type(error).__name__}: {error}"
+
+    def _first_difference(self) -> str | None:
+        results = self.planned.plan.results
+        got = {name: results[name] for name in self.readable if name in results}
+        got |= {name: self.memory.view(name) for name in self.model.named_buffers()}
+        readable = {name: array for name, array in self.readable.items() if name in got}
+        why = self._compared(got, readable, self._run_gradients)
+        if why is not None:
+            return why
+        self.grads = {n: results[n] for n in readable if n.startswith("grad:")}
+        self.readable = {n: a for n, a in readable.items() if n not in self.grads}
+        return self._rule_difference()
+
+    def _rule_difference(self) -> str | None:
+        """Compare what the plan has made of values and slots with the rules on its gradients."""
+        grads = {name.removeprefix("grad:"): grad for name, grad in self.grads.items()}
+        waiting = self.counters["n_accumulated"]
+        rules = RuleRun(self.planned, self.scalars, self.start, grads, waiting)
+        readable = rules.readable()
+        got = {name: self.memory.view(name) for name in readable}
+        return self._compared(got, readable, rules.on_tape)
+
+    def _compared(
+        self, got: dict[str, Array], readable: dict[str, Array], run: Callable[[NoisyTape], Any]
+    ) -> str | None:
+        """Return the first array that differs, with words, None if all agree."""
+        here, there = host_run.on_host(got), host_run.on_host(readable)
+        if self.exact:
+            return compare.first(compare.difference(here, there, compare.nothing))
+        found = compare.difference(here, there, self._allowed)
+        if not found:
+            return None
+        judge = Judge(run, there)
+        try:
+            found = judge.verdict(here, found)
+        except Exception as error:  # noqa: BLE001 - code that does not run on the host, say
+            found = {name: f"{words} (no float64 run: {error})" for name, words in found.items()}
+        self.planned.levels |= judge.levels
+        return compare.first(found)
+
+    def _allowed(self, name: str, wanted: np.ndarray) -> Any:
+        level = 2 * self.planned.levels.get(name, 0.0) if self.planned.n_replays > 1 else 0.0
+        return np.maximum(compare.some_ulps(name, wanted), level)
+
+    def _run_gradients(self, tape: NoisyTape) -> dict[str, np.ndarray]:
+        start = host_run.on_host({name: self.start[name] for _, name in self.memory.holders})
+        batch = host_run.on_host(dict(zip("xy", self.batch, strict=True)))
+        return host_run.forward_and_backward(self.model, tape, start, batch, self.drawn)
+
+    def _take_readable(self, losses: Array) -> Array:
+        """Go back to the start, and take the step as it is written."""
+        self.grads = {name: self.planned.engine.new(grad) for name, grad in self.grads.items()}
+        self.memory.restore(self.homes)
+        vars(self.optimizer.memory).update(self.counters)
+        self.optimizer.memory.ages.clear()
+        self.optimizer.memory.ages.update(self.ages)
+        self.memory.lend()
+        for name, parameter in self.model.named_parameters().items():
+            parameter.grad = (self.readable | self.grads).get(f"grad:{name}")
+        for name, buffer in self.model.named_buffers().items():
+            buffer.value = self.readable[name]
+        for part, attribute, name in self.planned.attributes:
+            vars(part)[attribute] = self.readable[name]
+        self.optimizer.step()
+        return losses
