@@ -20,7 +20,7 @@ N_PROGRAMS, N_TASKS = 240, 8
 @pytest.mark.parametrize("task", range(N_TASKS))
 def test_programs_run_compiled_as_they_are_written(task):
     for i in range(task, N_PROGRAMS, N_TASKS):
-        outcome = run(nth_program(0, i, signals=False))
+        outcome = run(nth_program(0, i))
         assert outcome.fault is None, str(shortened(outcome.fault, most_runs=60))
 
 

@@ -26,7 +26,7 @@ class Result(NamedTuple):
     crash: str = ""
 
 
-def nth_program(seed: int, i: int, signals: bool) -> Program:
+def nth_program(seed: int, i: int, signals: bool = False) -> Program:
     """Return the i-th program of a seed."""
     rng = random.Random(f"{seed} {i}")
     program = draw_program(rng)
@@ -49,14 +49,28 @@ def one(program: Program) -> Result:
     return Result(outcome.fault, outcome.refusals, outcome.errors, outcome.loose)
 
 
-def _task(seed: int, first: int, last: int, signals: bool) -> list[Result]:
-    return [one(nth_program(seed, i, signals)) for i in range(first, last)]
+class Batch(NamedTuple):
+    """Which programs are drawn, and which of them are left out."""
+
+    seed: int
+    signals: bool = False
+    without: tuple[str, ...] = ()
+
+    def programs(self, first: int, last: int) -> Iterator[Program]:
+        """Yield the programs first … last - 1."""
+        for i in range(first, last):
+            program = nth_program(self.seed, i, self.signals)
+            if not any(text in repr(program) for text in self.without):
+                yield program
 
 
-def run_batches(n: int, seed: int, processes: int, signals: bool) -> Iterator[Result]:
-    """Yield how the programs 0 … n - 1 of a seed end, in order."""
-    starts = range(0, n, SIZE)
-    tasks = [(seed, i, min(i + SIZE, n), signals) for i in starts]
+def _task(batch: Batch, first: int, last: int) -> list[Result]:
+    return [one(program) for program in batch.programs(first, last)]
+
+
+def run_batches(batch: Batch, n: int, processes: int) -> Iterator[Result]:
+    """Yield how the programs 0 … n - 1 end, in order."""
+    tasks = [(batch, i, min(i + SIZE, n)) for i in range(0, n, SIZE)]
     while tasks:
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             futures = [pool.submit(_task, *task) for task in tasks]
@@ -70,12 +84,12 @@ def run_batches(n: int, seed: int, processes: int, signals: bool) -> Iterator[Re
                 tasks.pop(0)
 
 
-def _one_by_one(seed: int, first: int, last: int, signals: bool) -> Iterator[Result]:
+def _one_by_one(batch: Batch, first: int, last: int) -> Iterator[Result]:
     """Yield how programs end of which one has ended its process."""
     for i in range(first, last):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             try:
-                yield from pool.submit(_task, seed, i, i + 1, signals).result()
+                yield from pool.submit(_task, batch, i, i + 1).result()
             except BrokenProcessPool:
-                program = nth_program(seed, i, signals)
+                program = nth_program(batch.seed, i, batch.signals)
                 yield Result(None, [], 0, False, f"the process died or hung\n{program!r}")
