@@ -6,7 +6,7 @@ whose data are checked already, trains `with skip_value_checks():`.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import isfinite
 from operator import index
@@ -30,7 +30,8 @@ def skip_value_checks() -> Iterator[None]:
     try:
         yield
     finally:
-        _skip.reset(token)
+        with suppress(ValueError):  # another context: an interrupt has ended the block from there
+            _skip.reset(token)
 
 
 def skips_value_checks() -> bool:

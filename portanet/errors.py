@@ -77,6 +77,10 @@ class MissingBackendError(BackendError):
         self.backend, self.missing, self.command = backend, missing, command
 
 
+class DivergedWarning(UserWarning):
+    """The loss of an epoch is NaN or infinite: training has diverged."""
+
+
 class LastLayerWarning(UserWarning):
     """The last layer does not return what the loss expects: Softmax before CrossEntropy, say."""
 

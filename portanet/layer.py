@@ -5,9 +5,17 @@ from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
-from portanet.errors import ArgumentError, DtypeError, OrderError, SharedParameterError
+from portanet.errors import (
+    ArgumentError,
+    DtypeError,
+    OrderError,
+    PlacementError,
+    SharedParameterError,
+)
 from portanet.parameter import Buffer, Parameter
+from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
 from portanet.typing import Array
+from portanet.uniform import check_uniform
 from portanet.versioned import Versioned
 
 
@@ -85,6 +93,21 @@ class Part(Versioned):
             buffer.value = moved(buffer.value, target, kept)
         for _, part in _walk(self, Part):
             part._saved, part._home = None, (target, dtype)
+        return self
+
+    def snapshot(self) -> Snapshot:
+        """Return copies of all parameters and buffers, to go back to with `restore`.
+
+        They stay on the device: this is how the best weights of a run are kept.
+        """
+        return take_snapshot(self)
+
+    def restore(self, snapshot: Snapshot) -> Self:
+        """Go back to the parameters and buffers of a snapshot, and return self.
+
+        Raises ArgumentError, before anything changes, if it is of a model of another structure.
+        """
+        restore_snapshot(self, snapshot)
         return self
 
     def _take_saved(self) -> Any:
@@ -187,9 +210,13 @@ class Sequential(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the output of the last layer."""
-        self._check(x)
-        for layer in self.layers:
-            x = layer.forward(x, training=training)
+        try:
+            self._check(x)
+            for layer in self.layers:
+                x = layer.forward(x, training=training)
+        except (DtypeError, PlacementError):
+            check_uniform(self)  # if a parameter is not like the others, x is right
+            raise
         return x
 
     def backward(self, grad: Array | None = None) -> Array:

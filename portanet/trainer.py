@@ -1,35 +1,44 @@
 """Trainer: a step that can be read aloud, and the loop around it."""
 
-from collections.abc import Callable
+import warnings
 from typing import Any
 
-from portanet.backends import backend_of
 from portanet.checks import check_count, skip_value_checks
-from portanet.compiler import CompiledEvaluation, CompiledStep
-from portanet.data import Batches, DataLoader
-from portanet.errors import ArgumentError
+from portanet.compiler import CompiledStep, NotCompiledWarning
+from portanet.data import DataLoader
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
-from portanet.random import Key
+from portanet.overrides import is_overridden
+from portanet.running_sum import RunningSum
 from portanet.state import State
-from portanet.typing import Array, Namespace
-
-Metric = Callable[[Array, Array], Array]
+from portanet.training.evaluation import evaluate, try_metric, weight_of
+from portanet.training.isolated import isolated
+from portanet.training.metric import Metric
+from portanet.training.parts import check_loader, check_losses, check_parts
+from portanet.training.row import fetch, format_row, warn_if_diverged
+from portanet.training.schedules import check_reports, report_epoch
+from portanet.training.staged import Staged, StagedLoaders
+from portanet.training.streams import set_streams, streams_of
+from portanet.typing import Array
+from portanet.uniform import check_uniform
 
 
 class Trainer:
     """Trains a model on batches, and says after each epoch how it does on other data.
 
-    `metric(predictions, y)` is computed over the whole validation set, on the device. Losses are
-    summed on the device, too: the host waits for it once an epoch, for one copy of three numbers.
+    `metric(predictions, y)` is computed over the whole validation set, on the device, and returns
+    one number; it is tried before the first step. Losses are summed on the device, too: the host
+    waits for it once an epoch, for one copy of three numbers. A schedule that depends on the loss,
+    such as Plateau, is told it after each epoch.
 
     With `compile` (the default) a step is compiled where the backend has an engine (NumPy, CuPy,
     JAX): the same arithmetic, traced from the layers as they are, checked against them, and
-    replayed in place, so that parameters are written where they lie (see portanet.compile_step).
-    What cannot be compiled is taken as it is written, and a warning says why.
+    replayed in place (see portanet.compile_step). What cannot be compiled runs as it is written,
+    and a warning says why. A `step` of a subclass, or one that is assigned, is called as it is.
 
-    `history` has a row an epoch: {"loss": …, "val_loss": …, "val_metric": …}; without validation
-    data or a metric the latter two are left out.
+    The parts (model, optimizer, train_dl, val_dl, metric) may be replaced by assignment; the next
+    epoch or evaluation uses the new ones. `history` has a row an epoch: {"loss": …, "val_loss": …,
+    "val_metric": …}; without validation data or a metric the latter two are left out.
 
     Raises ArgumentError if the parts do not belong together, at once and not in the first step.
 
@@ -41,7 +50,7 @@ class Trainer:
     >>> model = Sequential([Linear(1, 1)], BCEWithLogits())
     >>> trainer = Trainer(model, SGD(model, lr=1.0), data, data, metric=accuracy)
     >>> trainer.train(20, log_level=10)
-    epoch=  9 | loss= 0.209 | val_loss= 0.203 | val_metric= 1.000
+    epoch=  9 | loss= 0.211 | val_loss= 0.203 | val_metric= 1.000
     epoch= 19 | loss= 0.154 | val_loss= 0.151 | val_metric= 1.000
     """
 
@@ -55,22 +64,35 @@ class Trainer:
         *,
         compile: bool = True,  # noqa: A002 - what people will type
     ) -> None:
-        _check_parts(model, optimizer, train_dl, val_dl, metric)
+        check_parts(model, optimizer, train_dl, val_dl, metric)
         self.model, self.optimizer, self.metric = model, optimizer, metric
         self.train_dl, self.val_dl = train_dl, val_dl
         self.history: list[dict[str, float]] = []
-        self._staged: dict[int, Batches] = {}
-        self._evaluations: dict[int, CompiledEvaluation] = {}
         self.compiled = CompiledStep(model, optimizer) if compile else None
+        self._loaders = StagedLoaders()
+        self._has_warned = False  # that an own step is not compiled
+
+    @property
+    def compiled(self) -> CompiledStep | None:
+        """The compiled step of the present model and optimizer; None without `compile`."""
+        step = self._compiled
+        if step is None or (step.model is self.model and step.optimizer is self.optimizer):
+            return step
+        self._compiled = CompiledStep(self.model, self.optimizer)
+        return self._compiled
+
+    @compiled.setter
+    def compiled(self, step: CompiledStep | None) -> None:
+        self._compiled = step
 
     def __getstate__(self) -> dict[str, Any]:
-        # what is known by a loader's id would be another loader's in a copy
-        return vars(self) | {"_staged": {}, "_evaluations": {}}
+        # what is staged stays with the loaders of this trainer
+        return vars(self) | {"_loaders": StagedLoaders()}
 
     def step(self, x: Array, y: Array) -> Array:
         """Forward, loss, backward, update. Returns the losses, shape (N,), on the device.
 
-        It is always taken as it is written; `train` replays it compiled.
+        It always runs as it is written; `train` replays it compiled.
         """
         y_hat = self.model.forward(x, training=True)
         losses = self.model.criterion.forward(y_hat, y, training=True)
@@ -79,18 +101,35 @@ class Trainer:
         return losses
 
     def train(self, n_epochs: int, log_level: int = 1) -> None:
-        """Train for n_epochs, and print a row every log_level epochs (0: never)."""
+        """Train for n_epochs, and print a row every log_level epochs (0: never).
+
+        An epoch that is interrupted (Ctrl-C) leaves no row; train() goes on with a new one. Warns
+        (DivergedWarning) once if a loss is NaN or infinite.
+        """
         check_count("Trainer.train", "n_epochs", n_epochs, 0)
         check_count("Trainer.train", "log_level", log_level, 0)
+        self._check()
+        if n_epochs:
+            self._check_training()
+        diverged = False
         for _ in range(n_epochs):
-            row = self._fetch(self._train_one_epoch() | self._evaluate(self.val_dl, "val_"))
+            row = isolated(self._train_one_epoch)
+            row |= isolated(self._evaluate, self.val_dl, "val_")
+            row = fetch(row, self.model.backend)
             self.history.append(row)
+            report_epoch(self.optimizer, row)
+            diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
             if log_level and len(self.history) % log_level == 0:
                 print(format_row(len(self.history) - 1, row))
 
     def evaluate(self, dl: DataLoader) -> tuple[float, float | None]:
-        """Return the mean loss over a loader's data, and the metric (None without one)."""
-        row = self._fetch(self._evaluate(dl, ""))
+        """Return the mean loss over a loader's data, and the metric (None without one).
+
+        The data are taken in their order, whether the loader shuffles or not; nothing changes.
+        """
+        self._check()
+        check_loader("dl", dl)
+        row = fetch(isolated(self._evaluate, dl, ""), self.model.backend)
         return row["loss"], row.get("metric")
 
     def state(self) -> State:
@@ -99,135 +138,62 @@ class Trainer:
         The history, and how far the streams of chance have been drawn (shuffles, dropout): a run
         that is loaded goes on as it would have.
         """
-        streams = [[*stream.key, at] for stream, at in self._streams()]
-        return State({}, {"history": self.history, "streams": streams})
+        streams = streams_of(self.model, self.train_dl, self.val_dl)
+        return State({}, {"history": [dict(row) for row in self.history], "streams": streams})
 
     def load_state(self, state: State) -> None:
         """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
-        streams = self._streams()
-        if len(state.numbers["streams"]) != len(streams):
-            raise ArgumentError(
-                f"Trainer.load_state: the state must be of a trainer with {len(streams)} loaders "
-                f"and layers that draw numbers, is of {len(state.numbers['streams'])}"
+        set_streams(state.numbers["streams"], self.model, self.train_dl, self.val_dl)
+        self.history = [dict(row) for row in state.numbers["history"]]
+
+    def _check(self) -> None:
+        """Look at the parts again: each may have been replaced."""
+        check_parts(self.model, self.optimizer, self.train_dl, self.val_dl, self.metric)
+        check_uniform(self.model)
+
+    def _check_training(self) -> None:
+        """Raise now what would be raised after the first epoch, and warn of an own step."""
+        has_metric = self.val_dl is not None and self.metric is not None
+        check_reports(self.optimizer, has_metric=has_metric)
+        isolated(self._try_metric)
+        if self._own_step() and self.compiled is not None and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"running uncompiled: {type(self).__name__}.step is overridden (pass "
+                "compile=False to silence this warning)",
+                NotCompiledWarning,
+                stacklevel=3,
             )
-        self.history = state.numbers["history"]
-        for (stream, _), (*key, at) in zip(streams, state.numbers["streams"], strict=True):
-            stream.key = Key(*key)
-            setattr(stream, "epoch" if isinstance(stream, DataLoader) else "step", at)
 
-    def _streams(self) -> list[tuple[Any, int]]:
-        """Return the loaders and layers that draw numbers, and how often each has."""
-        loaders = [dl for dl in (self.train_dl, self.val_dl) if dl is not None]
-        parts = self.model.named_parts().values()
-        layers: list[Any] = [p for p in parts if isinstance(getattr(p, "key", None), Key)]
-        return [(dl, dl.epoch) for dl in loaders] + [(layer, layer.step) for layer in layers]
+    def _try_metric(self) -> None:
+        if self.val_dl is not None and self.metric is not None:
+            try_metric(self.model, self.metric, self._staged(self.val_dl))
 
-    def _train_one_epoch(self) -> dict[str, Array]:
+    def _own_step(self) -> bool:
+        return is_overridden(self, Trainer, "step")
+
+    def _train_one_epoch(self) -> dict[str, Any]:
         """Take a step with each batch; return the mean loss, on the device."""
-        batches, total, weight = self._batches(self.train_dl), 0.0, 0
-        if self.compiled is not None:
-            with skip_value_checks():
-                return {"loss": self.compiled.epoch(batches)}
-        xp = batches.backend.xp
+        batches = self._staged(self.train_dl).batches
         with skip_value_checks():
+            if self.compiled is not None and not self._own_step():
+                return {"loss": self.compiled.epoch(batches)}
+            backend = batches.backend
+            total, weight = RunningSum(backend), RunningSum(backend)
             for x, y in batches:
-                total = total + xp.sum(self.step(x, y))
-                weight = weight + self._weight(xp, y)
-        return {"loss": total / weight}
+                losses = self.step(x, y)
+                check_losses(type(self).__name__, losses, y)
+                total.add(backend.xp.sum(losses))
+                weight.add(weight_of(self.model, y))
+            return {"loss": total.value / weight.value}
 
-    def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Array]:
+    def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
         """Return the mean loss and the metric over all data of a loader, on the device."""
         if dl is None:
             return {}
-        batches, criterion = self._batches(dl), self.model.criterion
-        xp = batches.backend.xp
-        found = None if self.compiled is None else self._compiled_evaluation(dl)(batches)
-        if found is not None:
-            return self._row_of(batches, found, prefix)
-        losses, weight, predictions, targets = [], 0, [], []
-        with skip_value_checks():
-            for x, y in batches:
-                y_hat = self.model.forward(x)
-                losses.append(criterion.forward(y_hat, y))
-                weight = weight + self._weight(xp, y)
-                predictions.append(criterion.link(y_hat))
-                targets.append(y)
-        row = {f"{prefix}loss": xp.sum(xp.concat(losses)) / weight}
-        if self.metric is not None:
-            row[f"{prefix}metric"] = self.metric(xp.concat(predictions), xp.concat(targets))
-        return row
+        staged, compiled = self._staged(dl), self._compiled is not None
+        found = evaluate(self.model, self.metric, staged, compiled=compiled)
+        return {f"{prefix}{name}": value for name, value in found.items()}
 
-    def _compiled_evaluation(self, dl: DataLoader) -> CompiledEvaluation:
-        if id(dl) not in self._evaluations:
-            self._evaluations[id(dl)] = CompiledEvaluation(self.model, self.metric)
-        return self._evaluations[id(dl)]
-
-    def _row_of(self, batches: Batches, found: dict[str, Array], prefix: str) -> dict[str, Array]:
-        """Return the row of an evaluation that was compiled."""
-        n_samples = found["predictions"].shape[0]
-        row = {f"{prefix}loss": found["loss"] / found.get("weight", n_samples)}
-        if "metric" in found:
-            row[f"{prefix}metric"] = found["metric"]
-        elif self.metric is not None:
-            with skip_value_checks():
-                metric = self.metric(found["predictions"], batches.y[:n_samples])
-            row[f"{prefix}metric"] = metric
-        return row
-
-    def _weight(self, xp: Namespace, y: Array) -> Any:
-        """Return what a batch counts in the epoch's mean: its samples, or their weights."""
-        weights = self.model.criterion.weight_of(y)
-        return y.shape[0] if weights is None else xp.sum(weights)
-
-    def _fetch(self, row: dict[str, Array]) -> dict[str, float]:
-        """Return the numbers on the host: the one copy from the device an epoch."""
-        backend = backend_of(next(iter(row.values())))
-        values = [backend.xp.reshape(v, ()) for v in row.values()]
-        dtype = values[0].dtype
-        together = backend.xp.stack([backend.xp.astype(v, dtype) for v in values])
-        return dict(zip(row, map(float, backend.to_numpy(together)), strict=True))
-
-    def _batches(self, dl: DataLoader) -> Batches:
-        """Return a loader's batches where the model lies now; staged anew if it has moved."""
-        staged = self._staged.get(id(dl))
-        if staged is None or (staged.backend, staged.dtype) != (
-            self.model.backend,
-            self.model.dtype,
-        ):
-            staged = self._staged[id(dl)] = dl.to(self.model)
-        return staged
-
-
-def format_row(epoch: int, row: dict[str, float]) -> str:
-    """Return an epoch's numbers as the blog prints them.
-
-    >>> format_row(0, {"loss": 0.62, "val_loss": 0.547, "val_metric": 0.904})
-    'epoch=  0 | loss= 0.620 | val_loss= 0.547 | val_metric= 0.904'
-    """
-    return " | ".join(
-        [f"epoch= {epoch:2d}", *(f"{name}= {value:.3f}" for name, value in row.items())]
-    )
-
-
-def _check_parts(model: Any, optimizer: Any, train_dl: Any, val_dl: Any, metric: Any) -> None:
-    if not isinstance(model, Sequential) or model.criterion is None:
-        raise ArgumentError(
-            "Trainer: model must be a network with a loss, Sequential(layers, criterion), is "
-            f"{model!r}"
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise ArgumentError(
-            f"Trainer: optimizer must be one such as SGD(model, lr=0.1), is {optimizer!r}"
-        )
-    if optimizer.model is not model:
-        raise ArgumentError(
-            "Trainer: optimizer must be made for this model; it was made for another, which it "
-            "would train instead: SGD(model, ...)"
-        )
-    for name, dl in (("train_dl", train_dl), ("val_dl", val_dl)):
-        if not isinstance(dl, DataLoader) and not (dl is None and name == "val_dl"):
-            raise ArgumentError(
-                f"Trainer: {name} must be a DataLoader(Dataset(X, y), batch_size), is {dl!r}"
-            )
-    if metric is not None and not callable(metric):
-        raise ArgumentError(f"Trainer: metric must be a function such as accuracy, is {metric!r}")
+    def _staged(self, dl: DataLoader) -> Staged:
+        return self._loaders.find(dl, self.model, (self.train_dl, self.val_dl))

@@ -7,7 +7,7 @@ CuPy has loaded is called through ctypes, with a handle of our own: CuPy's keeps
 import ctypes
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 from portanet.backends._gemm import Gemm, gemm
@@ -55,7 +55,7 @@ class Products:
         """Set out to the matrix product a b (see `prepare`)."""
         self.prepare(a, b, out)()
 
-    def prepare(self, a: Array, b: Array, out: Array) -> Callable[[], None]:
+    def prepare(self, a: Array, b: Array, out: Array) -> "Product | Callable[[], None]":
         """Return the call that sets out to the matrix product a b, as often as it is made.
 
         Shapes: as in matmul: a (..., m, k) or (k,), b (..., k, n) or (k,). `out` may not share
@@ -69,7 +69,7 @@ class Products:
         _check_place(a, b, out)
         if out.size == 0:
             return lambda: None
-        return _Product(self, request, a, b, out)
+        return Product(self, request, a, b, out)
 
     def _bound_handle(self) -> int:
         """Return the handle, on the current stream and with our workspace."""
@@ -85,8 +85,8 @@ class Products:
         return handle
 
 
-class _Product:
-    """One call of cuBLAS, ready to be made."""
+class Product:
+    """One call of cuBLAS, made as often as it is called."""
 
     def __init__(self, products: Products, request: Gemm, a: Array, b: Array, out: Array) -> None:
         dtype = str(out.dtype)
@@ -97,9 +97,15 @@ class _Product:
         self._products, self._arrays = products, (a, b, out)  # their memory must stay
 
     def __call__(self) -> None:
-        status = self._routine(self._products._bound_handle(), *self._arguments)
-        if status:
-            _check(self._name, status, self._request)
+        self.check(self.ready()())
+
+    def ready(self) -> Callable[[], int]:
+        """Return the call of cuBLAS itself on the current stream; it returns a status."""
+        return partial(self._routine, self._products._bound_handle(), *self._arguments)
+
+    def check(self, status: int) -> None:
+        """Raise BackendError if a call has given a status that says so."""
+        _check(self._name, status, self._request)
 
 
 _of_thread = threading.local()  # a handle's stream is state: threads must not share it

@@ -8,9 +8,11 @@ Only the capture has a stream of its own, since the legacy default stream cannot
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from portanet.backends._cupy.blas import Product
+from portanet.backends._whole import Call, call_all
 from portanet.errors import BackendError
 
 
@@ -21,10 +23,16 @@ class Replay:
     records them without executing anything; `launch` is then one graph launch, before it is `run`.
     Calls that wait, or copy from or to the host, cannot be captured. `replay` does what can be
     done: it runs, then captures and launches; `refused` says why if it goes on running.
+
+    `commit` holds the calls that write what lives on: with those of `after`, a list that may change
+    from launch to launch, they are made all or none (see `call_all`), once a first run has
+    compiled what they launch. They are products, or functions that are written in C.
     """
 
-    def __init__(self, calls: Sequence[Callable[[], Any]]) -> None:
-        self._calls = tuple(calls)
+    def __init__(
+        self, calls: Sequence[Call], commit: Sequence[Call] = (), after: Sequence[Call] = ()
+    ) -> None:
+        self._calls, self._commit, self._after = tuple(calls), tuple(commit), after
         self._graph: Any = None
         self._warm = False
         self.refused: str | None = None
@@ -38,13 +46,19 @@ class Replay:
         """Launch the work piece by piece."""
         for call in self._calls:
             call()
+        ready = [call.ready() if isinstance(call, Product) else call for call in self._commit]
+        returned: list[Any] = []
+        call_all(iter([*ready, *self._after]), returned.extend)
+        for call, status in zip(self._commit, returned, strict=False):
+            if isinstance(call, Product):
+                call.check(status)
 
     def launch(self) -> None:
         """Launch the work: as one graph if it was captured."""
         if self._graph is None:
             self.run()
         else:
-            self._graph.launch()
+            call_all(iter([self._graph.launch, *self._after]))
 
     def replay(self) -> None:
         """Launch the work; capture it before the second time, if it can be captured."""
@@ -65,35 +79,30 @@ class Replay:
 
         stream = cp.cuda.Stream(non_blocking=True)
         with stream, _no_garbage_collection():
-            stream.begin_capture()
             try:
-                self.run()
-            except Exception as error:
+                stream.begin_capture()
+                for call in (*self._calls, *self._commit):
+                    call()
+                graph = stream.end_capture()
+            except BaseException as error:
                 _abandon(stream)
+                if not isinstance(error, Exception):  # an interrupt
+                    raise
                 raise BackendError(f"capture: a call cannot be captured ({error})") from error
-            self._graph = _end(stream)
-            self._graph.upload()
+            graph.upload()
+            self._graph = graph
 
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """Let no other plan be freed now: that waits for the device, which spoils a capture."""
     enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if enabled:
             gc.enable()
-
-
-def _end(stream: Any) -> Any:
-    import cupy as cp
-
-    try:
-        return stream.end_capture()
-    except cp.cuda.runtime.CUDARuntimeError as error:
-        raise BackendError(f"capture: a call cannot be captured ({error})") from error
 
 
 def _abandon(stream: Any) -> None:

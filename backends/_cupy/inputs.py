@@ -12,10 +12,12 @@ the record is written and read on one stream, in order.
 
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 from portanet.backends._cupy.memory import PrivateMemory
+from portanet.backends._whole import call_all
 from portanet.errors import ArgumentError, DtypeError
 from portanet.typing import Array
 
@@ -94,11 +96,11 @@ class StepInputs:
         slot, event = self._free_slot()
         slot[:] = self._current
         stream = cp.cuda.get_current_stream()
-        cp.cuda.runtime.memcpyAsync(
-            self._device.data.ptr, slot.ctypes.data, slot.nbytes,
+        copy = partial(
+            cp.cuda.runtime.memcpyAsync, self._device.data.ptr, slot.ctypes.data, slot.nbytes,
             cp.cuda.runtime.memcpyHostToDevice, stream.ptr,
         )  # fmt: skip
-        event.record(stream)
+        call_all(iter([copy, partial(event.record, stream)]))  # no copy without its event
 
     def _free_slot(self) -> tuple[Any, Any]:
         """Return the next slot and its event; wait if the slot's last copy has not run."""

@@ -140,7 +140,7 @@ class CompiledEvaluation:
         holders = {f"held:{i}": holder for i, (holder, _) in enumerate(self._held)}
         arrays = {f"held:{i}": tape.state(f"held:{i}", a) for i, (_, a) in enumerate(self._held)}
         try:
-            with undone(self.model), skip_value_checks():
+            with undone({"": self.model}), skip_value_checks():
                 with held(holders, arrays):
                     parts = [(X[part], y[part]) for part in self._slices]
                     results = results_of(self.model, self._own_metric(), parts, tape.namespace)

@@ -18,7 +18,6 @@ from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import UnsettledError
 from portanet.compiler.guards.guards import Guards
 from portanet.compiler.runtime.checked_plan import CheckedPlan
-from portanet.compiler.runtime.counters import Counters
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.overrides import overridden
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
@@ -243,50 +242,45 @@ class CompiledStep:
             self._guards.version = LATEST[0]
 
     def _traced(self, key: Any, x: Array, y: Array) -> Array:
-        """Trace a step, make its plan, and keep what the step has computed."""
-        why = overridden(self.optimizer)
+        """Rehearse a step under tracers, take it as it is written, and make its plan."""
+        why, trace = overridden(self.optimizer), None
         if why is None and self._n_vain >= MAX_VAIN:
             why = f"something changes in every few steps: {self.retraced}"
         if why is None:
             try:
                 trace = trace_step(self.model, self.optimizer, x, y, self._engine.same_memory)
-                return self._planned(key, trace, y)
             except UnsettledError as error:
-                if not self._unsettled:
-                    self._unsettled = True
-                    return self._readable(x, y)
-                why = str(error)
+                why, self._unsettled = str(error) if self._unsettled else None, True
             except Exception as error:  # noqa: BLE001 - the readable step decides what is an error
                 why = str(error) or type(error).__name__
         losses = self._readable(x, y)  # what is wrong with the step itself is raised here
-        self._refuse(why)
+        if trace is not None:
+            self._unsettled = False
+            why = self._make_plan(key, trace)
+        if why is not None:
+            self._refuse(why)
         return losses
 
-    def _planned(self, key: Any, trace: Trace, y: Array) -> Array:
-        """Keep what a traced step has computed, and make its plan."""
-        self._unsettled = False
+    def _make_plan(self, key: Any, trace: Trace) -> str | None:
+        """Make the plan of a traced step. Returns in words why there is none, None if there is."""
         memory = self._memory
-        if memory is not None and memory.homes.keys() != trace.tape.states.keys():
+        if memory is not None and memory.homes.keys() != trace.tape.graph.states.keys():
             self._drop("the optimizer's groups of parameters")
             memory = None
-        if memory is None:
-            memory = self._memory = ParameterMemory(self.model, self.optimizer, trace, self._engine)
-        counters = Counters(self.optimizer, trace.groups)
-        counters.prepare()
-        memory.take(trace, counters.pairs())
-        losses = trace.tape.results["losses"]
-        if "total:weight" not in memory.homes:
-            self._epoch_loss.weight += y.shape[0]
-        ignored = trace.ignored | (self._guards.ignored if self._guards is not None else set())
-        self._guards = Guards({"": self.model, "optimizer": self.optimizer}, ignored)
         try:
+            if memory is None:
+                memory = ParameterMemory(self.model, self.optimizer, trace, self._engine)
+            memory.adopt()
+            ignored = trace.ignored | (self._guards.ignored if self._guards is not None else set())
+            guards = Guards({"": self.model, "optimizer": self.optimizer}, ignored)
             values = ValueChecks(self.model, trace.y_hat_shape)
-            self._plans[key] = CheckedPlan(self._engine, memory, self.optimizer, trace, values)
+            planned = CheckedPlan(self._engine, memory, self.optimizer, trace, values)
         except Exception as error:  # noqa: BLE001 - without a plan steps run as they are written
-            self._refuse(f"no plan can be made: {type(error).__name__}: {error}")
+            return f"no plan can be made: {type(error).__name__}: {error}"
+        self._memory, self._guards, self._plans[key] = memory, guards, planned
         while len(self._plans) > MAX_PLANS:
             self._plans.popitem(last=False)
-        return losses
+        return None
 
     def _readable(self, x: Array, y: Array) -> Array:
         """Take a step as it is written."""

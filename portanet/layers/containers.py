@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count, short
-from portanet.errors import ArgumentError, ShapeError
+from portanet.checks import check_count
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer, Sequential
 from portanet.typing import Array
 

@@ -3,8 +3,7 @@
 from math import pi, sqrt
 
 from portanet.backends import array_namespace
-from portanet.checks import short
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, short
 from portanet.layer import Layer
 from portanet.layers.activations import hard_sigmoid, sigmoid, softplus
 from portanet.layers.error_function import erf

@@ -1,8 +1,7 @@
 """Softmax and its logarithm: a probability distribution along an axis."""
 
 from portanet.backends import array_namespace
-from portanet.checks import short
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
 from portanet.typing import Array
 

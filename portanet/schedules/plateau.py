@@ -10,9 +10,10 @@ from portanet.state import State
 class Plateau:
     """lr, times `factor` whenever `report` has not been told of anything better for long.
 
-        schedule = Plateau(0.1, patience=2)
-        optimizer = SGD(model, lr=schedule)
-        ... after each epoch: schedule.report(trainer.evaluate(val_dl)[0])
+        trainer = Trainer(model, SGD(model, lr=Plateau(0.1, patience=2)), train_dl, val_dl)
+
+    A Trainer reports after each epoch: val_loss (loss without validation data), or with
+    best="largest" val_metric. In a loop of your own call `schedule.report(value)`.
 
     A report is better if it is below best (1 - threshold), or with best="largest" above
     best (1 + threshold). More than `patience` reports in a row that are not: the rate falls, down
@@ -55,7 +56,7 @@ class Plateau:
         self.lr, self.factor, self.threshold, self.lowest = float(lr), factor, threshold, lowest
         self.patience = check_count("Plateau", "patience", patience, 0)
         self.cooldown = check_count("Plateau", "cooldown", cooldown, 0)
-        self._sign = 1 if best == "smallest" else -1
+        self.best, self._sign = best, 1 if best == "smallest" else -1
         self._best: float | None = None
         self._n_bad = self._n_cooling = 0
 

@@ -10,11 +10,19 @@ _METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshap
 
 
 def lower(graph: Graph, xp: Any) -> None:
-    """Rewrite a graph's operations: means as sums and divisions, methods as functions."""
+    """Rewrite a graph's operations: means as sums and divisions, methods as functions.
+
+    A number in the shape of an array (full_like) is a constant.
+
+    A state that takes over what another one was (two that change places) gets a copy, made before
+    any state is written.
+    """
     nodes = []
     for node in map(_plain, graph.nodes):
         nodes += _mean(node, xp) if _is_mean(node) else [node]
-    graph.nodes = nodes
+    wanted = {id(value) for value in graph.wanted()}
+    graph.nodes = [n for n in nodes if id(n.outputs[0]) in wanted or not _is_filled(n, xp)]
+    _copy_states_first(graph, xp)
 
 
 def _plain(node: Node) -> Node:
@@ -43,3 +51,24 @@ def _mean(node: Node, xp: Any) -> list[Node]:
     divide = Node("divide", xp.divide, (total, float(n)), {}, [out], node.place)
     out.node = divide
     return [add, divide] if n else [node]
+
+
+def _is_filled(node: Node, xp: Any) -> bool:
+    """Return whether an operation gave a number in some shape, which is now a constant."""
+    if node.op != "full_like" or len(node.args) != 2 or set(node.options) - {"dtype"}:
+        return False
+    number, out = node.args[1], node.output
+    if not isinstance(number, int | float):
+        return False
+    out.kind, out.node, out.strides = "constant", None, (0,) * len(out.shape)
+    out.array = xp.broadcast_to(xp.full((), number, dtype=out.dtype), out.shape)
+    return True
+
+
+def _copy_states_first(graph: Graph, xp: Any) -> None:
+    for name, value in graph.updates.items():
+        if value.root.kind == "state" and value is not graph.states[name]:
+            own = Value("node", value.shape, value.dtype, graph.states[name].strides)
+            own.node = Node("astype", xp.astype, (value, value.dtype), {}, [own])
+            graph.nodes.append(own.node)
+            graph.updates[name] = own

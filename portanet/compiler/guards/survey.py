@@ -79,7 +79,7 @@ class Survey:
                 return method.__get__(self)
         if hasattr(type(thing), "__next__"):
             return self._refuse_iterator
-        return self._object if _is_open(thing) else self._same
+        return self._object if is_open(thing) else self._same
 
     # kinds of things
 
@@ -233,7 +233,7 @@ _METHODS: list[tuple[Any, Any]] = [
 ]
 
 
-def _is_open(thing: Any) -> bool:
+def is_open(thing: Any) -> bool:
     """Return whether an object's attributes are looked at: those of users', and portanet's own."""
     module = type(thing).__module__
     machinery = module.startswith(("portanet.compiler.", "portanet.backends."))

@@ -4,9 +4,13 @@ Values live from the unit that makes them to the last that reads them. An elemen
 over an argument that dies there. What a state will be is made where the state
 lies, once nobody reads the old one any more. Pieces of a concatenation are made in their places.
 All the rest is packed into one piece of memory, the arena.
+
+A step that is interrupted must leave all states as they were, or all as they will be. So a state is
+written only where no unit that an interrupt may come into follows; what is made before lies in the
+arena, and is copied to its home when all else is done.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -45,16 +49,21 @@ class Layout:
 
     copies   states that must be copied to their homes after all else: (name, value)
     written  concatenations, by the node's id: which of their pieces are in place already
+    commit   the first unit that writes a home: it and all after it are done without interruption
     """
 
     places: dict[int, tuple[Block, int]] = field(default_factory=dict)
     copies: list[tuple[str, Value]] = field(default_factory=list)
     written: dict[int, set[int]] = field(default_factory=dict)
     n_bytes: int = 0
+    commit: int = 0
 
 
 class _Planner:
-    def __init__(self, graph: Graph, units: Sequence[Unit], inputs: Iterable[Value]) -> None:
+    def __init__(
+        self, graph: Graph, units: Sequence[Unit], inputs: Iterable[Value],
+        runs_in_c: Callable[[Unit], bool],
+    ) -> None:  # fmt: skip
         self.graph, self.units, self.layout = graph, units, Layout()
         self.index = {id(v): i for i, unit in enumerate(units) for v in unit.outputs}
         self.made_by = {id(v): unit for unit in units for v in unit.outputs}
@@ -66,6 +75,8 @@ class _Planner:
         self.pinned |= {id(v.root) for v in inputs}
         for key in self.pinned:
             self.last[key] = inf
+        # the first unit that may write a home
+        self.first = max((i + 1 for i, unit in enumerate(units) if not runs_in_c(unit)), default=0)
         for value in inputs:
             block = Block(value.n_bytes)
             block.live(-1, inf)
@@ -80,8 +91,13 @@ class _Planner:
                 self._place_pieces(unit.single)
             for out in unit.outputs:
                 self._place_in_turn(unit, out)
+        at_home = (i for i, unit in enumerate(self.units) if any(map(self._at_home, unit.outputs)))
+        self.layout.commit = next(at_home, len(self.units))
         self.layout.n_bytes = pack({id(b): b for b, _ in self.layout.places.values()}.values())
         return self.layout
+
+    def _at_home(self, value: Value) -> bool:
+        return self.layout.places[id(value)][0].home is not None
 
     def _give_homes(self) -> None:
         taken: set[int] = set()
@@ -136,8 +152,10 @@ class _Planner:
         return max([self.last[id(value)], *(self.last.get(id(p.root), -1) for p in pieces)])
 
     def _free_from(self, state: Value, value: Value) -> bool:
-        """Return whether a state's memory is read no more once `value` is being made."""
+        """Return whether `value` may be written to a state's memory: nobody reads it any more."""
         made, read = self.index[id(value)], self.last.get(id(state.root), -1)
+        if made < self.first:
+            return False
         return read < made or (read == made and self.made_by[id(value)].reads_alike(state, value))
 
     def _place_pieces(self, node: Node) -> None:
@@ -163,9 +181,15 @@ class _Planner:
         return whole and made and id(root) not in self.layout.places and piece.dtype == out.dtype
 
 
-def lay_out(graph: Graph, units: Sequence[Unit], inputs: Iterable[Value]) -> Layout:
-    """Return where the values of a graph may lie; `inputs` live before and after it runs."""
-    return _Planner(graph, units, list(inputs)).run()
+def lay_out(
+    graph: Graph, units: Sequence[Unit], inputs: Iterable[Value],
+    runs_in_c: Callable[[Unit], bool],
+) -> Layout:  # fmt: skip
+    """Return where the values of a graph may lie; `inputs` live before and after it runs.
+
+    `runs_in_c(unit)` says whether no interrupt can come into a unit: it has no Python in it.
+    """
+    return _Planner(graph, units, list(inputs), runs_in_c).run()
 
 
 def pack(blocks: Iterable[Block]) -> int:

@@ -36,8 +36,8 @@ class ParameterMemory:
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
         self.shown = False
-        self.homes = {name: self._new(array) for name, array in trace.tape.states.items()}
-        self._taken = trace.tape.states  # the homes have these numbers already
+        zeros, states = model.backend.xp.zeros, trace.tape.graph.states
+        self.homes = {name: zeros(value.shape, dtype=value.dtype) for name, value in states.items()}
         self._views = self.homes if self._replaces else dict(self.homes)
         self._piece_functions = [_pieces_of(group) for group in trace.groups]
         for pieces in self._piece_functions:
@@ -145,36 +145,6 @@ class ParameterMemory:
             self._optimizer.memory.sums.update(
                 {name: self._views[path] for name, path in waiting.items()}
             )
-
-    def take(self, trace: Trace, counts: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-        """Keep what a traced step has computed, at once; `counts` are the optimizer's counters.
-
-        The losses of the epoch are added up.
-        """
-        states, results = self.named(trace.tape.states), trace.tape.results
-        used = {n: results[f"grad:{n}"] for group in trace.groups for n in group.names}
-        pairs = [holder.cell(states[name]) for holder, name in self.holders]
-        grads = [
-            (vars(holder), {"_grad": results.get(f"grad:{name}"), "_grad_lender": None})
-            for holder, name in self.holders
-            if isinstance(holder, Parameter)
-        ]
-        memory = self._optimizer.memory
-        moves = any("n_steps" in new for _, new in counts)
-        slots = {
-            name: {key: states[path] for key, path in own.items()}
-            for name, own in self._slots.items()
-            if moves or name in memory.ages
-        }
-        sums = {name: states[path] for name, path in self._sums.items()}
-        held = [(memory.slots, slots), (memory.sums, sums), (vars(memory), {"used": used})]
-        pairs = [*pairs, *grads, *held, *counts]
-        self.touched = True
-        update_together([target for target, _ in pairs], [new for _, new in pairs])
-        if trace.tape.states is not self._taken:
-            for name in self.totals():
-                self.put(name, self.homes[name] + trace.tape.states[name])
-        self.adopt()
 
     def give_back(self) -> None:
         """Let the model have its arrays for its own: this memory is not used any more."""

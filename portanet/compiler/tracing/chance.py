@@ -16,7 +16,7 @@ class ChanceWatch:
 
     def __init__(self, streams: dict[str, Any]) -> None:
         self._streams = {"random": random, "numpy.random": np.random, **streams}
-        self._start = self._seen = self._states()
+        self._seen = self._states()
 
     def check(self) -> None:
         """Raise TraceError if a stream has moved since the last look."""
@@ -32,11 +32,6 @@ class ChanceWatch:
         """Take where the streams stand now for right: a draw through from_host has moved them."""
         self._seen = self._states()
 
-    def rewind(self) -> None:
-        """Put all streams back to where they stood at first."""
-        for name, stream in self._streams.items():
-            _set_state(stream, self._start[name])
-
     def _states(self) -> dict[str, Any]:
         return {name: _state(stream) for name, stream in self._streams.items()}
 
@@ -45,15 +40,6 @@ def _state(stream: Any) -> Any:
     if isinstance(stream, np.random.Generator):
         return stream.bit_generator.state
     return stream.getstate() if hasattr(stream, "getstate") else stream.get_state()
-
-
-def _set_state(stream: Any, state: Any) -> None:
-    if isinstance(stream, np.random.Generator):
-        stream.bit_generator.state = state
-    elif hasattr(stream, "setstate"):
-        stream.setstate(state)
-    else:
-        stream.set_state(state)
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -3,7 +3,7 @@
 from portanet.compiler.errors import TraceError
 from portanet.compiler.guards.attributes import attributes_of
 from portanet.compiler.guards.facts import Same
-from portanet.compiler.guards.survey import Survey
+from portanet.compiler.guards.survey import Survey, is_open
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
 from portanet.layer import Part
@@ -27,7 +27,7 @@ def left_behind(tape: Tape, model: Part, before: Survey) -> list[tuple[Part, str
                 tape.result(result, held)
                 found.append((part, attribute, result))
                 vars(part)[attribute] = held.array
-            elif attribute != "_saved" and _holds_tracer(held):
+            elif attribute not in ("_saved", "_home") and _holds_tracer(held):
                 raise TraceError(
                     f"{type(part).__name__}.{attribute} keeps arrays of a step in a list, a dict "
                     "or an object"
@@ -55,5 +55,5 @@ def _holds_tracer(item: object, depth: int = 0) -> bool:
     elif isinstance(item, list | tuple | set):
         inside = list(item)
     else:
-        inside = [value for _, value in attributes_of(item)]
+        inside = [value for _, value in attributes_of(item)] if is_open(item) else []
     return any(_holds_tracer(part, depth + 1) for part in inside)

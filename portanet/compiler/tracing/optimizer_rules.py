@@ -206,7 +206,10 @@ def _operations(tape: Tape, group: RuleGroup, value: Array, slots: dict[str, Arr
     scratch = Tape(tape.backend, tape.same_memory)
     leaves = {"value": scratch.leaf("state", value), "grad": scratch.leaf("state", value)}
     of_slots = {key: scratch.leaf("state", slot) for key, slot in slots.items()}
-    result, new = group.rule.update(leaves["value"], leaves["grad"], of_slots, group.host_scalars())
+    try:
+        result, new = group.rule.update(*leaves.values(), of_slots, group.host_scalars())
+    except (KeyError, IndexError, ValueError, TypeError):  # a rule for matrices, shown a vector
+        return None
     shape = tuple(value.shape)
     names = {id(t.traced): key for key, t in (leaves | of_slots).items()}
     steps = []

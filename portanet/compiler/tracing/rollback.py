@@ -8,29 +8,16 @@ from typing import Any
 import numpy as np
 
 from portanet.compiler.guards.guards import survey_of
-from portanet.compiler.guards.survey import Survey
-from portanet.layer import Part
 
 
 @contextmanager
-def undone_on_error(survey: Survey) -> Iterator[None]:
-    """Within this block an exception, of whatever kind, leaves everything surveyed untouched.
+def undone(roots: dict[str, Any]) -> Iterator[None]:
+    """Within this block everything that can be reached from some roots may be changed.
 
-    Attributes, lists, dicts, sets, arrays, and NumPy's and Python's random streams go back to where
-    they stood: what is tried again gives the same.
+    At its end, however it ends, attributes, lists, dicts, sets, arrays, and NumPy's and Python's
+    random streams go back to where they stood.
     """
-    undo = Undo(survey.mutable)
-    try:
-        yield
-    except BaseException:
-        undo.put_back()
-        raise
-
-
-@contextmanager
-def undone(model: Part) -> Iterator[None]:
-    """Within this block a model and its parts may be changed: all is put back at its end."""
-    undo = Undo(survey_of({"": model}, set()).mutable)
+    undo = Undo(survey_of(roots, set()).mutable)
     try:
         yield
     finally:

@@ -51,6 +51,11 @@ class Tape:
         self.closed = True
         self.around_draw, self.place_at_work = lambda draw: draw(), str
 
+    def forget_arrays(self) -> None:
+        """Let the arrays of states and results go: a plan needs to know what they look like."""
+        self.results.clear()
+        self.states.clear()
+
     def has_read(self, array: Any) -> bool:
         """Return whether an array from elsewhere has been read."""
         return id(array) in self._constants

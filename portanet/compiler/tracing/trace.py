@@ -1,7 +1,8 @@
 """A step of training as a graph: the unchanged layers and the unchanged rule, traced.
 
 While a step is traced, parameters, buffers and slots hold tracers. Afterwards everything is put
-back as it was, whatever happened in between; what the step has computed is in the tape.
+back as it was, random streams included: a trace is a rehearsal, and the step is then taken as it is
+written.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 from portanet.backends import backend_of
 from portanet.checks import skip_value_checks
-from portanet.compiler.errors import UnsettledError
+from portanet.compiler.errors import TraceError, UnsettledError
 from portanet.compiler.graph.order import free_soon
 from portanet.compiler.graph.simplify import without_dead, without_repetition
 from portanet.compiler.guards.guards import survey_of
@@ -22,7 +23,7 @@ from portanet.compiler.tracing.chance import ChanceWatch
 from portanet.compiler.tracing.left_behind import left_behind
 from portanet.compiler.tracing.live_numbers import NOT_GUARDED, live_numbers
 from portanet.compiler.tracing.optimizer_rules import RuleGroup, rule_groups, trace_rules
-from portanet.compiler.tracing.rollback import undone_on_error
+from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tape import Tape
 from portanet.layer import Part, Sequential
 from portanet.optimizer import Optimizer
@@ -36,6 +37,7 @@ class Trace:
     """A traced step.
 
     groups      the parameters that one rule moves alike, and where they lie together
+    values      each parameter's tracer
     attributes  arrays that the step leaves in layers: (part, attribute, the result's name)
     ignored     attributes that differ from step to step without harm: draws count in them
     counted     the attributes that the draws of a step change: (dict of the object, name)
@@ -45,6 +47,7 @@ class Trace:
 
     tape: Tape
     groups: list[RuleGroup] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
     attributes: list[tuple[Part, str, str]] = field(default_factory=list)
     ignored: set[Attribute] = field(default_factory=set)
     counted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
@@ -61,14 +64,13 @@ def trace_step(
 ) -> Trace:
     """Return the graph of one training step on a batch.
 
-    Raises TraceError where there is none, and whatever else the step raises under tracers; then
-    the model is as it was, random streams included.
+    Raises TraceError where there is none, and whatever else the step raises under tracers.
     """
     tape = Tape(backend_of(x), same_memory)
+    rates = {f"lr {i}": rule.lr for i, rule in enumerate(optimizer.rules)}
     try:
-        tracing = _Tracing(tape, model, optimizer)
-        with undone_on_error(tracing.before), skip_value_checks():
-            return tracing.run(x, y)
+        with undone({"": model, "optimizer": optimizer, **rates}), skip_value_checks():
+            return _Tracing(tape, model, optimizer).run(x, y)
     finally:
         tape.close()
 
@@ -88,15 +90,12 @@ class _Tracing:
         return survey_of(roots, self.trace.ignored, largest=inf)
 
     def run(self, x: Array, y: Array) -> Trace:
-        try:
-            self._run(x, y)
-        except BaseException:
-            self.chance.rewind()
-            raise
+        self._run(x, y)
         graph = self.tape.graph
         without_repetition(graph)
         without_dead(graph)
         free_soon(graph)
+        self.tape.forget_arrays()
         return self.trace
 
     def _run(self, x: Array, y: Array) -> None:
@@ -105,11 +104,12 @@ class _Tracing:
         tape.place_at_work = lambda: place_at_work(names)
         tape.around_draw = self._watched_draw
         trace.groups, by_scalars = self._rule_groups()
-        with _swapped(tape, self.model, trace.groups) as (parameters, buffers):
+        with _swapped(tape, self.model, trace) as (parameters, buffers):
             trace.y_hat_shape = forward_and_backward(tape, self.model, x, y)
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
             for name, grad in grads.items():
                 tape.result(f"grad:{name}", grad)
+            _refuse_assigned(parameters, trace.values)
             for name, buffer in buffers.items():
                 tape.update(name, buffer.value)
             waiting = self.optimizer.n_accumulated
@@ -187,19 +187,27 @@ def _add_up(tape: Tape, name: str, number: Any) -> None:
     tape.update(name, tape.state(name, zero) + number)
 
 
+def _refuse_assigned(parameters: dict[str, Parameter], values: dict[str, Any]) -> None:
+    """Raise TraceError if a forward or backward pass has assigned to a parameter's value."""
+    for name, parameter in parameters.items():
+        if parameter.value is not values[name]:
+            raise TraceError(f"a forward or backward pass assigns to the value of {name}")
+
+
 @contextmanager
 def _swapped(
-    tape: Tape, model: Part, groups: list[RuleGroup]
+    tape: Tape, model: Part, trace: Trace
 ) -> Iterator[tuple[dict[str, Parameter], dict[str, Buffer]]]:
     """Let parameters and buffers hold tracers; put back at the end what they held."""
     parameters, buffers = model.named_parameters(), model.named_buffers()
     values = [(p, p.value, p.grad) for p in parameters.values()]
     kept = [(b, b.value) for b in buffers.values()]
     try:
-        in_groups = {name: v for group in groups for name, v in group.values.items()}
+        trace.values = {name: v for group in trace.groups for name, v in group.values.items()}
         for name, p in parameters.items():
-            traced = in_groups[name] if name in in_groups else tape.state(name, p.value)
-            p.value, p.grad = traced, None
+            if name not in trace.values:
+                trace.values[name] = tape.state(name, p.value)
+            p.value, p.grad = trace.values[name], None
         for name, b in buffers.items():
             b.value = tape.state(name, b.value)
         yield parameters, buffers

@@ -52,7 +52,7 @@ class EvaluationCheck:
         """Return the first result that differs, with words, None if all agree."""
         if readable is None:
             xp = backend_of(self.batches[0][0]).xp
-            with undone(self.model), skip_value_checks():
+            with undone({"": self.model}), skip_value_checks():
                 readable = results_of(self.model, self.metric, self.batches, xp)
         there = on_host(readable)
         here = on_host({name: got[name] for name in readable})
@@ -70,6 +70,6 @@ class EvaluationCheck:
         for x, y in self.batches:
             here = on_host({"x": x, "y": y})
             batches.append((tape.enter(host.asarray(here["x"])), tape.enter(here["y"])))
-        with undone(self.model), skip_value_checks(), held(holders, entered):
+        with undone({"": self.model}), skip_value_checks(), held(holders, entered):
             results = results_of(self.model, self.metric, batches, tape.namespace)
         return {name: tracer.array for name, tracer in results.items()}

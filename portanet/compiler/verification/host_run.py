@@ -52,7 +52,7 @@ def forward_and_backward(
     holders = {**model.named_parameters(), **model.named_buffers()}
     entered = {name: tape.enter(array) for name, array in start.items()}
     tape.draws = list(drawn)
-    with undone(model), skip_value_checks(), held(holders, entered):
+    with undone({"": model}), skip_value_checks(), held(holders, entered):
         y_hat = model.forward(tape.enter(batch["x"]), training=True)
         losses = model.criterion.forward(y_hat, tape.enter(batch["y"]), training=True)
         model.backward()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import setitem
 from typing import Any
 
 from portanet.backends._cupy.blas import Products
@@ -47,13 +48,13 @@ class Calls:
         node = unit.single
         if node is None:
             yield from map(self._launch, self._kernels[id(unit)])
-        elif self._products is not None and node.op == "matmul" and not node.options:
+        elif self._products is not None and _is_product(node):
             yield from self._matmul(node, self._products)
-        elif node.op == "concat" and not set(node.options) - {"axis"}:
+        elif _is_concat(node):
             yield from self._concat(node)
         elif node.op == "reshape":
             x, out = self._find(node.args[0]), self._find(node.output)
-            yield partial(copy, out.reshape(x.shape), x)
+            yield _copying(out.reshape(x.shape), x)
         else:
             yield self._any(node)
 
@@ -74,8 +75,8 @@ class Calls:
         a, b, out = (self._find(v) for v in (*node.args, node.output))
         if not can_multiply(a, b, out):
             laid = [self._memory.empty(x.shape, str(x.dtype)) for x in (a, b)]
-            yield partial(copy, laid[0], a)
-            yield partial(copy, laid[1], b)
+            yield _copying(laid[0], a)
+            yield _copying(laid[1], b)
             a, b = laid
         yield products.prepare(a, b, out)
 
@@ -89,7 +90,7 @@ class Calls:
             if i not in written:
                 index = [slice(None)] * out.ndim
                 index[axis] = slice(start, stop)
-                yield partial(copy, out[tuple(index)], source)
+                yield _copying(out[tuple(index)], source)
             start = stop
 
     def _any(self, node: Node) -> Call:
@@ -119,9 +120,29 @@ def kernels_of(units: Sequence[Unit]) -> dict[int, list[Kernel]]:
     return kernels
 
 
+def runs_in_c(unit: Unit, *, own_products: bool) -> bool:
+    """Return whether a unit is launched without an instruction of Python's own, once compiled."""
+    node = unit.single
+    if node is None or _is_concat(node) or node.op == "reshape":
+        return True
+    return own_products and _is_product(node)
+
+
 def copy(target: Array, source: Array) -> None:
     """Write an array's numbers into another's memory."""
     target[...] = source
+
+
+def _copying(target: Array, source: Array) -> Call:
+    return partial(setitem, target, ..., source)
+
+
+def _is_product(node: Node) -> bool:
+    return node.op == "matmul" and not node.options
+
+
+def _is_concat(node: Node) -> bool:
+    return node.op == "concat" and not set(node.options) - {"axis"}
 
 
 def scalar_dtype(node: Node) -> str:

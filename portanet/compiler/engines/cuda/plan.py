@@ -4,10 +4,14 @@ Element-wise operations and reductions are fused into generated kernels, product
 straight to cuBLAS, and all of it writes into memory that is laid out once. What changes from step
 to step comes in one small copy. The list is captured into a CUDA graph; what cannot be captured (an
 operation of the library's own that waits, say) is launched piece by piece.
+
+An interrupt leaves the states before a step or those after it, from the second replay on: the first
+one compiles what no process has launched yet.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,14 @@ from portanet.backends._cupy.graph import Replay
 from portanet.backends._cupy.inputs import Layout as Field
 from portanet.backends._cupy.inputs import StepInputs
 from portanet.backends._cupy.memory import PrivateMemory
-from portanet.compiler.engines.cuda.calls import Calls, copy, kernels_of, scalar_dtype
+from portanet.compiler.engines.cuda.calls import (
+    Call,
+    Calls,
+    copy,
+    kernels_of,
+    runs_in_c,
+    scalar_dtype,
+)
 from portanet.compiler.engines.cuda.kernel import Kernel
 from portanet.compiler.engines.cuda.units import cuda_units
 from portanet.compiler.fusion.units import single_units
@@ -43,7 +54,9 @@ class CupyPlan:
         self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
         self._views: dict[int, Array] = {}
         self.units = cuda_units(graph) if fuse else single_units(graph)
-        self.layout = lay_out(graph, self.units, graph.inputs.values())
+        self.layout = lay_out(
+            graph, self.units, graph.inputs.values(), partial(runs_in_c, own_products=fuse)
+        )
         self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
         kernels = kernels_of(self.units)
         self._make_record(kernels)
@@ -52,10 +65,13 @@ class CupyPlan:
         self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
         calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
         self.source = calls.source
-        self._calls = [call for unit in self.units for call in calls.of(unit)]
+        commit = self.layout.commit
+        self._calls = [call for unit in self.units[:commit] for call in calls.of(unit)]
+        self._commit = [call for unit in self.units[commit:] for call in calls.of(unit)]
         for name, value in self.layout.copies:
-            self._calls.append(partial(copy, homes[name], self.find(value)))
-        self._loaded = self._replay = Replay(self._calls)
+            self._commit.append(partial(setitem, homes[name], ..., self.find(value)))
+        self._after: list[Call] = []
+        self._loaded = self._replay = Replay(self._calls, self._commit, self._after)
         self._gathered: Replay | None = None
         self._data: tuple[Any, ...] = ()
         self._order: Any = None
@@ -90,7 +106,10 @@ class CupyPlan:
                 self._order = self.memory.empty(batch.order.shape, "int64")
             inputs = [self.inputs["x"], self.inputs["y"]]
             call = gather([batch.X, batch.y], self._order, self._record["position"], inputs)
-            self._gathered, self._data = Replay([call, *self._calls]), data
+            self._gathered, self._data = (
+                Replay([call, *self._calls], self._commit, self._after),
+                data,
+            )
             self._kept = (batch.X, batch.y)  # so that no other arrays get their ids
         if batch.order is not self._order_seen:
             copy(self._order, batch.order)
@@ -107,6 +126,13 @@ class CupyPlan:
     def replay(self) -> None:
         """Launch the step."""
         self._replay.replay()
+
+    def finally_call(self, calls: Iterable[Call]) -> None:
+        """Let each replay make these calls of compiled functions, too, once states are written.
+
+        They are made if and only if the states are those after the step.
+        """
+        self._after[:] = calls
 
     def losses(self) -> Array:
         """Return the losses of the last replay."""

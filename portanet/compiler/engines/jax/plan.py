@@ -6,11 +6,13 @@ some MB a few percent of the time; but arrays of JAX that somebody has kept woul
 step that is interrupted would take the network with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from portanet.backends._whole import Call, call_all
 from portanet.compiler.graph.graph import Graph, Node, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.typing import Array
@@ -37,14 +39,25 @@ class JaxPlan:
         self._batch: tuple[Any, ...] = ()
         self._hosts: list[np.ndarray] = []
         self._numbers = np.zeros(0)
+        self._after: list[Call] = []
         self._step = backend.compile(self._run)
+
+    def finally_call(self, calls: Iterable[Call]) -> None:
+        """Let each replay make these calls of compiled functions, too, once states are replaced.
+
+        They are made if and only if the states are those after the step.
+        """
+        self._after = list(calls)
 
     def load(self, x: Array, y: Array) -> None:
         """Let the next replay take this batch."""
         self._batch = (x, y)
 
     def gather(self, batch: Any) -> None:
-        """Let the next replay gather this batch itself."""
+        """Let the next replay gather this batch itself, unless it is whole already."""
+        if batch.order is None and batch.part == slice(None):
+            self.load(batch.X, batch.y)
+            return
         self._batch = (batch.X, batch.y, batch.part.start, batch.order)
 
     def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
@@ -60,8 +73,10 @@ class JaxPlan:
             [homes[name] for name in self._changed], [homes[name] for name in self._kept],
             self._batch, self._hosts, self._numbers,
         )  # fmt: skip
-        homes.update(zip(self._changed, states, strict=True))
-        self.results = dict(zip(self.graph.results, results, strict=True))
+        new_states = dict(zip(self._changed, states, strict=True))
+        new_results = dict(zip(self.graph.results, results, strict=True))
+        commit = [partial(homes.update, new_states), partial(self.results.update, new_results)]
+        call_all(iter([*commit, *self._after]))
 
     def losses(self) -> Array:
         """Return the losses of the last replay."""

@@ -66,9 +66,10 @@ class NumbaPlan(NumpyPlan):
             if text:
                 waiting.append((text, unit))
                 continue
-            lines += self._call(waiting)
-            waiting = []
-            lines += self.unit_lines(unit)
+            own = self.unit_lines(unit)
+            if own:  # all pieces of a concatenation may lie in their places
+                lines += [*self._call(waiting), *own]
+                waiting = []
         lines += self._call(waiting)
         self._compile(module)
         return lines + self.last_lines()

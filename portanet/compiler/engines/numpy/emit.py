@@ -5,27 +5,23 @@ results are the same bit for bit; only where they are written differs.
 """
 
 from collections.abc import Callable, Iterator
-from math import copysign
 from typing import Any
 
 import numpy as np
 
+from portanet.compiler.engines.numpy.forms import (
+    CONCATENATE,
+    COPYTO,
+    float_dtype,
+    form_of,
+    is_zero,
+    reducer_of,
+    takes_one,
+    ufunc_of,
+)
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
-from portanet.compiler.graph.operations import BINARY, UNARY
-
-_UFUNCS = {
-    "abs": np.absolute, "acos": np.arccos, "acosh": np.arccosh, "asin": np.arcsin,
-    "asinh": np.arcsinh, "atan": np.arctan, "atanh": np.arctanh, "atan2": np.arctan2,
-    "bitwise_invert": np.invert, "bitwise_left_shift": np.left_shift,
-    "bitwise_right_shift": np.right_shift, "conj": np.conjugate, "pow": np.power,
-}  # fmt: skip
-_REDUCERS = {
-    "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
-    "any": np.logical_or, "all": np.logical_and,
-}  # fmt: skip
-# NumPy's operator ** takes these exponents as other functions; np.power does not
-_POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
+from portanet.compiler.graph.operations import BINARY
 
 Line = tuple[str, Node]
 
@@ -46,12 +42,12 @@ class NumpySource:
         """Yield each operation's lines."""
         for node in nodes:
             if not node.is_view:
-                for line in self._lines(node):
+                for line in getattr(self, f"_{form_of(node)}")(node):
                     yield line, node
 
     def copy(self, target: np.ndarray, source: np.ndarray) -> str:
         """Return the line that copies an array."""
-        return f"{self.name(np.copyto)}({self.name(target)}, {self.name(source)})"
+        return f"{self.name(COPYTO)}({self.name(target)}, {self.name(source)})"
 
     def name(self, thing: Any) -> str:
         """Return the name that an object has in the source."""
@@ -65,31 +61,25 @@ class NumpySource:
             self.names[name] = thing
         return self._of[id(thing)]
 
-    def _lines(self, node: Node) -> Iterator[str]:
-        op, options = node.op, node.options
-        if op == "pow" and _exponent(node) in _POWERS:
-            yield self._call(_POWERS[_exponent(node)], node.args[:1], node.output)
-        elif (op in UNARY or op in BINARY) and not options and _ufunc(op) is not None:
-            # NumPy wants these two by keyword
-            keyword = "out=" if op in ("maximum", "minimum") else ""
-            yield self._call(_ufunc(op), node.args, node.output, keyword)
-        elif op == "where" and len(node.args) == 3:
-            yield from self._where(node)
-        elif op == "astype":
-            args = f"{self._out(node)}, {self._arg(node.args[0], node)}, 'unsafe'"
-            yield f"{self.name(np.copyto)}({args})"
-        elif op in _REDUCERS and len(node.args) == 1 and set(options) <= {"axis", "keepdims"}:
-            yield self._reduction(node)
-        elif op == "matmul":
-            yield self._call(np.matmul, node.args, node.output)
-        elif op == "concat":
-            yield from self._concat(node)
-        else:
-            yield from self._any(node)
+    def _ufunc(self, node: Node) -> Iterator[str]:
+        # NumPy wants these two by keyword
+        keyword = "out=" if node.op in ("maximum", "minimum") else ""
+        args = node.args[:1] if takes_one(node) else node.args
+        arguments = ", ".join(self._arg(arg, node) for arg in args)
+        yield f"{self.name(ufunc_of(node))}({arguments}, {keyword}{self._out(node)})"
 
-    def _call(self, function: Any, args: Any, out: Value, keyword: str = "") -> str:
-        arguments = [self._arg(arg, out.node) for arg in args]
-        return f"{self.name(function)}({', '.join(arguments)}, {keyword}{self._place(out)})"
+    def _matmul(self, node: Node) -> Iterator[str]:
+        a, b = (self._arg(arg, node) for arg in node.args)
+        yield f"{self.name(np.matmul)}({a}, {b}, {self._out(node)})"
+
+    def _astype(self, node: Node) -> Iterator[str]:
+        args = f"{self._out(node)}, {self._arg(node.args[0], node)}, 'unsafe'"
+        yield f"{self.name(COPYTO)}({args})"
+
+    def _reshape(self, node: Node) -> Iterator[str]:
+        """Copy what cannot be shown in another shape as it lies."""
+        source = self._find(node.args[0])
+        yield self.copy(self._find(node.output).reshape(source.shape), source)
 
     def _where(self, node: Node) -> Iterator[str]:
         """Write the second choice everywhere, then the first where the condition holds.
@@ -99,8 +89,8 @@ class NumpySource:
         same bits ten times faster.
         """
         condition, first, second = node.args
-        out, copyto = self._out(node), self.name(np.copyto)
-        if _is_zero(second) and isinstance(first, Value) and first.dtype == node.output.dtype:
+        out, copyto = self._out(node), self.name(COPYTO)
+        if is_zero(second) and isinstance(first, Value) and first.dtype == node.output.dtype:
             yield from self._masked(self._arg(condition, node), first, node.output)
             return
         if out != self._arg(second, node):
@@ -111,16 +101,16 @@ class NumpySource:
     def _masked(self, mask: str, value: Value, out: Value) -> Iterator[str]:
         bits = np.dtype(f"u{out.dtype.itemsize}")
         source, target = (self.name(self._find(v).view(bits)) for v in (value, out))
-        yield f"{self.name(np.copyto)}({target}, {mask})"
+        yield f"{self.name(COPYTO)}({target}, {mask})"
         yield f"{self.name(np.negative)}({target}, {target})"
         yield f"{self.name(np.bitwise_and)}({source}, {target}, {target})"
 
-    def _reduction(self, node: Node) -> str:
-        function = _REDUCERS[node.op].reduce
+    def _reduction(self, node: Node) -> Iterator[str]:
         axis, keep = node.options.get("axis"), bool(node.options.get("keepdims", False))
         name = f"{node.op}_reduce"
-        self.names[name] = function
-        return f"{name}({self._arg(node.args[0], node)}, {axis!r}, None, {self._out(node)}, {keep})"
+        self.names[name] = reducer_of(node)
+        x = self._arg(node.args[0], node)
+        yield f"{name}({x}, {axis!r}, None, {self._out(node)}, {keep})"
 
     def _concat(self, node: Node) -> Iterator[str]:
         """Copy the pieces that were not made in their places."""
@@ -128,7 +118,7 @@ class NumpySource:
         if not written:
             parts = ", ".join(self._arg(piece, node) for piece in pieces)
             axis = node.options.get("axis", 0)
-            yield f"{self.name(np.concatenate)}([{parts}], {axis!r}, {self._out(node)})"
+            yield f"{self.name(CONCATENATE)}([{parts}], {axis!r}, {self._out(node)})"
             return
         out, start = self._find(node.output), 0
         for i, piece in enumerate(pieces):
@@ -137,7 +127,7 @@ class NumpySource:
                 yield self.copy(out[start:stop], self._find(piece))
             start = stop
 
-    def _any(self, node: Node) -> Iterator[str]:
+    def _call(self, node: Node) -> Iterator[str]:
         """Call what has no place for its result as it is, and copy the result."""
         args = ", ".join(self._arg(arg, node) for arg in node.args)
         options = ", ".join(f"{k}={self._arg(v, node)}" for k, v in node.options.items())
@@ -145,11 +135,11 @@ class NumpySource:
         if getattr(node.function, "takes_out", False):
             yield f"{call[:-1]}, out={self._out(node)})"
         elif len(node.outputs) == 1:
-            yield f"{self.name(np.copyto)}({self._out(node)}, {call})"
+            yield f"{self.name(COPYTO)}({self._out(node)}, {call})"
         else:
             yield f"results = {call}"
             for i, value in enumerate(node.outputs):
-                yield f"{self.name(np.copyto)}({self._place(value)}, results[{i}])"
+                yield f"{self.name(COPYTO)}({self._place(value)}, results[{i}])"
 
     def _out(self, node: Node) -> str:
         return self._place(node.output)
@@ -172,7 +162,7 @@ class NumpySource:
         return self.name(arg)
 
     def _scalar(self, scalar: HostScalar, node: Node | None) -> np.ndarray:
-        dtype = _float_dtype(node)
+        dtype = float_dtype(node)
         for known, array in self.scalars:
             if known.key == scalar.key and array.dtype == dtype:
                 return array
@@ -182,31 +172,9 @@ class NumpySource:
 
     def _number(self, number: float, node: Node) -> Any:
         """Return a number as an array of the dtype that it has beside arrays: faster to take."""
-        key = (repr(number), _float_dtype(node))
+        key = (repr(number), float_dtype(node))
         if key not in self._of:
             with np.errstate(over="ignore"):
                 array = np.asarray(number, dtype=key[1])
             self._of[key] = self.name(array)
         return self.names[self._of[key]]
-
-
-def _is_zero(x: Any) -> bool:
-    return isinstance(x, int | float) and x == 0 and copysign(1, x) > 0
-
-
-def _ufunc(op: str) -> Any:
-    function = _UFUNCS.get(op, getattr(np, op, None))
-    return function if isinstance(function, np.ufunc) else None
-
-
-def _exponent(node: Node) -> Any:
-    exponent = node.args[1] if len(node.args) > 1 else None
-    by_operator = getattr(node.function, "__name__", "") == "pow"
-    return exponent if by_operator and isinstance(exponent, int | float) else None
-
-
-def _float_dtype(node: Node | None) -> np.dtype:
-    """Return the dtype that a Python float takes on in an operation."""
-    values = [] if node is None else node.inputs
-    floats = [v.dtype for v in values if v.dtype.kind == "f"]
-    return np.result_type(*floats) if floats else np.dtype("float64")

@@ -1,12 +1,16 @@
 """NumpyPlan: a graph made into a function that replays it in place."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from operator import call
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from portanet.backends._whole import Call, call_all, forget
 from portanet.compiler.engines.numpy.emit import NumpySource
+from portanet.compiler.engines.numpy.forms import runs_in_c
 from portanet.compiler.fusion.units import Unit, single_units
 from portanet.compiler.graph.graph import Graph, Node, Value
 from portanet.compiler.graph.lower import lower
@@ -14,7 +18,15 @@ from portanet.compiler.memory.arena import ALIGNMENT, Block, lay_out
 
 Line = tuple[str, list[Node]]
 
-_HEADER = "def replay():\n"
+# call_all(iter(commit)), written out: a call less
+_COMMIT = """\
+    calls = iter(commit)
+    try:
+        forget(map(call, calls))
+    except BaseException:
+        call_all(calls)
+        raise
+"""
 
 
 class NumpyPlan:
@@ -22,7 +34,8 @@ class NumpyPlan:
 
     arrays   where inputs, draws and results lie, by the graph's names ("x", "losses", "grad:…")
     homes    where the states lie, by name: shared by all plans of a model
-    source   the Python text that is replayed
+    lines    what is done, and for which operations; from `n_before` on, lines write homes
+    source   the Python text that is replayed: lines up to there, then the others in one go
     """
 
     compiled = False
@@ -35,7 +48,7 @@ class NumpyPlan:
         self._views: dict[int, np.ndarray] = {}
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
         self.units = self.make_units()
-        self.layout = lay_out(graph, self.units, entering)
+        self.layout = lay_out(graph, self.units, entering, self.runs_in_c)
         self.arena = _aligned(self.layout.n_bytes)
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
@@ -46,14 +59,27 @@ class NumpyPlan:
         self.writer = NumpySource(self.find, self.layout.written)
         self.lines = self.make_lines()
         self.scalars = self.writer.scalars
-        self.source = _HEADER + "".join(f"    {line}\n" for line, _ in self.lines) + "    pass\n"
-        names = dict(self.writer.names)
+        self.n_before = self._n_before()
+        self.source = self._replay_text()
+        names = {"partial": partial, "call": call, "call_all": call_all, "forget": forget}
+        names |= self.writer.names
         exec(compile(self.source, "<portanet plan>", "exec"), names)
-        self.replay = names["replay"]
+        self.replay, self._commit = names["replay"], names["commit"]
+
+    def finally_call(self, calls: Iterable[Call]) -> None:
+        """Let each replay make these calls of compiled functions, too, once states are written.
+
+        They are made if and only if the states are those after the step.
+        """
+        self._commit[len(self.lines) - self.n_before :] = calls
 
     def make_units(self) -> list[Unit]:
         """Return what is done one after the other."""
         return single_units(self.graph)
+
+    def runs_in_c(self, unit: Unit) -> bool:
+        """Return whether a unit is done without an instruction of Python's own."""
+        return unit.single is None or runs_in_c(unit.single)
 
     def make_lines(self) -> list[Line]:
         """Return the lines of source, each with the operations that it does."""
@@ -105,6 +131,21 @@ class NumpyPlan:
         """Return the losses of the last replay."""
         return self.results["losses"].copy()
 
+    def _n_before(self) -> int:
+        """Return how many lines there are before the first that writes a home."""
+        late = {id(node) for unit in self.units[self.layout.commit :] for node in unit.nodes}
+        writes = (
+            i for i, (_, nodes) in enumerate(self.lines) if not nodes or id(nodes[-1]) in late
+        )
+        return next(writes, len(self.lines))
+
+    def _replay_text(self) -> str:
+        """Return the source: "name(args)" for the lines before, else "partial(name, args)"."""
+        before = [f"    {line}\n" for line, _ in self.lines[: self.n_before]]
+        commit = [f"    partial({_parts(line)}),\n" for line, _ in self.lines[self.n_before :]]
+        replay = "".join(["def replay():\n", *before, _COMMIT])
+        return "".join([replay, "\ncommit = [\n", *commit, "]\n"])
+
     @property
     def n_bytes(self) -> int:
         """What the plan's own memory takes."""
@@ -141,6 +182,12 @@ class NumpyPlan:
         options = {key: concrete(option) for key, option in node.options.items()}
         result = node.function(*concrete(tuple(node.args)), **options)
         return result[node.outputs.index(value)] if isinstance(result, list | tuple) else result
+
+
+def _parts(line: str) -> str:
+    """Return a call's function and arguments, "f, x, y" of "f(x, y)"."""
+    name, _, arguments = line.partition("(")
+    return f"{name}, {arguments.removesuffix(')')}"
 
 
 def _aligned(n_bytes: int) -> np.ndarray:

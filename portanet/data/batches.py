@@ -1,0 +1,156 @@
+"""Batches: a loader's batches where a model lies."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import chain
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from portanet.backends import backend_of
+from portanet.checks import dtype_name
+from portanet.data.dataset import check_pair, rows_of
+from portanet.data.epoch import in_data_order
+from portanet.data.lazy_batch import Batch, LazyBatch
+from portanet.data.numbers import as_numbers, check_finite, is_mapped, native
+from portanet.data.staging import Staging
+from portanet.errors import DataError, DtypeError
+from portanet.layer import Layer
+from portanet.typing import Array
+
+_SHARE = 0.5  # of the free device memory that a data set may take: the network wants some, too
+
+
+class Batches:
+    """A DataLoader's batches where a model lies. Loop over it; each loop is an epoch.
+
+    `resident` data lie on the model's device as a whole, in `X` and `y`; others are moved batch by
+    batch. With `weak` the loader is not kept alive.
+    """
+
+    def __init__(self, loader: Any, model: Layer, *, weak: bool = False) -> None:
+        self._loader: Callable[[], Any] = weakref.ref(loader) if weak else lambda: loader
+        self._source = _source(loader, model)
+        self._stage = Staging(model)
+        self.backend, self.dtype = model.backend, model.dtype
+        self.resident = not loader.makes_batches() and self._fits(*loader.ds.checked())
+        if self.resident:
+            self.X, self.y = self._stage(*loader.ds.checked())
+
+    @property
+    def loader(self) -> Any:
+        """The DataLoader."""
+        return self._loader()
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (batch.gathered() for batch in self.lazy())
+
+    def lazy(self) -> Iterator[LazyBatch]:
+        """Return an epoch's batches before they are gathered, so that they can be put in place.
+
+        Raises DataError if the loader gives no batch.
+        """
+        loader = self.loader
+        found = self._resident(loader) if self.resident else self._moved(loader)
+        first = next(found, None)
+        if first is None:
+            raise DataError(
+                f"{type(loader).__name__}: an epoch must have at least one batch, has none; look "
+                "at batch_size and drop_last, or at what __iter__ yields when it is called again"
+            )
+        return chain((first,), found)
+
+    def in_data_order(self) -> AbstractContextManager[None]:
+        """Within this block the batches are not shuffled, and the loader counts no epoch."""
+        return in_data_order(self.loader)
+
+    def is_current(self, model: Layer) -> bool:
+        """Return whether what is staged is still what the loader has and the model wants."""
+        now = _source(self.loader, model)
+        same = len(now) == len(self._source) and all(map(_is, now, self._source))
+        return same and model.dtype == self.dtype
+
+    def _fits(self, *data: Array) -> bool:
+        """Return whether the data may lie on the device as a whole."""
+        if any(map(is_mapped, data)):
+            return False
+        free = self.backend.free_memory()
+        n_numbers = sum(prod(x.shape) for x in data if not self._lies_there(x))
+        return free is None or n_numbers * np.dtype(self.dtype).itemsize <= free * _SHARE
+
+    def _lies_there(self, x: Array) -> bool:
+        return backend_of(x) is self.backend and dtype_name(x.dtype) == self.dtype
+
+    def _resident(self, loader: Any) -> Iterator[LazyBatch]:
+        order, parts = loader.next_epoch()
+        rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
+        batches = (LazyBatch(self.X, self.y, rows, part) for part in parts)
+        if loader.has_own_order():  # a compiled step gathers by permutations of the data only
+            return (LazyBatch(*batch.gathered()) for batch in batches)
+        return batches
+
+    def _moved(self, loader: Any) -> Iterator[LazyBatch]:
+        """Return the batches of a subclass, or of data that stay on the host, once moved."""
+        if loader.makes_batches():
+            who = type(loader).__name__
+            found = (_checked(who, batch) for batch in loader.__iter__())
+        else:
+            found = _read_ahead(*loader.ds.checked(), *loader.next_epoch())
+        return (LazyBatch(*self._stage(X, y)) for X, y in found)
+
+
+def _source(loader: Any, model: Any) -> list[Any]:
+    """Return the objects that staged data depend on."""
+    ds, own = loader.ds, loader.makes_batches()
+    data = () if own else ds.checked()
+    criterion, layers = getattr(model, "criterion", None), getattr(model, "layers", ())
+    return [own, ds, *data, model, model.backend, criterion, *layers]
+
+
+def _is(a: Any, b: Any) -> bool:
+    return a is b
+
+
+def _checked(who: str, batch: Any) -> Batch:
+    """Return a batch that a subclass has made as arrays. Raises what Dataset raises."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        length = f" of length {len(batch)}" if isinstance(batch, tuple | list) else ""
+        raise DtypeError(
+            f"{who}: a batch must be a pair (x, y), is {type(batch).__name__}{length}; yield the "
+            "inputs and the targets of its samples"
+        )
+    X, y = as_numbers("X", batch[0]), as_numbers("y", batch[1])
+    check_pair(who, X, y)
+    check_finite("X", X)
+    check_finite("y", y)
+    return X, y
+
+
+def _read_ahead(
+    X: Array, y: Array, order: np.ndarray | None, parts: list[slice]
+) -> Iterator[Batch]:
+    """Yield batches from the host; a thread reads the next one meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        ahead = None
+        for part in parts:
+            behind, ahead = ahead, thread.submit(_read, X, y, order, part)
+            if behind is not None:
+                yield behind.result()
+        if ahead is not None:
+            yield ahead.result()
+
+
+def _read(X: Array, y: Array, order: np.ndarray | None, part: slice) -> Batch:
+    """Gather one batch where the data lie."""
+    rows: Any = part if order is None else order[part]
+    x, y = (native(np.asarray(v[rows]) if is_mapped(v) else rows_of(v, rows)) for v in (X, y))
+    check_finite("X", x)
+    check_finite("y", y)
+    return x, y

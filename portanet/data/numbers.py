@@ -1,0 +1,140 @@
+"""What a data set accepts, and how it becomes an array of real numbers."""
+
+from typing import Any
+
+import numpy as np
+
+from portanet.backends import array_namespace
+from portanet.checks import dtype_name, is_float
+from portanet.data.frames import frame_to_numpy, is_frame
+from portanet.errors import DataError, DtypeError, ShapeError
+from portanet.typing import Array
+
+_DATES = "subtract a start and divide by a unit, such as numpy.timedelta64(1, 'D')"
+_CLASSES = (
+    "give class indices, which numpy.unique makes of labels: "
+    "classes, y = numpy.unique(y, return_inverse=True)"
+)
+
+
+def as_numbers(name: str, x: Any) -> Array:
+    """Return x, the X or y of a data set, as an array (N, ...) of real numbers.
+
+    Lists and data frames are converted, the byte order becomes the machine's; memory maps are left
+    on the disk. Raises DtypeError, ShapeError or DataError if x is no such array.
+    """
+    x = _as_array(name, x)
+    _check_real(name, x)
+    if x.ndim == 0:
+        raise ShapeError(f"Dataset: {name} must be (N, ...), is a single number")
+    return x if is_mapped(x) else native(x)
+
+
+def is_mapped(x: Any) -> bool:
+    """Return whether x is a memory map: its numbers are read and checked batch by batch."""
+    return isinstance(x, np.memmap)
+
+
+def native(x: Array) -> Array:
+    """Return x in the machine's own byte order, which FITS, netCDF and IDX files need not have."""
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
+    return x
+
+
+def check_finite(name: str, x: Array) -> None:
+    """Raise DataError if a number of x is NaN or infinite."""
+    if not is_float(x):
+        return
+    xp = array_namespace(x)
+    finite = xp.isfinite(x)
+    if not bool(xp.all(finite)):
+        n_bad = int(xp.sum(xp.astype(~finite, xp.int32)))
+        raise DataError(
+            f"Dataset: {name} must be finite, {n_bad} of its numbers are NaN or infinite; drop or "
+            "fill those samples first"
+        )
+
+
+def check_fits(name: str, x: Array, dtype: str) -> None:
+    """Raise DataError if a number of x is too large for the dtype that it will be cast to."""
+    if not is_float(x) or dtype_name(x.dtype) == dtype:
+        return
+    largest, limit = float(array_namespace(x).max(abs(x))), float(np.finfo(dtype).max)
+    if largest > limit:
+        raise DataError(
+            f"Dataset: {name} must fit into {dtype}, which ends at {limit:.2g}; it holds "
+            f"{largest:.2g}. Scale it, or use .to(dtype='float64')"
+        )
+
+
+def check_whole(name: str, x: Array) -> None:
+    """Raise DataError if a number of x is no integer, whatever the dtype."""
+    if not is_float(x):
+        return
+    xp = array_namespace(x)
+    bad = xp.reshape(xp.round(x) != x, (-1,))
+    if bool(xp.any(bad)):
+        first = int(xp.argmax(xp.astype(bad, xp.int32)))
+        raise DataError(
+            f"Dataset: {name} must hold integers, as the first layer takes them; number {first} of "
+            f"it is {float(xp.reshape(x, (-1,))[first]):g}"
+        )
+
+
+def _as_array(name: str, x: Any) -> Array:
+    """Return x as an array of any backend and of any dtype."""
+    if hasattr(x, "tocsr"):
+        raise DtypeError(f"Dataset: {name} must be a dense array, is sparse; call {name}.toarray()")
+    if is_frame(x):
+        return frame_to_numpy(name, x)
+    if not hasattr(x, "shape"):
+        return _to_numpy(name, x)
+    if isinstance(x, np.ma.MaskedArray):
+        return _without_mask(name, x)
+    return x
+
+
+def _to_numpy(name: str, x: Any) -> np.ndarray:
+    try:
+        return np.asarray(x)
+    except ValueError as error:  # rows of different lengths
+        raise DtypeError(
+            f"Dataset: {name} must be an array or what numpy.asarray makes one of, is "
+            f"{type(x).__name__} ({error})"
+        ) from error
+
+
+def _without_mask(name: str, x: np.ma.MaskedArray) -> np.ndarray:
+    n_masked = int(np.ma.count_masked(x))
+    if n_masked:
+        raise DataError(
+            f"Dataset: {name} must have no missing numbers, {n_masked} of its numbers are masked; "
+            f"drop those samples or fill them first, for example with {name}.filled(0)"
+        )
+    return x.data
+
+
+def _check_real(name: str, x: Array) -> None:
+    dtype = x.dtype
+    is_numpy = isinstance(dtype, np.dtype)
+    if is_numpy and dtype.kind not in "biuf":
+        raise DtypeError(
+            f"Dataset: {name} must hold real numbers, is of dtype {dtype}; {_advice(name, x)}"
+        )
+    if not array_namespace(x).isdtype(dtype, ("bool", "integral", "real floating")):
+        raise DtypeError(f"Dataset: {name} must hold real numbers, is of dtype {dtype}")
+
+
+def _advice(name: str, x: np.ndarray) -> str:
+    """Return what to do with an array that holds no real numbers."""
+    if x.dtype.kind in "mM":
+        return _DATES
+    if x.dtype.kind == "c":
+        return f"give parts of it, such as {name}.real"
+    text = x.dtype.kind in "SUT" or any(isinstance(v, str | bytes) for v in x.flat)
+    if text and name == "y":
+        return _CLASSES
+    if text:
+        return f"encode text as numbers, or {name}.astype('float32') where each text is a number"
+    return f"convert it, for example with {name}.astype('float32')"

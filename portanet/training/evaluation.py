@@ -1,0 +1,80 @@
+"""Evaluation: the mean loss and the metric over all data of a loader. It leaves no trace."""
+
+from typing import Any
+
+from portanet.backends import array_namespace
+from portanet.checks import skip_value_checks
+from portanet.data import Batches
+from portanet.layer import Sequential
+from portanet.training.metric import Metric, one_number, works_on_a_batch
+from portanet.training.staged import Staged
+from portanet.typing import Array
+
+
+def evaluate(
+    model: Sequential, metric: Metric | None, staged: Staged, *, compiled: bool
+) -> dict[str, Any]:
+    """Return {"loss": …, "metric": …}, on the device; without a metric the loss only.
+
+    Batches come in the order of the data, and no epoch is counted. A metric is given copies, which
+    stay as they are.
+    """
+    batches = staged.batches
+    plan = staged.compiled(model, metric) if compiled else None
+    with skip_value_checks(), batches.in_data_order():
+        found = None if plan is None else plan(batches)
+        if found is None:
+            found = _passes(model, batches, with_predictions=metric is not None)
+        elif metric is not None and "metric" not in found:
+            n, xp = found["predictions"].shape[0], batches.backend.xp
+            found["predictions"] = xp.asarray(found["predictions"], copy=True)
+            found["targets"] = batches.y[:n, ...]
+        return _row(found, metric)
+
+
+def try_metric(model: Sequential, metric: Metric, staged: Staged) -> None:
+    """Raise what the metric would raise after the first epoch, unless it is known to work.
+
+    It is tried on the first batch. What fails there may work for all samples (a ranking needs two
+    classes), so then all of them are evaluated.
+    """
+    if staged.tried is metric:
+        return
+    if not works_on_a_batch(model, metric, staged.batches):
+        evaluate(model, metric, staged, compiled=False)
+    staged.tried = metric
+
+
+def weight_of(model: Sequential, y: Array) -> Any:
+    """Return what a batch counts in the mean loss: its samples, or the sum of their weights."""
+    weights = model.criterion.weight_of(y)
+    return y.shape[0] if weights is None else array_namespace(weights).sum(weights)
+
+
+def _row(found: dict[str, Any], metric: Metric | None) -> dict[str, Any]:
+    weight = found["weight"] if "weight" in found else found["predictions"].shape[0]
+    row = {"loss": found["loss"] / weight}
+    if metric is not None:
+        if "metric" in found:
+            value = found["metric"]
+        else:
+            value = metric(found["predictions"], found["targets"])
+        row["metric"] = one_number(metric, value)
+    return row
+
+
+def _passes(model: Sequential, batches: Batches, *, with_predictions: bool) -> dict[str, Any]:
+    """Return sums over all batches and, if asked, the predictions and targets of all samples."""
+    xp, criterion = batches.backend.xp, model.criterion
+    losses, weight, predictions, targets = [], 0, [], []
+    for x, y in batches:
+        y_hat = model.forward(x)
+        losses.append(criterion.forward(y_hat, y))
+        weight = weight + weight_of(model, y)
+        if with_predictions:
+            predictions.append(criterion.link(y_hat))
+            targets.append(y)
+    found = {"loss": xp.sum(xp.concat(losses)), "weight": weight}
+    if with_predictions:
+        found |= {"predictions": xp.concat(predictions), "targets": xp.concat(targets)}
+    return found

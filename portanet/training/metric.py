@@ -1,0 +1,55 @@
+"""What a metric returns, and whether it can be computed at all."""
+
+import warnings
+from collections.abc import Callable
+from math import prod
+from numbers import Real
+from typing import Any
+
+from portanet.backends import backend_of
+from portanet.checks import skip_value_checks
+from portanet.data import Batches
+from portanet.errors import DtypeError, ShapeError, short
+from portanet.layer import Sequential
+from portanet.typing import Array
+
+Metric = Callable[[Array, Array], Any]
+
+
+def one_number(metric: Metric, value: Any) -> Array | float:
+    """Return what a metric has returned: a Python float, or an array of shape () on its device.
+
+    Raises DtypeError or ShapeError if it is not one real number.
+    """
+    if isinstance(value, Real):
+        return float(value)
+    name = getattr(metric, "__name__", type(metric).__name__)
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        raise DtypeError(
+            f"Trainer: metric must return one number, as accuracy does; {name} returned "
+            f"{short(value)}"
+        )
+    if prod(value.shape) != 1:
+        raise ShapeError(
+            f"Trainer: metric must return one number, as accuracy does; {name} returned an array "
+            f"of shape {tuple(value.shape)}. Write a function that makes one number of it"
+        )
+    xp = backend_of(value).xp
+    if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
+        raise DtypeError(
+            f"Trainer: metric must return a real number; {name} returned one of dtype {value.dtype}"
+        )
+    return xp.reshape(value, ())
+
+
+def works_on_a_batch(model: Sequential, metric: Metric, batches: Batches) -> bool:
+    """Return whether a metric gives one number for the first batch; nothing is changed by that."""
+    with skip_value_checks(), warnings.catch_warnings(), batches.in_data_order():
+        warnings.simplefilter("ignore")
+        x, y = next(iter(batches))
+        predictions = model.criterion.link(model.forward(x))
+        try:
+            one_number(metric, metric(predictions, y))
+        except Exception:  # noqa: BLE001 - the whole data set decides what is an error
+            return False
+    return True

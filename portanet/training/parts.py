@@ -1,0 +1,51 @@
+"""Whether the parts of a Trainer belong together."""
+
+from typing import Any
+
+from portanet.data import DataLoader
+from portanet.errors import ArgumentError, ShapeError, short
+from portanet.layer import Sequential
+from portanet.optimizer import Optimizer
+from portanet.typing import Array
+
+
+def check_parts(model: Any, optimizer: Any, train_dl: Any, val_dl: Any, metric: Any) -> None:
+    """Raise ArgumentError unless a Trainer can be made of these parts."""
+    if not isinstance(model, Sequential) or model.criterion is None:
+        raise ArgumentError(
+            "Trainer: model must be a network with a loss, Sequential(layers, criterion), is "
+            f"{short(model)}"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            f"Trainer: optimizer must be one such as SGD(model, lr=0.1), is {short(optimizer)}"
+        )
+    if optimizer.model is not model:
+        raise ArgumentError(
+            "Trainer: optimizer must be made for this model; it was made for another, which it "
+            "would train instead: SGD(model, ...)"
+        )
+    check_loader("train_dl", train_dl)
+    if val_dl is not None:
+        check_loader("val_dl", val_dl)
+    if metric is not None and not callable(metric):
+        raise ArgumentError(
+            f"Trainer: metric must be a function such as accuracy, is {short(metric)}"
+        )
+
+
+def check_loader(name: str, dl: Any) -> None:
+    """Raise ArgumentError unless dl is a DataLoader."""
+    if not isinstance(dl, DataLoader):
+        raise ArgumentError(
+            f"Trainer: {name} must be a DataLoader(Dataset(X, y), batch_size), is {short(dl)}"
+        )
+
+
+def check_losses(who: str, losses: Any, y: Array) -> None:
+    """Raise ShapeError unless a step has returned one loss for each sample of y."""
+    if getattr(losses, "shape", None) != (y.shape[0],):
+        raise ShapeError(
+            f"{who}.step: must return the losses of the batch, shape ({y.shape[0]},), as "
+            f"Trainer.step does; returned {short(losses)}"
+        )
