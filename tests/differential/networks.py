@@ -101,6 +101,12 @@ def anew(make, seed: int, dtype: str):
 def pure(program: Program) -> bool:
     """Return whether all that a program's network remembers at first are its parameters."""
     own_loss = program.loss in ("AnnealedLoss", "NoisyLoss")
-    own_rule = program.rule in ("KeepsRates", "CountsUpdates", "Lookahead", "NoisyRule")
+    own_rule = program.rule in (
+        "KeepsRates",
+        "CountsUpdates",
+        "Lookahead",
+        "NoisyRule",
+        "DrawnStart",
+    )
     own = own_loss or own_rule or program.way == "own step" or program.rate == "counter"
     return not own and {program.front, *program.middle} <= PURE | {""}
