@@ -109,7 +109,7 @@ def test_they_are_trained_and_evaluated_on(backend, name, compiled):
 def test_compiled_steps_are_replayed_on_their_batches(name):
     t = trainer(OWN[name][0](X), portanet.backends.get("numpy"))
     t.train(5, log_level=0)
-    assert any(planned.verified for planned in t.compiled._plans.values())
+    assert any(planned.verified for planned in t.compiled.plans.values())
 
 
 def test_methods_of_an_instance_are_used_too():

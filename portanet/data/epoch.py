@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.checks import short
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, short
 
 _in_data_order: ContextVar[bool] = ContextVar("in_data_order", default=False)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import prod
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count, short
-from portanet.errors import ArgumentError, ShapeError
+from portanet.checks import check_count
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
 from portanet.typing import Array
 
@@ -21,6 +21,8 @@ class Flatten(Layer):
     >>> Flatten()(np.zeros((10, 8, 4, 4))).shape
     (10, 128)
     """
+
+    returns = "as its input"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x as rows."""
@@ -50,6 +52,8 @@ class Reshape(Layer):
     >>> Reshape((1, 8, 8))(np.zeros((10, 64))).shape
     (10, 1, 8, 8)
     """
+
+    returns = "as its input"
 
     def __init__(self, shape: Sequence[int]) -> None:
         if not isinstance(shape, tuple | list):

@@ -1,8 +1,7 @@
 """Softmax and its logarithm: a probability distribution along an axis."""
 
 from portanet.backends import array_namespace
-from portanet.checks import short
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
 from portanet.typing import Array
 
@@ -87,6 +86,8 @@ class Softmax(_AlongAxis):
            [1. , 0. ]])
     """
 
+    returns = "probabilities"
+
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return softmax(x)."""
         self._check(x)
@@ -121,6 +122,8 @@ class LogSoftmax(_AlongAxis):
     array([[-6.93e-01, -6.93e-01],
            [ 0.00e+00, -1.00e+04]])
     """
+
+    returns = "log-probabilities"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return log_softmax(x)."""

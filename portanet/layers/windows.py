@@ -10,8 +10,8 @@ from itertools import product
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count, short
-from portanet.errors import ArgumentError, ShapeError
+from portanet.checks import check_count
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.typing import Array
 
 Pair = tuple[int, int]

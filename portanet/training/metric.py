@@ -7,9 +7,9 @@ from numbers import Real
 from typing import Any
 
 from portanet.backends import backend_of
-from portanet.checks import short, skip_value_checks
+from portanet.checks import skip_value_checks
 from portanet.data import Batches
-from portanet.errors import DtypeError, ShapeError
+from portanet.errors import DtypeError, ShapeError, short
 from portanet.layer import Sequential
 from portanet.typing import Array
 
@@ -47,7 +47,7 @@ def works_on_a_batch(model: Sequential, metric: Metric, batches: Batches) -> boo
     with skip_value_checks(), warnings.catch_warnings(), batches.in_data_order():
         warnings.simplefilter("ignore")
         x, y = next(iter(batches))
-        predictions = model.criterion.link(model.forward(x))
+        predictions = model.criterion.predictions(model.forward(x), metric)
         try:
             one_number(metric, metric(predictions, y))
         except Exception:  # noqa: BLE001 - the whole data set decides what is an error

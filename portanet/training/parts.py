@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from portanet.checks import short
 from portanet.data import DataLoader
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from portanet.checks import short
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, short
 from portanet.layer import Part
 from portanet.optimizer import Optimizer
 from portanet.schedules.composed import Composed

@@ -1,7 +1,7 @@
 """CheckedPlan: one plan of a step, when it is to be verified, and what a replay of it must leave.
 
 A replay is one step as far as an interrupt can tell: the plan writes the states, and the
-optimizer's counters advance, in one call of C code (`plan.after`, see engines/base.py).
+optimizer's counters advance, in one call of C code (`plan.finally_call`, see engines/base.py).
 """
 
 import warnings
@@ -52,7 +52,7 @@ class CheckedPlan:
 
     def bind(self) -> None:
         """Let the plan advance the counters that the optimizer has now."""
-        self.plan.after = self._counters.calls()
+        self.plan.finally_call(self._counters.calls())
 
     def attributes_now(self) -> dict[str, Array]:
         """Return the arrays that a readable step has left in layers, by the results' names."""
@@ -101,8 +101,6 @@ class CheckedPlan:
         plan.set_numbers(scalars, drawn)
         self._counters.prepare()
         plan.replay()
-        for call in plan.after:  # interim, until engines do this
-            call()
         if memory.plan is not plan or not memory.shown:
             memory.show(plan)
         self.n_replays += 1
