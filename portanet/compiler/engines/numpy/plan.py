@@ -16,8 +16,9 @@ from portanet.compiler.engines.numpy.forms import runs_in_c
 from portanet.compiler.fusion.units import Unit, single_units
 from portanet.compiler.graph.graph import Graph, Node
 from portanet.compiler.graph.lower import lower
-from portanet.compiler.memory.arena import ALIGNMENT, lay_out
+from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
+from portanet.compiler.memory.packing import ALIGNMENT
 from portanet.compiler.memory.strides import settle_strides
 
 Line = tuple[str, list[Node]]
