@@ -7,7 +7,8 @@ from portanet.compiler.engines.cuda.emit_long import emit_all, parts_of
 from portanet.compiler.engines.cuda.kernel import Partials
 from portanet.compiler.engines.cuda.nodes import MOST_NODES, has_text
 from portanet.compiler.engines.cuda.text import PRELUDE
-from portanet.compiler.fusion.fused_group import Group, group_nodes, stored_values
+from portanet.compiler.fusion.fused_group import Group
+from portanet.compiler.fusion.grouping import group_nodes, stored_values
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.lower import lower
 from portanet.compiler.tracing.tape import Tape

@@ -9,8 +9,9 @@ from portanet import backends
 from portanet.backends._cupy.compiling import compile_cuda
 from portanet.compiler.engines.cuda.emit import emit
 from portanet.compiler.engines.cuda.text import PRELUDE, literal
-from portanet.compiler.fusion.fused_group import Group, stored_values
-from portanet.compiler.fusion.indexing import space_of
+from portanet.compiler.fusion.fused_group import Group
+from portanet.compiler.fusion.grouping import stored_values
+from portanet.compiler.fusion.space import space_of
 from portanet.compiler.graph.host_scalar import HostScalar
 
 

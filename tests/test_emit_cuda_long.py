@@ -6,7 +6,7 @@ from cuda_kernels import fused, traced
 
 from portanet import backends
 from portanet.compiler.engines.cuda.emit_long import LONG, emit_all, parts_of
-from portanet.compiler.fusion.fused_group import stored_values
+from portanet.compiler.fusion.grouping import stored_values
 
 
 def pytest_generate_tests(metafunc):

@@ -24,8 +24,9 @@ from portanet.backends import get
 from portanet.compiler.engines.numpy.engine import NumpyEngine
 from portanet.compiler.errors import PlanError
 from portanet.compiler.graph.graph import Graph, Value
-from portanet.compiler.memory.arena import ALIGNMENT, GAP, Block, Layout, pack, rounded_up
+from portanet.compiler.memory.arena import Layout
 from portanet.compiler.memory.arrays import PlanArrays
+from portanet.compiler.memory.packing import ALIGNMENT, GAP, Block, pack, rounded_up
 from portanet.compiler.memory.strides import compact_strides, laid_out, settle_strides, strides_of
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.trace import trace_step

@@ -1,93 +1,51 @@
 """Where the numbers of an array lie in the loops of a fused kernel.
 
-A kernel runs over a space of `kept` x `reduced` numbers, of which it sums (or maximises …) the
-reduced ones; without reductions there are kept ones only. An array that fills the space is called
-wide here, one with a number for each kept one narrow.
+A kernel reads number [k, j] of full arrays and number [k] of reduced ones (see space.py), by an
+index into the array's memory. With n_kept 64 and n_reduced 20, rows:
+
+    array             shape       strides (items)   index in its memory
+    x                 (64, 20)    (20, 1)           k * 20 + j
+    another's mT      (64, 20)    (1, 64)           k + j * 64
+    a bias            (20,)       (1,)              j              it is broadcast along k
+    sums of rows      (64, 1)     (1, 0)            k              and these along j
+    images            (8, 8, 20)  (160, 20, 1)      k * 20 + j     axes that go on are one axis
+    the same, turned  (8, 8, 20)  (20, 160, 1)      (k / 8) * 20 + (k % 8) * 160 + j
 """
 
-from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 
+from portanet.compiler.fusion.space import Space
 from portanet.compiler.graph.graph import Value
 
 Axes = list[tuple[int, int]]  # (length, stride in items)
 
 
-@dataclass(frozen=True)
-class Space:
-    """The numbers that a kernel runs over; `k` counts the kept ones, `j` the reduced ones.
-
-    rows   neighbours in memory are reduced ("one sum a row"), not kept ("one sum a column")
-    mixed  where reduced axes are neither the first nor the last: the lengths of a wide array's axes
-           that are longer than 1, and whether each is reduced; wide arrays then all have that shape
-    """
-
-    kept: int
-    reduced: int
-    rows: bool = True
-    mixed: tuple[tuple[int, bool], ...] = ()
-
-    @property
-    def size(self) -> int:
-        """How many numbers there are."""
-        return self.kept * self.reduced
-
-    def reduced_axes(self, shape: tuple[int, ...]) -> list[bool] | None:
-        """Return which axes of a wide array's shape are reduced; None if it is not one's shape."""
-        if self.mixed:
-            long = [i for i, n in enumerate(shape) if n > 1]
-            if [shape[i] for i in long] != [n for n, _ in self.mixed]:
-                return None
-            reduced = {i for i, (_, gone) in zip(long, self.mixed, strict=True) if gone}
-            return [i in reduced for i in range(len(shape))]
-        sizes = (self.kept, self.reduced) if self.rows else (self.reduced, self.kept)
-        for at in range(len(shape), -1, -1):
-            if (prod(shape[:at]), prod(shape[at:])) == sizes:
-                return [(i >= at) == self.rows for i in range(len(shape))]
-        return None
-
-
-def space_of(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> Space:
-    """Return the space of a reduction along `axis` (None: all axes) of an array.
-
-    >>> space_of((4, 5), 0)
-    Space(kept=5, reduced=4, rows=False, mixed=())
-    """
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    gone = {a % len(shape) for a in axes} if shape else set()
-    long = [(n, i in gone) for i, n in enumerate(shape) if n > 1]
-    kept, reduced = (prod(n for n, g in long if g is wanted) for wanted in (False, True))
-    turns = sum(a[1] != b[1] for a, b in pairwise(long))
-    rows = not long or long[-1][1] or kept == 1
-    return Space(kept, reduced, rows, tuple(long) if turns > 1 else ())
-
-
-def wide_axes(value: Value, shape: tuple[int, ...], space: Space) -> tuple[Axes, Axes] | None:
-    """Return the kept and the reduced axes of a value that is broadcast to a wide shape."""
-    reduced = space.reduced_axes(shape)
+def axes_of_full(value: Value, shape: tuple[int, ...], space: Space) -> tuple[Axes, Axes] | None:
+    """Return the kept and the reduced axes of a value that is broadcast to a full shape."""
+    reduced = space.reduces(shape)
     if reduced is None:
         return None
     axes = list(zip(_broadcast(value, shape), reduced, strict=True))
-    return _merged([a for a, gone in axes if not gone]), _merged([a for a, gone in axes if gone])
+    kept_axes = _merged([axis for axis, is_reduced in axes if not is_reduced])
+    return kept_axes, _merged([axis for axis, is_reduced in axes if is_reduced])
 
 
-def narrow_axes(value: Value, shape: tuple[int, ...], space: Space) -> Axes | None:
-    """Return the axes of a value that is broadcast to a narrow shape."""
-    return _merged(_broadcast(value, shape)) if prod(shape) == space.kept else None
+def axes_of_reduced(value: Value, shape: tuple[int, ...], space: Space) -> Axes | None:
+    """Return the kept axes of a value that is broadcast to a reduced shape."""
+    return _merged(_broadcast(value, shape)) if prod(shape) == space.n_kept else None
 
 
-def wide_index(value: Value, shape: tuple[int, ...], space: Space) -> str:
-    """Return the index of number (k, j) of a wide shape, in a value broadcast to it."""
-    axes = wide_axes(value, shape, space)
+def index_of_full(value: Value, shape: tuple[int, ...], space: Space) -> str:
+    """Return the index of number [k, j] of a full shape, in a value broadcast to it."""
+    axes = axes_of_full(value, shape, space)
     assert axes is not None  # looked at before the kernel is written
     kept, reduced = _terms(axes[0], "k"), _terms(axes[1], "j")
     return " + ".join([*kept, *reduced] if space.rows else [*reduced, *kept]) or "0"
 
 
-def narrow_index(value: Value, shape: tuple[int, ...], space: Space) -> str:
-    """Return the index of number k of a narrow shape, in a value broadcast to it."""
-    axes = narrow_axes(value, shape, space)
+def index_of_reduced(value: Value, shape: tuple[int, ...], space: Space) -> str:
+    """Return the index of number [k] of a reduced shape, in a value broadcast to it."""
+    axes = axes_of_reduced(value, shape, space)
     assert axes is not None
     return " + ".join(_terms(axes, "k")) or "0"
 
@@ -116,20 +74,20 @@ def contiguous(value: Value) -> bool:
     return True
 
 
-def is_whole(value: Value, shape: tuple[int, ...], space: Space) -> bool:
-    """Return whether number (k, j) of a shape is number (k, j) of a wide, contiguous root."""
-    return space.reduced_axes(shape) is not None and _alone(_merged(_broadcast(value, shape)))
+def is_full(value: Value, shape: tuple[int, ...], space: Space) -> bool:
+    """Return whether number [k, j] of a shape is number [k, j] of a full, contiguous root."""
+    return space.reduces(shape) is not None and _alone(_merged(_broadcast(value, shape)))
 
 
-def is_kept(value: Value, shape: tuple[int, ...], space: Space) -> bool:
-    """Return whether number (k, j) of a wide shape is number k of a narrow, contiguous root."""
-    axes = wide_axes(value, shape, space)
+def is_reduced_in_full(value: Value, shape: tuple[int, ...], space: Space) -> bool:
+    """Return whether number [k, j] of a full shape is number [k] of a reduced, contiguous root."""
+    axes = axes_of_full(value, shape, space)
     return axes is not None and _alone(axes[0]) and all(s == 0 for _, s in axes[1])
 
 
-def is_kept_alone(value: Value, shape: tuple[int, ...], space: Space) -> bool:
-    """Return whether number k of a narrow shape is number k of a narrow, contiguous root."""
-    axes = narrow_axes(value, shape, space)
+def is_reduced(value: Value, shape: tuple[int, ...], space: Space) -> bool:
+    """Return whether number [k] of a reduced shape is number [k] of a reduced, contiguous root."""
+    axes = axes_of_reduced(value, shape, space)
     return axes is not None and _alone(axes)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from portanet.compiler.fusion.fused_group import Group, group_nodes, stored_values
-from portanet.compiler.fusion.indexing import is_whole
+from portanet.compiler.fusion.fused_group import Group
+from portanet.compiler.fusion.grouping import group_nodes, stored_values
+from portanet.compiler.fusion.indexing import is_full
 from portanet.compiler.graph.graph import Graph, Node, Value
 from portanet.compiler.graph.operations import ELEMENTWISE, REDUCERS
 
@@ -36,7 +37,7 @@ class Unit:
 
 def single_units(graph: Graph) -> list[Unit]:
     """Return every operation as a unit; views need none."""
-    return [_unit(node) for node in graph.nodes if not node.is_view]
+    return [unit_of(node) for node in graph.nodes if not node.is_view]
 
 
 def fused_units(
@@ -50,19 +51,18 @@ def fused_units(
     stored = stored_values(graph, found)
     units: list[Unit] = []
     for item in found:
-        unit = _group_unit(item, stored[id(item)]) if isinstance(item, Group) else _unit(item)
-        units += [unit] if unit.group is None or fits(unit) else map(_unit, unit.nodes)
+        unit = unit_of(item, stored.get(id(item), ()))
+        units += [unit] if unit.group is None or fits(unit) else map(unit_of, unit.nodes)
     return units
 
 
-def _unit(node: Node) -> Unit:
-    return Unit([node], node.inputs, node.outputs)
-
-
-def _group_unit(group: Group, stored: list[Value]) -> Unit:
-    inside = {id(node.output) for node in group.nodes}
-    inputs = [v for node in group.nodes for v in node.inputs if id(v.root) not in inside]
-    return Unit(group.nodes, inputs, stored, group)
+def unit_of(item: Node | Group, stored: Sequence[Value] = (), kind: type[Unit] = Unit) -> Unit:
+    """Return an operation, or a group that leaves `stored` in memory, as a unit of some kind."""
+    if isinstance(item, Node):
+        return kind([item], item.inputs, item.outputs)
+    inside = {id(node.output) for node in item.nodes}
+    inputs = [v for node in item.nodes for v in node.inputs if id(v.root) not in inside]
+    return kind(item.nodes, inputs, list(stored), item)
 
 
 def _reads_alike(node: Node, value: Value, out: Value) -> bool:
@@ -78,7 +78,7 @@ def _group_reads_alike(group: Group, value: Value, out: Value) -> bool:
 
     What a kernel stores it stores at the end, when a place has been read for the last time.
     """
-    if id(out) in group.narrow or not is_whole(out, out.shape, group.space):
+    if id(out) in group.reduced or not is_full(out, out.shape, group.space):
         return False
     for node in group.nodes:
         if not all(_at_its_place(group, node, v) for v in node.inputs if v.root is value.root):
@@ -88,6 +88,6 @@ def _group_reads_alike(group: Group, value: Value, out: Value) -> bool:
 
 def _at_its_place(group: Group, node: Node, value: Value) -> bool:
     if node.op in REDUCERS:
-        return is_whole(value, value.shape, group.space)
-    narrow = id(node.output) in group.narrow
-    return not narrow and is_whole(value, node.output.shape, group.space)
+        return is_full(value, value.shape, group.space)
+    reduced = id(node.output) in group.reduced
+    return not reduced and is_full(value, node.output.shape, group.space)

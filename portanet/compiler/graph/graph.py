@@ -120,6 +120,13 @@ class Graph:
     updates: dict[str, Value] = field(default_factory=dict)
     results: dict[str, Value] = field(default_factory=dict)
 
+    @property
+    def n_samples(self) -> int:
+        """How many samples a batch has; 0 where they have weights, or there is no batch."""
+        if "y" not in self.inputs or "total:weight" in self.states:
+            return 0
+        return self.inputs["y"].shape[0]
+
     def wanted(self) -> list[Value]:
         """Return the values for whose sake the step is taken."""
         changed = [v for name, v in self.updates.items() if v is not self.states[name]]

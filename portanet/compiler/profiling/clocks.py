@@ -1,12 +1,13 @@
 """Clocks: the times of a step, of its lines, of the readable step, and of the products alone."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from time import perf_counter_ns
 from typing import Any
 
 from portanet.backends import Backend
 from portanet.checks import skip_value_checks
+from portanet.compiler.engines.base import Plan
+from portanet.compiler.memory.strides import laid_out
 from portanet.compiler.profiling.rows import Line
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.step import CompiledStep
@@ -27,7 +28,7 @@ class Clocks:
         self._step, self._planned, self._x, self._y = step, planned, x, y
         self._backend = step.model.backend
         self._twin, self._products = twin, products_of(planned.plan, self._backend)
-        self._pass = _pass_over(planned.plan, lines, self._backend)
+        self._pass = _pass_over(lines, self._backend)
         self.of_step: list[float] = []
         self.readable: list[float] = []
         self.of_products: list[float] = []
@@ -76,60 +77,40 @@ class Clocks:
         return (perf_counter_ns() - start) / 1e3
 
 
-def _pass_over(
-    plan: Any, lines: Sequence[Line], backend: Backend
-) -> Callable[[], list[float]] | None:
-    """Return what runs all lines once and returns their microseconds; None for one whole call."""
-    if hasattr(plan, "lines"):
-        return _text_pass(plan, lines)
-    return _call_pass(lines, backend) if hasattr(plan, "units") else None
+def _pass_over(lines: Sequence[Line], backend: Backend) -> Callable[[], list[float]] | None:
+    """Return what makes all calls once and returns their microseconds; None for one whole call.
 
-
-def _text_pass(plan: Any, lines: Sequence[Line]) -> Callable[[], list[float]]:
-    """Return the plan's text with a look at the clock after each line, as one function.
-
-    The first two looks have nothing between them: what they take is taken off every line.
+    What a call of nothing takes is taken off each.
     """
-    looks = "".join(f"    {line.do}\n    look(clock())\n" for line in lines)
-    text = f"def timed(clock, look):\n    look(clock())\n    look(clock())\n{looks}"
-    names = dict(plan.writer.names)
-    exec(compile(text, "<portanet profile>", "exec"), names)
-    timed = names["timed"]
+    runs = [line.run for line in lines if line.run is not None]
+    if len(runs) < len(lines):
+        return None
 
     def run() -> list[float]:
-        looked: list[int] = []
-        timed(perf_counter_ns, looked.append)
-        looking, *took = (b - a for a, b in pairwise(looked))
+        looking, *took = (_nanoseconds(call, backend) for call in (int, *runs))
         return [max(t - looking, 0) / 1e3 for t in took]
 
     return run
 
 
-def _call_pass(lines: Sequence[Line], backend: Backend) -> Callable[[], list[float]]:
-    def run() -> list[float]:
-        times = []
-        for line in lines:
-            assert callable(line.do)
-            start = perf_counter_ns()
-            line.do()
-            backend.synchronize()
-            times.append((perf_counter_ns() - start) / 1e3)
-        return times
-
-    return run
+def _nanoseconds(call: Callable[[], Any], backend: Backend) -> int:
+    start = perf_counter_ns()
+    call()
+    backend.synchronize()
+    return perf_counter_ns() - start
 
 
-def products_of(plan: Any, backend: Backend) -> list[Callable[[], Any]]:
+def products_of(plan: Plan, backend: Backend) -> list[Callable[[], Any]]:
     """Return calls of the library's `matmul` for each product, on arrays like those of the plan.
 
     They hold ones: what another value has left in the plan's memory may be read as numbers too
     small for hardware to be quick with. There are no calls where a plan is one call (JAX).
     """
-    if not hasattr(plan, "units"):
+    if plan.layout is None:
         return []
     xp, calls = backend.xp, []
     for node in (node for node in plan.graph.nodes if node.op == "matmul"):
-        a, b, out = (xp.empty_like(plan.find(v)) for v in (*node.inputs, node.output))
-        a[...] = b[...] = 1
+        values = (*node.inputs, node.output)
+        a, b, out = (laid_out(xp.ones((v.size,), dtype=v.dtype), v) for v in values)
         calls.append(lambda a=a, b=b, out=out: xp.matmul(a, b, out=out))
     return calls

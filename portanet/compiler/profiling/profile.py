@@ -104,7 +104,7 @@ def profile(
     return Profile(
         rows, median(clocks.of_step), median(clocks.readable),
         median(clocks.of_products) if clocks.of_products else None,
-        getattr(planned.plan, "n_bytes", 0), sum(h.nbytes for h in planned.plan.homes.values()),
+        planned.plan.n_bytes, sum(h.nbytes for h in planned.plan.homes.values()),
         model.backend.name, n, _layers(rows, model),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from portanet.compiler.engines.base import Plan, PlanCall
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Graph, Node, Value
 
@@ -45,92 +46,45 @@ class Row:
 
 @dataclass(frozen=True)
 class Line:
-    """Something that a plan does: Python text, or a call, and the rows that show it."""
+    """A call that a plan makes, and the rows that show it; `run` is None if it is the only one."""
 
-    do: str | Callable[[], Any]
+    run: Callable[[], Any] | None
     row: Row
     parts: tuple[Row, ...] = ()
 
 
-def lines_of(plan: Any) -> list[Line]:
+def lines_of(plan: Plan) -> list[Line]:
     """Return what a plan does, in order."""
     rows = _Rows(plan)
-    if hasattr(plan, "lines"):
-        return _text_lines(plan, rows)
-    return _calls(plan, rows) if hasattr(plan, "units") else [_one_call(plan, rows)]
+    return [_line(call, rows) for call in plan.calls()]
 
 
-def _text_lines(plan: Any, rows: "_Rows") -> list[Line]:
-    """Return the lines of a plan that is Python text; lines of one operation as one."""
-    merged: list[tuple[list[str], list[Node]]] = []
-    for text, nodes in plan.lines:
-        if nodes and merged and nodes is merged[-1][1]:
-            merged[-1][0].append(text)
-        else:
-            merged.append(([text], nodes))
-    copies, found = iter(plan.layout.copies), []
-    units = {id(node): unit for unit in plan.units for node in unit.nodes}
-    for texts, nodes in merged:
-        text = "; ".join(texts)
-        inside = list({id(units[id(n)]): units[id(n)] for n in nodes}.values())
-        if not nodes:
-            found.append(Line(text, rows.copy(text, *next(copies))))
-        elif len(inside) == 1:
-            found.append(Line(text, rows.unit(text, inside[0])))
-        else:
-            found.append(_compiled(text, [rows.unit(text, unit) for unit in inside]))
-    return found
+def _line(call: PlanCall, rows: "_Rows") -> Line:
+    if call.copied is not None:
+        return Line(call.run, rows.copy(call.text, *call.copied))
+    own = [rows.unit(call.text, unit) for unit in call.units]
+    return Line(call.run, own[0]) if len(own) == 1 else _compiled(call, own)
 
 
-def _calls(plan: Any, rows: "_Rows") -> list[Line]:
-    """Return the launches of a plan on a CUDA device."""
-    from portanet.backends._cupy.memory import PrivateMemory
-    from portanet.compiler.engines.cuda.calls import Calls, copy, kernels_of
-
-    kernels = kernels_of(plan.units)
-    calls = Calls(kernels, plan.find, PrivateMemory(), plan.layout.written)
-    found = []
-    for unit in plan.units:
-        names = ", ".join(kernel.name for kernel in kernels.get(id(unit), ()))
-        launches = list(calls.of(unit))
-        if launches:  # all pieces of a concatenation may lie in their places
-            found.append(Line(_all(launches), rows.unit(names or f"{unit.nodes[0].op}(…)", unit)))
-    for name, value in plan.layout.copies:
-        target, source = plan.homes[name], plan.find(value)
-        found.append(Line(lambda t=target, s=source: copy(t, s), rows.copy("copy", name, value)))
-    return found
-
-
-def _all(calls: Sequence[Callable[[], Any]]) -> Callable[[], Any]:
-    return lambda: [call() for call in calls]
-
-
-def _one_call(plan: Any, rows: "_Rows") -> Line:
-    """Return the one call of a plan that a compiler of its own has made."""
-    nodes = [node for node in plan.graph.nodes if not node.is_view]
-    units = [Unit([node], node.inputs, node.outputs) for node in nodes]
-    return _compiled("jit(step)", [rows.unit(unit.nodes[0].op, unit) for unit in units])
-
-
-def _compiled(text: str, parts: Sequence[Row]) -> Line:
-    """Return a call, with the rows of what happens in it."""
-    inner = tuple(replace(part, line="", inside=text) for part in parts)
+def _compiled(call: PlanCall, parts: Sequence[Row]) -> Line:
+    """Return a call of compiled code, with the rows of what happens in it."""
+    inner = tuple(replace(part, line="", inside=call.text) for part in parts)
     row = Row(
-        text,
+        call.text,
         tuple(op for part in parts for op in part.operations),
         _once(place for part in parts for place in part.places),
         read=sum(part.read for part in parts),
         written=sum(part.written for part in parts),
         flops=sum(part.flops for part in parts),
     )
-    return Line(text, row, inner)
+    return Line(call.run, row, inner)
 
 
 class _Rows:
     """Makes rows without times."""
 
-    def __init__(self, plan: Any) -> None:
-        self._layout = getattr(plan, "layout", None)
+    def __init__(self, plan: Plan) -> None:
+        self._layout = plan.layout
         self._sums = _sums_of_losses(plan.graph)
 
     def unit(self, text: str, unit: Unit) -> Row:

@@ -58,6 +58,11 @@ class Calls:
         else:
             yield self._any(node)
 
+    def text(self, unit: Unit) -> str:
+        """Return the names of the kernels that do a unit, or of the library's function."""
+        names = ", ".join(kernel.name for kernel in self._kernels.get(id(unit), ()))
+        return names or f"{unit.nodes[0].op}(…)"
+
     def _launch(self, kernel: Kernel) -> Call:
         arguments = tuple(map(self._argument, kernel.arguments))
         function = self._functions[kernel.name]

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portanet.compiler.engines.cuda.kernel import Kernel, kernel_of
-from portanet.compiler.engines.cuda.nodes import levels, node_text, operands
-from portanet.compiler.engines.cuda.text import COMBINE, c_type, identity, literal
+from portanet.compiler.engines.cuda.nodes import node_text
+from portanet.compiler.engines.cuda.text import COMBINE, c_type, literal
 from portanet.compiler.engines.cuda.threads import index_type, place, thread_shape
-from portanet.compiler.fusion.fused_group import is_narrow
-from portanet.compiler.fusion.indexing import Space, narrow_index, wide_index
+from portanet.compiler.fusion.fused_group import reduced_values
+from portanet.compiler.fusion.indexing import index_of_full, index_of_reduced
+from portanet.compiler.fusion.operands import identity, levels, operands
+from portanet.compiler.fusion.space import Space
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.operations import REDUCERS
@@ -43,10 +45,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         self.inside = {id(v): node for node in self.nodes for v in node.outputs}
-        self.narrow: set[int] = set()
-        for node in self.nodes:
-            if is_narrow(node, self.narrow, self.space):
-                self.narrow.add(id(node.output))
+        self.reduced = reduced_values(self.nodes, self.space)
         self.level = levels(self.nodes)
         self.of_body: dict[Any, str] = {}
         self.of_loop: dict[Any, str] = {}
@@ -57,15 +56,15 @@ class Writer:
     def kernel(self) -> Kernel:
         """Return the kernel."""
         outs = [self.pointer(v, const=False) for v in self.stored]
-        wide = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) not in self.narrow]
-        thin = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) in self.narrow]
+        full = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) not in self.reduced]
+        reduced = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) in self.reduced]
         sums = [node for node in self.nodes if node.op in REDUCERS]
-        last = max([self.level[id(v)] for v, _ in wide] + [self._run_of(n) for n in sums])
+        last = max([self.level[id(v)] for v, _ in full] + [self._run_of(n) for n in sums])
         for run in range(last + 1):
-            self.run([n for n in sums if self._run_of(n) == run], wide if run == last else [])
-        self.store_narrow(thin)
+            self.run([n for n in sums if self._run_of(n) == run], full if run == last else [])
+        self.store_reduced(reduced)
         shape, lines = self.shape, [*place(self.space), *self.body]
-        blocks, threads = -(-self.space.kept // shape.tile), shape.tile * shape.lanes
+        blocks, threads = -(-self.space.n_kept // shape.tile), shape.tile * shape.lanes
         return kernel_of(self.name, self.parameters, self.arguments, lines, blocks, threads)
 
     def _run_of(self, reduction: Node) -> int:
@@ -79,10 +78,10 @@ class Writer:
         lines = []  # after everything is read: a result may lie where an argument lay
         for value, out in stores:
             text = self._operand(value, value.shape, value.dtype, inside_loop=True)
-            at = wide_index(value, value.shape, self.space)
+            at = index_of_full(value, value.shape, self.space)
             lines.append(f"{self._guard()}{out}[{at}] = {text};")
         self.loop += lines
-        if self.space.reduced == 1:
+        if self.space.n_reduced == 1:
             self.body += self.loop
         elif self.loop:
             self.body += [f"{self.loop_head()} {{", *(f"    {line}" for line in self.loop), "}"]
@@ -92,14 +91,14 @@ class Writer:
     def loop_head(self) -> str:
         """Return the head of the loop over the reduced numbers: each lane has every so many."""
         first, step = ("lane", self.shape.lanes) if self.shape.lanes > 1 else ("0", 1)
-        return f"for ({self.index} j = {first}; j < {self.space.reduced}; j += {step})"
+        return f"for ({self.index} j = {first}; j < {self.space.n_reduced}; j += {step})"
 
     def _accumulate(self, node: Node) -> None:
         value, out = node.args[0], node.output
         self.n_names += 1
         name, kind = f"partial{self.n_names}", c_type(out.dtype)
         self.of_body["partial", id(out)] = name
-        self.body.append(f"{kind} {name} = {identity(node.op, out.dtype)};")
+        self.body.append(f"{kind} {name} = {literal(identity(node.op, out.dtype), out.dtype)};")
         text = self._operand(value, value.shape, out.dtype, inside_loop=True)
         self.loop.append(f"{name} = {COMBINE[node.op]}::of({name}, {text});")
 
@@ -112,19 +111,19 @@ class Writer:
         text = f"over_lanes<{COMBINE[node.op]}, {lanes}, {stride}>({partial}, memory, {lane})"
         self.of_body[id(out)] = self._name(self.body, out, text if lanes > 1 else partial)
 
-    def store_narrow(self, stores: list[tuple[Value, str]]) -> None:
+    def store_reduced(self, stores: list[tuple[Value, str]]) -> None:
         """Store what there is one number of for each kept one."""
         lines = []
         for value, out in stores:
             text = self._operand(value, value.shape, value.dtype, inside_loop=False)
-            at = narrow_index(value, value.shape, self.space)
+            at = index_of_reduced(value, value.shape, self.space)
             lines.append(f"{out}[{at}] = {text};")
         if lines and self.shape.lanes > 1:
             self.body.append("__syncthreads();  // all have read what may be written over now")
         self.body += [f"{self._guard(' && lane == 0')}{line}" for line in lines]
 
     def _guard(self, more: str = "") -> str:
-        return f"if (own < {self.space.kept}{more}) " if self.shape.lanes > 1 else ""
+        return f"if (own < {self.space.n_kept}{more}) " if self.shape.lanes > 1 else ""
 
     def _operand(self, arg: Any, shape: tuple[int, ...], dtype: Any, *, inside_loop: bool) -> str:
         """Return an operand's text in a dtype; what it needs is written down first."""
@@ -139,7 +138,7 @@ class Writer:
         return text if arg.dtype == dtype else f"(({c_type(dtype)}){text})"
 
     def _inside(self, value: Value, inside_loop: bool) -> str:
-        inside_loop = inside_loop and id(value) not in self.narrow
+        inside_loop = inside_loop and id(value) not in self.reduced
         known, lines = (self.of_loop, self.loop) if inside_loop else (self.of_body, self.body)
         if id(value) not in known:
             known[id(value)] = self._name(lines, value, self._compute(value, inside_loop))
@@ -157,7 +156,7 @@ class Writer:
         return text.format(*texts)
 
     def _outside(self, value: Value, shape: tuple[int, ...], inside_loop: bool) -> str:
-        index = (wide_index if inside_loop else narrow_index)(value, shape, self.space)
+        index = (index_of_full if inside_loop else index_of_reduced)(value, shape, self.space)
         in_loop = inside_loop and "j" in index
         known, lines = (self.of_loop, self.loop) if in_loop else (self.of_body, self.body)
         key = (id(value), index)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from portanet.compiler.engines.cuda.emit import Writer, emit
 from portanet.compiler.engines.cuda.kernel import Kernel, Partials, kernel_of
-from portanet.compiler.engines.cuda.nodes import levels
-from portanet.compiler.engines.cuda.text import COMBINE, c_type, identity
+from portanet.compiler.engines.cuda.text import COMBINE, c_type, literal
 from portanet.compiler.engines.cuda.threads import ThreadShape
 from portanet.compiler.fusion.fused_group import Group
-from portanet.compiler.fusion.indexing import Space
+from portanet.compiler.fusion.operands import identity, levels
+from portanet.compiler.fusion.space import Space
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.operations import REDUCERS
 
@@ -27,7 +27,7 @@ _PLACE = [
 
 def is_long(space: Space) -> bool:
     """Return whether a space is reduced to one number, and one block would take long."""
-    return space.kept == 1 and space.reduced >= LONG
+    return space.n_kept == 1 and space.n_reduced >= LONG
 
 
 def emit_all(
@@ -35,7 +35,7 @@ def emit_all(
 ) -> list[Kernel]:
     """Return the kernels, one or two, that do `nodes` and leave `stored` in memory."""
     first, level = _First(name, nodes, stored, space), levels(nodes)
-    waits = any(level[id(n.output)] > (id(n.output) in first.narrow) for n in nodes)
+    waits = any(level[id(n.output)] > (id(n.output) in first.reduced) for n in nodes)
     if waits or not is_long(space):  # for its sums, with what is done for each number
         return [emit(name, nodes, stored, space)]
     second = _Second(f"{name}_rest", nodes, stored, space)
@@ -53,7 +53,7 @@ def parts_of(group: Group) -> list[Group]:
     parts: dict[int, list[Node]] = {}
     level = levels(group.nodes)
     for node in group.nodes:
-        after = id(node.output) in group.narrow  # made where the sums have been
+        after = id(node.output) in group.reduced  # made where the sums have been
         parts.setdefault(max(level[id(node.output)] - after, 0), []).append(node)
     groups = [_group(parts[i], group.space) for i in sorted(parts)]
     found = [part for part in groups if part is not None]
@@ -72,14 +72,14 @@ class _First(Writer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.shape, self.partials = _SHAPE, list[Partials]()
-        blocks = -(-self.space.reduced // (_THREADS * _PER_THREAD))
+        blocks = -(-self.space.n_reduced // (_THREADS * _PER_THREAD))
         self.blocks = min(blocks, _MOST_BLOCKS)
-        if self.space.reduced + self.blocks * _THREADS >= 2**31:
+        if self.space.n_reduced + self.blocks * _THREADS >= 2**31:
             self.index = "long long"
 
     def kernel(self) -> Kernel:
-        wide = [(v, self.pointer(v, const=False)) for v in self.stored if id(v) not in self.narrow]
-        self.run([node for node in self.nodes if node.op in REDUCERS], wide)
+        full = [(v, self.pointer(v, const=False)) for v in self.stored if id(v) not in self.reduced]
+        self.run([node for node in self.nodes if node.op in REDUCERS], full)
         lines = [*_PLACE, *self.body]
         return kernel_of(self.name, self.parameters, self.arguments, lines, self.blocks, _THREADS)
 
@@ -87,7 +87,7 @@ class _First(Writer):
         """Let neighbouring threads read neighbours, over all blocks."""
         first = f"({self.index})blockIdx.x * {_THREADS} + lane"
         return (
-            f"for ({self.index} j = {first}; j < {self.space.reduced}; "
+            f"for ({self.index} j = {first}; j < {self.space.n_reduced}; "
             f"j += {self.blocks * _THREADS})"
         )
 
@@ -105,18 +105,19 @@ class _Second(Writer):
 
     def of(self, partials: Sequence[Partials]) -> Kernel:
         self.shape = _SHAPE
-        thin = [(v, self.pointer(v, const=False)) for v in self.stored if id(v) in self.narrow]
+        reduced = [(v, self.pointer(v, const=False)) for v in self.stored if id(v) in self.reduced]
         sums = [node for node in self.nodes if node.op in REDUCERS]
         for node, parts in zip(sums, partials, strict=True):
             self._add_up(node, parts)
-        self.store_narrow(thin)
+        self.store_reduced(reduced)
         lines = [*_PLACE, *self.body]
         return kernel_of(self.name, self.parameters, self.arguments, lines, 1, _THREADS)
 
     def _add_up(self, node: Node, parts: Partials) -> None:
         name, pointer = f"sum{len(self.body)}", self.parameter(parts, parts.dtype)
+        start = literal(identity(node.op, parts.dtype), parts.dtype)
         self.body += [
-            f"{c_type(parts.dtype)} {name} = {identity(node.op, parts.dtype)};",
+            f"{c_type(parts.dtype)} {name} = {start};",
             f"for (int j = lane; j < {parts.count}; j += {_THREADS})",
             f"    {name} = {COMBINE[node.op]}::of({name}, {pointer}[j]);",
         ]

@@ -1,13 +1,12 @@
 """What a fused kernel's text needs to know about single operations."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from portanet.compiler.engines.cuda.text import C_TYPES, template
-from portanet.compiler.graph.graph import Node, Value
-from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.fusion.operands import operands, promoted
+from portanet.compiler.graph.graph import Node
 from portanet.compiler.graph.operations import ELEMENTWISE, REDUCERS
 
 MOST_NODES = 64  # of a kernel: its parameters must fit into 4 KiB
@@ -33,36 +32,11 @@ def node_text(node: Node) -> tuple[str, list[Any]] | None:
     if node.op == "astype":
         return "{0}", [dtype]
     numbers = [a if isinstance(a, int | float) else None for a in args]
-    found = template(node.op, numbers, dtype, _promoted(node))
+    found = template(node.op, numbers, dtype, promoted(node))
     return None if found is None else (found[0], [found[1]] * len(args))
-
-
-def levels(nodes: Sequence[Node]) -> dict[int, int]:
-    """Return, by a value's id, how many reductions of these it waits for, one after the other."""
-    level: dict[int, int] = {}
-    for node in nodes:
-        waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)
-        level[id(node.output)] = waits + (node.op in REDUCERS)
-    return level
-
-
-def operands(node: Node) -> list[Any]:
-    """Return the arguments that numbers are read from: Values, HostScalars, plain numbers."""
-    return [arg for arg in node.args if isinstance(arg, Value | HostScalar | int | float)]
 
 
 def _known(node: Node) -> bool:
     """Return whether all numbers are of types that kernels know."""
     dtypes = [v.dtype for v in (*node.inputs, *node.outputs)]
     return all(isinstance(dtype, np.dtype) and str(dtype) in C_TYPES for dtype in dtypes)
-
-
-def _promoted(node: Node) -> np.dtype:
-    """Return what the operands of an operation promote to; plain numbers are weak."""
-    return np.result_type(*(_kind(arg) for arg in operands(node)))
-
-
-def _kind(arg: Any) -> Any:
-    if isinstance(arg, Value):
-        return arg.dtype
-    return 1.0 if isinstance(arg, HostScalar) else arg

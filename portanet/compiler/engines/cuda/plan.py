@@ -21,6 +21,7 @@ from portanet.backends._cupy.graph import Replay
 from portanet.backends._cupy.inputs import Layout as Field
 from portanet.backends._cupy.inputs import StepInputs
 from portanet.backends._cupy.memory import PrivateMemory
+from portanet.compiler.engines.base import PlanCall
 from portanet.compiler.engines.cuda.calls import (
     Call,
     Calls,
@@ -65,14 +66,18 @@ class CupyPlan:
         self._make_record(kernels)
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
-        self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
+        self.n_samples = graph.n_samples
         calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
         self.source = calls.source
+        self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
+        self._copies = [
+            partial(setitem, homes[name], ..., self.find(value))
+            for name, value in self.layout.copies
+        ]
         commit = self.layout.commit
-        self._calls = [call for unit in self.units[:commit] for call in calls.of(unit)]
-        self._commit = [call for unit in self.units[commit:] for call in calls.of(unit)]
-        for name, value in self.layout.copies:
-            self._commit.append(partial(setitem, homes[name], ..., self.find(value)))
+        self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
+        self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
+        self._commit += self._copies
         self._after: list[Call] = []
         self._loaded = self._replay = Replay(self._calls, self._commit, self._after)
         self._gathered: Replay | None = None
@@ -140,6 +145,18 @@ class CupyPlan:
     def losses(self) -> Array:
         """Return the losses of the last replay."""
         return self.results["losses"].copy()
+
+    def calls(self) -> list[PlanCall]:
+        """Return the launches of each unit, and the copies of states."""
+        found = [
+            PlanCall(text, [unit], run=lambda own=own: [call() for call in own])
+            for unit, text, own in self._units
+            if own  # all pieces of a concatenation may lie in their places
+        ]
+        return found + [
+            PlanCall("copy", [], copied, copy)
+            for copied, copy in zip(self.layout.copies, self._copies, strict=True)
+        ]
 
     @property
     def n_bytes(self) -> int:

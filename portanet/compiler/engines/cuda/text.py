@@ -139,17 +139,6 @@ def _integer(number: int) -> str:
     return f"{number}ull" if number >= 2**63 else f"({number}ll)" if number < 0 else f"{number}ll"
 
 
-def identity(op: str, dtype: Any) -> str:
-    """Return what a reduction starts from."""
-    if op in ("sum", "prod", "any", "all"):
-        return literal(int(op in ("prod", "all")), dtype)
-    if np.dtype(dtype).kind == "f":
-        return literal(float("-inf") if op == "max" else float("inf"), dtype)
-    if str(dtype) == "bool":
-        return literal(op == "min", dtype)
-    return literal(np.iinfo(dtype).min if op == "max" else np.iinfo(dtype).max, dtype)
-
-
 def template(op: str, numbers: Sequence[Any], result: Any, operand: Any) -> tuple[str, Any] | None:
     """Return an operation's text, with {0}, {1} … for operands, and the dtype that they take on.
 

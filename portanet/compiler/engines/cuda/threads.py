@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portanet.compiler.fusion.indexing import Space
+from portanet.compiler.fusion.space import Space
 
 _THREADS = 256
 _MOST_THREADS = 1024
@@ -23,14 +23,15 @@ def thread_shape(space: Space) -> ThreadShape:
     Where neighbours are kept a block takes a tile of them, so that its threads read whole sectors
     of memory: 8 float32 numbers are one, and 32 are better where there are enough blocks.
     """
-    if space.reduced == 1:
+    if space.n_reduced == 1:
         return ThreadShape(_THREADS, 1)
     if space.rows:
-        lanes = min(_power_of_two(space.reduced), _MOST_THREADS if space.kept == 1 else _THREADS)
-        return ThreadShape(max(1, min(_THREADS // lanes, _power_of_two(space.kept))), lanes)
-    tile = _WIDE_TILE if space.kept >= _WIDE_TILE * _MANY_BLOCKS else _NARROW_TILE
-    tile = min(tile, _power_of_two(space.kept))
-    return ThreadShape(tile, min(_power_of_two(space.reduced), _MOST_THREADS // tile))
+        most = _MOST_THREADS if space.n_kept == 1 else _THREADS
+        lanes = min(_power_of_two(space.n_reduced), most)
+        return ThreadShape(max(1, min(_THREADS // lanes, _power_of_two(space.n_kept))), lanes)
+    tile = _WIDE_TILE if space.n_kept >= _WIDE_TILE * _MANY_BLOCKS else _NARROW_TILE
+    tile = min(tile, _power_of_two(space.n_kept))
+    return ThreadShape(tile, min(_power_of_two(space.n_reduced), _MOST_THREADS // tile))
 
 
 def index_type(space: Space) -> str:
@@ -40,7 +41,7 @@ def index_type(space: Space) -> str:
 
 def place(space: Space) -> list[str]:
     """Return the lines that say which numbers a thread works on."""
-    shape, index, kept = thread_shape(space), index_type(space), space.kept
+    shape, index, kept = thread_shape(space), index_type(space), space.n_kept
     tile, lanes = shape.tile, shape.lanes
     first = f"({index})blockIdx.x * {tile}"
     if lanes == 1:

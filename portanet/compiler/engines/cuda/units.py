@@ -2,28 +2,29 @@
 
 from portanet.compiler.engines.cuda.emit_long import parts_of
 from portanet.compiler.engines.cuda.nodes import MOST_NODES, has_text
-from portanet.compiler.fusion.fused_group import Group, group_nodes, stored_values
-from portanet.compiler.fusion.units import Unit
+from portanet.compiler.fusion.fused_group import Group
+from portanet.compiler.fusion.grouping import group_nodes, stored_values
+from portanet.compiler.fusion.units import Unit, unit_of
 from portanet.compiler.graph.graph import Graph, Node, Value
 from portanet.compiler.graph.operations import REDUCERS
 
 
 class CudaUnit(Unit):
-    """A unit of which a narrow result, too, may lie where an argument lay that is read alike.
+    """A unit of which a reduced result, too, may lie where an argument lay that is read alike.
 
-    A kernel stores its narrow results last of all, when its block has read all that it reads.
+    A kernel stores its reduced results last of all, when its block has read all that it reads.
     """
 
     def reads_alike(self, value: Value, out: Value) -> bool:
         """Return whether a value's memory is read place by place, as `out` is written."""
-        if self.group is None or id(out) not in self.group.narrow:
+        if self.group is None or id(out) not in self.group.reduced:
             return super().reads_alike(value, out)
         if (value.shape, value.strides) != (out.shape, out.strides):
             return False
         for node in self.nodes:
-            narrow = node.op not in REDUCERS and id(node.output) in self.group.narrow
+            reduced = node.op not in REDUCERS and id(node.output) in self.group.reduced
             for read in node.inputs:
-                at_its_place = read is value and narrow and node.output.shape == out.shape
+                at_its_place = read is value and reduced and node.output.shape == out.shape
                 if read.root is value.root and not at_its_place:
                     return False
         return True
@@ -35,13 +36,4 @@ def cuda_units(graph: Graph) -> list[Unit]:
     for item in group_nodes(graph.nodes, has_text, MOST_NODES):
         found += parts_of(item) if isinstance(item, Group) else [item]
     stored = stored_values(graph, found)
-    return [
-        _kernel(x, stored[id(x)]) if isinstance(x, Group) else CudaUnit([x], x.inputs, x.outputs)
-        for x in found
-    ]
-
-
-def _kernel(group: Group, stored: list[Value]) -> CudaUnit:
-    inside = {id(node.output) for node in group.nodes}
-    inputs = [v for node in group.nodes for v in node.inputs if id(v.root) not in inside]
-    return CudaUnit(group.nodes, inputs, stored, group)
+    return [unit_of(item, stored.get(id(item), ()), CudaUnit) for item in found]

@@ -6,13 +6,15 @@ some MB a few percent of the time; but arrays of JAX that somebody has kept woul
 step that is interrupted would take the network with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from portanet.backends._whole import Call, call_all
+from portanet.compiler.engines.base import PlanCall
+from portanet.compiler.fusion.units import single_units
 from portanet.compiler.graph.graph import Graph, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.typing import Array
@@ -24,12 +26,17 @@ class JaxPlan:
     homes      where the states lie, by name: a replay replaces those that the step changes
     results    what the last replay has left, by the graph's names ("losses", "grad:…")
     n_samples  how many samples a batch has; 0 where they have weights
+
+    XLA decides where its values lie: there is no layout, and no memory of the plan's own.
     """
+
+    layout: None = None
+    n_bytes = 0
 
     def __init__(self, graph: Graph, homes: dict[str, Array], backend: Any) -> None:
         self.graph, self.homes = graph, homes
         self.results: dict[str, Array] = {}
-        self.n_samples = 0 if "total:weight" in graph.states else graph.inputs["y"].shape[0]
+        self.n_samples = graph.n_samples
         updates = graph.updates.items()
         self._changed = [name for name, value in updates if value is not graph.states[name]]
         self._kept = [name for name in graph.states if name not in self._changed]
@@ -60,7 +67,7 @@ class JaxPlan:
             return
         self._batch = (batch.X, batch.y, batch.part.start, batch.order)
 
-    def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
+    def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
         """Write down the numbers of a step, computed in double precision, and what it has drawn."""
         self._numbers = np.asarray([s.read(numbers) for s in self._scalars], self._dtype)
         hosts = zip(self.graph.hosts, drawn, strict=True)
@@ -81,6 +88,10 @@ class JaxPlan:
     def losses(self) -> Array:
         """Return the losses of the last replay."""
         return self.results["losses"]
+
+    def calls(self) -> list[PlanCall]:
+        """Return the one call."""
+        return [PlanCall("jit(step)", single_units(self.graph))]
 
     def _run(
         self, changed: list[Array], kept: list[Array], batch: Any, hosts: Any, numbers: Array

@@ -9,7 +9,8 @@ text, so that the compiler makes vectors of it.
 from typing import Any
 
 from portanet.compiler.engines.numba.group import GroupText, Module
-from portanet.compiler.engines.numba.text import combined, identity
+from portanet.compiler.engines.numba.text import combined, number
+from portanet.compiler.fusion.operands import identity
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.operations import REDUCERS
@@ -45,21 +46,21 @@ class _Rows(GroupText):
         for run in range(self.last_run + 1):
             body += self._run(self.sums_of(run), run == self.last_run, known)
         for value in self.unit.outputs:
-            if id(value) in self.narrow:
-                text = self.value(value, body, known, wide=False)
-                body.append(self.store(value, text, wide=False))
-        return loops("k", self.kept, body)
+            if id(value) in self.reduced:
+                text = self.value(value, body, known, full=False)
+                body.append(self.store(value, text, full=False))
+        return loops("k", self.kept_lengths, body)
 
     def _run(self, sums: list[Node], last: bool, known: dict[Any, str]) -> list[str]:
         before, inner, own = [], [], dict(known)
         for node in sums:
             value, dtype, name = node.args[0], node.output.dtype, self.new_name("s")
-            before.append(f"{name} = {self.module.name(identity(node.op, dtype))}")
-            text = self.operand(value, value.shape, dtype, inner, own, wide=True)
+            before.append(f"{name} = {self.module.name(number(identity(node.op, dtype), dtype))}")
+            text = self.operand(value, value.shape, dtype, inner, own, full=True)
             inner.append(f"{name} = {combined(node.op, name, text, dtype)}")
             known[id(node.output)] = name
-        stores = self.wide_stores(inner, own) if last else []
-        return before + loops("j", self.reduced, inner + stores)
+        stores = self.full_stores(inner, own) if last else []
+        return before + loops("j", self.reduced_lengths, inner + stores)
 
 
 class _Columns(GroupText):
@@ -70,37 +71,38 @@ class _Columns(GroupText):
         lines: list[str] = []
         for run in range(self.last_run + 1):
             sums = self.sums_of(run)
-            lines += loops("k", self.kept, [self._start(node) for node in sums])
+            lines += loops("k", self.kept_lengths, [self._start(node) for node in sums])
             body = self._run(sums, run == self.last_run)
-            lines += loops("j", self.reduced, loops("k", self.kept, body))
-            lines += loops("k", self.kept, self._narrow_lines(run))
+            lines += loops("j", self.reduced_lengths, loops("k", self.kept_lengths, body))
+            lines += loops("k", self.kept_lengths, self._reduced_lines(run))
         return lines
 
     def _start(self, node: Node) -> str:
-        start = self.module.name(identity(node.op, node.output.dtype))
-        return self.store(node.output, start, wide=False)
+        dtype = node.output.dtype
+        start = self.module.name(number(identity(node.op, dtype), dtype))
+        return self.store(node.output, start, full=False)
 
     def _run(self, sums: list[Node], last: bool) -> list[str]:
         inner: list[str] = []
         known: dict[Any, str] = {}
         for node in sums:
             value, out = node.args[0], node.output
-            text = self.operand(value, value.shape, out.dtype, inner, known, wide=True)
-            total = self.load(out, out.shape, wide=False)
+            text = self.operand(value, value.shape, out.dtype, inner, known, full=True)
+            total = self.load(out, out.shape, full=False)
             in_order = node.op == "sum"  # neighbours are added at once, each in its own order
             new = f"{total} + {text}" if in_order else combined(node.op, total, text, out.dtype)
-            inner.append(self.store(out, new, wide=False))
-        return inner + (self.wide_stores(inner, known) if last else [])
+            inner.append(self.store(out, new, full=False))
+        return inner + (self.full_stores(inner, known) if last else [])
 
-    def _narrow_lines(self, run: int) -> list[str]:
+    def _reduced_lines(self, run: int) -> list[str]:
         """Store what is made of the run's sums, number by number."""
         body: list[str] = []
         known: dict[Any, str] = {}
         for value in self.unit.outputs:
-            ready = id(value) in self.narrow and max(self.level[id(value)], 1) == run + 1
+            ready = id(value) in self.reduced and max(self.level[id(value)], 1) == run + 1
             if ready and self.inside[id(value)].op not in REDUCERS:
                 body.append(
-                    self.store(value, self.value(value, body, known, wide=False), wide=False)
+                    self.store(value, self.value(value, body, known, full=False), full=False)
                 )
         return body
 

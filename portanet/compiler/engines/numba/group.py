@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.compiler.engines.numba.text import cast, number, operands, text_of
-from portanet.compiler.fusion.fused_group import is_narrow
-from portanet.compiler.fusion.indexing import narrow_axes, wide_axes
+from portanet.compiler.engines.numba.text import cast, number, text_of
+from portanet.compiler.fusion.fused_group import reduced_values
+from portanet.compiler.fusion.indexing import axes_of_full, axes_of_reduced
 from portanet.compiler.fusion.loop_nest import common_lengths, index_text, strides_along
+from portanet.compiler.fusion.operands import levels, operands
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
@@ -41,11 +42,8 @@ class GroupText:
         assert unit.group is not None  # single operations are written elsewhere
         self.unit, self.module, self.space = unit, module, unit.group.space
         self.inside = {id(node.output): node for node in unit.nodes}
-        self.narrow: set[int] = set()
-        for node in unit.nodes:
-            if is_narrow(node, self.narrow, self.space):
-                self.narrow.add(id(node.output))
-        self.level = self._levels()
+        self.reduced = reduced_values(unit.nodes, self.space)
+        self.level = levels(unit.nodes)
         self.names: dict[Any, str] = {}
         self.n_names = 0
         self._cut()
@@ -55,57 +53,57 @@ class GroupText:
     def _cut(self) -> None:
         """Cut kept and reduced numbers into loops that suit all arrays."""
         kept, reduced = [], []
-        for value, shape, wide in self._accesses():
-            if wide:
-                axes = wide_axes(value, shape, self.space)
+        for value, shape, full in self._accesses():
+            if full:
+                axes = axes_of_full(value, shape, self.space)
                 assert axes is not None  # groups take in nothing else
                 kept.append(axes[0])
                 reduced.append(axes[1])
             else:
-                kept.append(narrow_axes(value, shape, self.space) or [])
+                kept.append(axes_of_reduced(value, shape, self.space) or [])
         cut, across = common_lengths(kept), common_lengths(reduced)
         self.fits = cut is not None and across is not None
-        self.kept, self.reduced = cut or [], across or []
+        self.kept_lengths, self.reduced_lengths = cut or [], across or []
 
     def _accesses(self) -> list[tuple[Value, tuple[int, ...], bool]]:
         found = []
         for node in self.unit.nodes:
-            wide = node.op in REDUCERS or id(node.output) not in self.narrow
+            full = node.op in REDUCERS or id(node.output) not in self.reduced
             shape = node.args[0].shape if node.op in REDUCERS else node.output.shape
-            found += [(v, shape, wide) for v in node.inputs if id(v.root) not in self.inside]
+            found += [(v, shape, full) for v in node.inputs if id(v.root) not in self.inside]
         stored = self.unit.outputs
-        return found + [(v, v.shape, id(v) not in self.narrow) for v in stored]
+        return found + [(v, v.shape, id(v) not in self.reduced) for v in stored]
 
     # single numbers
 
-    def value(self, value: Value, lines: list[Any], known: dict[Any, str], *, wide: bool) -> str:
+    def value(self, value: Value, lines: list[Any], known: dict[Any, str], *, full: bool) -> str:
         """Return the name of a number that the group makes; lines compute it if need be."""
         root = value.root
         if id(root) in known:
             return known[id(root)]
         node = self.inside[id(root)]
         if node.op in REDUCERS:  # made in an earlier run, and in memory
-            text = self.load(root, node.output.shape, wide=False)
+            text = self.load(root, node.output.shape, full=False)
         else:
-            wide = wide and id(root) not in self.narrow
-            text = self._compute(node, lines, known, wide=wide)
+            full = full and id(root) not in self.reduced
+            text = self._compute(node, lines, known, full=full)
         known[id(root)] = name = self.new_name("v")
         lines.append(f"{name} = {text}")
         return name
 
-    def _compute(self, node: Node, lines: list[Any], known: dict[Any, str], *, wide: bool) -> str:
+    def _compute(self, node: Node, lines: list[Any], known: dict[Any, str], *, full: bool) -> str:
         found = text_of(node)
         assert found is not None  # groups take in nothing else
         form, dtypes = found
         texts = [
-            self.operand(arg, node.output.shape, dtype, lines, known, wide=wide)
+            self.operand(arg, node.output.shape, dtype, lines, known, full=full)
             for arg, dtype in zip(operands(node), dtypes, strict=True)
         ]
         return form.format(*texts)
 
     def operand(
         self, arg: Any, shape: tuple[int, ...], dtype: Any, lines: list[Any],
-        known: dict[Any, str], *, wide: bool,
+        known: dict[Any, str], *, full: bool,
     ) -> str:  # fmt: skip
         """Return an argument's text in a dtype; lines compute or load it if need be."""
         if isinstance(arg, HostScalar):
@@ -114,51 +112,43 @@ class GroupText:
         if not isinstance(arg, Value):
             return self.module.name(number(arg, dtype))
         if id(arg.root) in self.inside:
-            return cast(self.value(arg, lines, known, wide=wide), arg.dtype, dtype)
-        text = self.load(arg, shape, wide=wide)
+            return cast(self.value(arg, lines, known, full=full), arg.dtype, dtype)
+        text = self.load(arg, shape, full=full)
         if text not in known:
             known[text] = self.new_name("x")
             lines.append(f"{known[text]} = {text}")
         return cast(known[text], arg.dtype, dtype)
 
-    def load(self, value: Value, shape: tuple[int, ...], *, wide: bool) -> str:
+    def load(self, value: Value, shape: tuple[int, ...], *, full: bool) -> str:
         """Return the text of a number in memory, of a value that is broadcast to a shape."""
-        text = self._element(value, shape, wide=wide)
+        text = self._element(value, shape, full=full)
         return f"({text} != 0)" if value.dtype == "bool" else text
 
-    def store(self, value: Value, text: str, *, wide: bool) -> str:
+    def store(self, value: Value, text: str, *, full: bool) -> str:
         """Return the line that stores a number."""
         text = f"np.uint8({text})" if value.dtype == "bool" else text
-        return f"{self._element(value, value.shape, wide=wide)} = {text}"
+        return f"{self._element(value, value.shape, full=full)} = {text}"
 
-    def _element(self, value: Value, shape: tuple[int, ...], *, wide: bool) -> str:
+    def _element(self, value: Value, shape: tuple[int, ...], *, full: bool) -> str:
         """Return the text of a number in memory."""
         memory, start = self.module.place(value)
-        if wide:
-            axes = wide_axes(value, shape, self.space)
+        if full:
+            axes = axes_of_full(value, shape, self.space)
             assert axes is not None
             index = [*self._along(axes[0], "k"), *self._along(axes[1], "j")]
         else:
-            index = self._along(narrow_axes(value, shape, self.space) or [], "k")
+            index = self._along(axes_of_reduced(value, shape, self.space) or [], "k")
         text = " + ".join(filter(None, index))
         at = f"{start} + {text}" if start and text else text or str(start)
         return f"{memory}[{at}]"
 
     def _along(self, axes: list[tuple[int, int]], letter: str) -> list[str]:
-        lengths = self.kept if letter == "k" else self.reduced
+        lengths = self.kept_lengths if letter == "k" else self.reduced_lengths
         strides = strides_along(axes, lengths)
         assert strides is not None  # cut so
         return [index_text(strides, [f"{letter}{i}" for i in range(len(lengths))])]
 
     # what waits for what
-
-    def _levels(self) -> dict[int, int]:
-        """Return, for each value, how many reductions it waits for, one after the other."""
-        level: dict[int, int] = {}
-        for node in self.unit.nodes:
-            waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)
-            level[id(node.output)] = waits + (node.op in REDUCERS)
-        return level
 
     def sums_of(self, run: int) -> list[Node]:
         """Return the reductions of one run."""
@@ -166,15 +156,15 @@ class GroupText:
 
     @property
     def last_run(self) -> int:
-        """The run in which all that is wide can be stored."""
-        wide = [self.level[id(v)] for v in self.unit.outputs if id(v) not in self.narrow]
-        return max([*wide, *(self.level[id(n.output)] - 1 for n in self._sums())], default=0)
+        """The run in which all that is full can be stored."""
+        full = [self.level[id(v)] for v in self.unit.outputs if id(v) not in self.reduced]
+        return max([*full, *(self.level[id(n.output)] - 1 for n in self._sums())], default=0)
 
-    def wide_stores(self, lines: list[str], known: dict[Any, str]) -> list[str]:
-        """Return the lines that store what is wide; what they need is added to `lines`."""
-        wide = [value for value in self.unit.outputs if id(value) not in self.narrow]
-        texts = [self.value(value, lines, known, wide=True) for value in wide]
-        return [self.store(v, text, wide=True) for v, text in zip(wide, texts, strict=True)]
+    def full_stores(self, lines: list[str], known: dict[Any, str]) -> list[str]:
+        """Return the lines that store what is full; what they need is added to `lines`."""
+        full = [value for value in self.unit.outputs if id(value) not in self.reduced]
+        texts = [self.value(value, lines, known, full=True) for value in full]
+        return [self.store(v, text, full=True) for v, text in zip(full, texts, strict=True)]
 
     def _sums(self) -> list[Node]:
         return [node for node in self.unit.nodes if node.op in REDUCERS]

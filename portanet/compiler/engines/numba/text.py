@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.compiler.graph.graph import Node, Value
-from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.fusion.operands import operands, promoted
+from portanet.compiler.graph.graph import Node
 from portanet.compiler.graph.operations import REDUCERS
 
 MEMORY = {"float32": "f4", "float64": "f8", "int64": "i8", "bool": "u1"}
@@ -40,11 +40,6 @@ def has_text(node: Node) -> bool:
     return not node.options and text_of(node) is not None
 
 
-def operands(node: Node) -> list[Any]:
-    """Return the arguments that numbers are read from: Values, HostScalars, plain numbers."""
-    return [arg for arg in node.args if isinstance(arg, Value | HostScalar | int | float)]
-
-
 def text_of(node: Node) -> tuple[str, list[Any]] | None:
     """Return an operation's text, and the dtype that each operand takes on; None without text."""
     dtype, op, args = node.output.dtype, node.op, operands(node)
@@ -52,15 +47,15 @@ def text_of(node: Node) -> tuple[str, list[Any]] | None:
         return "({1} if {0} else {2})", [np.dtype("bool"), dtype, dtype]
     if op == "astype":
         return "{0}", [dtype]
-    promoted = np.result_type(*(_kind(arg) for arg in args)) if args else dtype
+    of_args = promoted(node) if args else dtype
     text = None
-    if promoted.kind == "f":
-        text = _float_text(op, promoted, args)
-    elif promoted.kind == "b":
+    if of_args.kind == "f":
+        text = _float_text(op, of_args, args)
+    elif of_args.kind == "b":
         text = _truth_text(op)
-    elif promoted.kind == "i":
+    elif of_args.kind == "i":
         text = _integer_text(op)
-    return None if text is None else (text, [promoted] * len(args))
+    return None if text is None else (text, [of_args] * len(args))
 
 
 def _float_text(op: str, dtype: Any, args: list[Any]) -> str | None:
@@ -117,18 +112,6 @@ def number(value: Any, dtype: Any) -> str:
     return f"np.{dtype}({'-' if rounded < 0 else ''}np.inf)"
 
 
-def identity(op: str, dtype: Any) -> str:
-    """Return the number that a reduction begins with."""
-    start = {"sum": 0, "prod": 1, "any": False, "all": True}
-    if op in start:
-        return number(start[op], dtype)
-    infinite = -np.inf if op == "max" else np.inf
-    if np.dtype(dtype).kind == "f":
-        return number(infinite, dtype)
-    limits = np.iinfo(dtype)
-    return number(limits.min if op == "max" else limits.max, dtype)
-
-
 def combined(op: str, total: str, text: str, dtype: Any) -> str:
     """Return a reduction's next partial result."""
     if op == "sum":
@@ -139,9 +122,3 @@ def combined(op: str, total: str, text: str, dtype: Any) -> str:
     if np.dtype(dtype).kind == "f":
         return f"{op}imum({total}, {text})"
     return f"{op}({total}, {text})"
-
-
-def _kind(arg: Any) -> Any:
-    if isinstance(arg, Value):
-        return arg.dtype
-    return 1.0 if isinstance(arg, HostScalar) else arg

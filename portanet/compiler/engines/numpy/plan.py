@@ -1,7 +1,8 @@
 """NumpyPlan: a graph made into a function that replays it in place."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from operator import call
 from time import perf_counter
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from portanet.backends._whole import Call, call_all, forget
+from portanet.compiler.engines.base import PlanCall
 from portanet.compiler.engines.numpy.emit import NumpySource
 from portanet.compiler.engines.numpy.forms import runs_in_c
 from portanet.compiler.fusion.units import Unit, single_units
 from portanet.compiler.graph.graph import Graph, Node
 from portanet.compiler.graph.lower import lower
-from portanet.compiler.memory.arena import ALIGNMENT, lay_out
+from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
+from portanet.compiler.memory.packing import ALIGNMENT
 from portanet.compiler.memory.strides import settle_strides
 
 Line = tuple[str, list[Node]]
@@ -56,9 +59,7 @@ class NumpyPlan:
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.hosts = [self.find(value) for value, _ in graph.hosts]
-        self.n_samples = 0
-        if "y" in graph.inputs and "total:weight" not in graph.states:
-            self.n_samples = graph.inputs["y"].shape[0]
+        self.n_samples = graph.n_samples
         self.writer = NumpySource(self.find, self.layout.written)
         self.lines = self.make_lines()
         self.scalars = self.writer.scalars
@@ -116,7 +117,7 @@ class NumpyPlan:
         batch.X.take(rows, 0, self.inputs["x"], "clip")
         batch.y.take(rows, 0, self.inputs["y"], "clip")
 
-    def set_numbers(self, numbers: Any, drawn: list[Any]) -> None:
+    def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
         """Write down the numbers of a step, and what it has drawn."""
         for scalar, array in self.scalars:
             array.fill(scalar.read(numbers))
@@ -127,6 +128,23 @@ class NumpyPlan:
     def losses(self) -> np.ndarray:
         """Return the losses of the last replay."""
         return self.results["losses"].copy()
+
+    def calls(self) -> list[PlanCall]:
+        """Return the lines; those of one operation are one."""
+        copies, found = iter(self.layout.copies), []
+        units = {id(node): unit for unit in self.units for node in unit.nodes}
+        for _, group in groupby(self.lines, key=lambda line: id(line[1])):
+            lines = list(group)
+            inside = list({id(units[id(n)]): units[id(n)] for n in lines[0][1]}.values())
+            texts = [text for text, _ in lines]
+            copied = None if inside else next(copies)
+            found.append(PlanCall("; ".join(texts), inside, copied, self._function(texts)))
+        return found
+
+    def _function(self, texts: list[str]) -> Callable[[], None]:
+        names = dict(self.writer.names)
+        exec("def run():\n" + "".join(f"    {text}\n" for text in texts), names)
+        return names["run"]
 
     def _n_before(self) -> int:
         """Return how many lines there are before the first that writes a home."""

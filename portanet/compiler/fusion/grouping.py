@@ -1,0 +1,107 @@
+"""Which operations of a graph become one kernel.
+
+An operation joins the first group that runs after its arguments are made, and over the same
+numbers. So a bias gradient, which sums over the batch, is summed in the kernel that makes what is
+summed, even where a product of matrices was written in between:
+
+    d = g * (x > 0)      group 1            d = g * (x > 0), b = sum(d, 0)   one kernel
+    w = x.T @ d          product     ->     w = x.T @ d
+    b = sum(d, 0)        group 1
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from portanet.compiler.fusion.fused_group import Group, start
+from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.operations import REDUCERS
+
+
+def group_nodes(
+    nodes: Iterable[Node], has_text: Callable[[Node], bool], most_nodes: int
+) -> list[Node | Group]:
+    """Return operations in an order in which they may be done, kernels in the place of some.
+
+    `has_text(node)` says whether an operation can be written in a kernel's language.
+    """
+    units: list[Any] = []
+    open_groups = _OpenGroups(units, most_nodes)
+    made: dict[int, int] = {}  # where in `units` a value is made
+    for node in nodes:
+        if node.is_view:
+            continue
+        earliest = max([made.get(id(v.root), -1) for v in node.inputs], default=-1)
+        fusible = has_text(node)
+        at = open_groups.join(node, max(earliest, 0)) if fusible else None
+        if at is None:
+            at = len(units)
+            units.append((start(node) if fusible else None) or node)
+            open_groups.note(at)
+        for value in node.outputs:
+            made[id(value)] = at
+    return units
+
+
+class _OpenGroups:
+    """The groups that take in more operations, by how many numbers they have at a time.
+
+    An operation on 64 x 20 numbers is offered to groups over 1280 numbers, and to those that keep
+    so many, not to all there are: planning would take the square of a network's length.
+    """
+
+    def __init__(self, units: list[Any], most_nodes: int) -> None:
+        self._units, self._most_nodes = units, most_nodes
+        self._places: dict[int, list[int]] = {}  # by size, where the groups stand in `units`
+
+    def note(self, at: int) -> None:
+        """Take in a unit, if it is a group; or take it in again, once it reduces numbers."""
+        group = self._units[at]
+        if isinstance(group, Group):
+            for size in {group.space.size, group.space.n_kept}:
+                places = self._places.setdefault(size, [])
+                i = bisect_left(places, at)
+                if places[i : i + 1] != [at]:
+                    places.insert(i, at)
+
+    def join(self, node: Node, first: int) -> int | None:
+        """Let an operation join a group that stands at `first` or later; return where it is."""
+        places = self._places.get(_n_numbers(node), [])
+        for at in places[bisect_left(places, first) :]:
+            group = self._units[at]
+            was_settled = group.settled
+            if group.join(node):
+                if group.settled and not was_settled:
+                    self.note(at)
+                if len(group.nodes) == self._most_nodes:
+                    self._close(at)
+                return at
+        return None
+
+    def _close(self, at: int) -> None:
+        space = self._units[at].space
+        for size in {space.size, space.n_kept}:
+            self._places[size] = [place for place in self._places[size] if place != at]
+
+
+def _n_numbers(node: Node) -> int:
+    return (node.args[0] if node.op in REDUCERS else node.output).size
+
+
+def stored_values(graph: Graph, units: Sequence[Node | Group]) -> dict[int, list[Value]]:
+    """Return, for each group by its id, the values that are read outside of it."""
+    wanted = {id(v.root) for v in graph.wanted()}
+    readers: dict[int, set[int]] = {}
+    for unit in units:
+        for node in unit.nodes if isinstance(unit, Group) else [unit]:
+            for value in node.inputs:
+                readers.setdefault(id(value.root), set()).add(id(unit))
+    return {
+        id(unit): [
+            node.output
+            for node in unit.nodes
+            if id(node.output) in wanted or readers.get(id(node.output), set()) - {id(unit)}
+        ]
+        for unit in units
+        if isinstance(unit, Group)
+    }

@@ -1,0 +1,51 @@
+"""What the texts of all kernel languages need to know about single operations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from portanet.compiler.graph.graph import Node, Value
+from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.graph.operations import REDUCERS
+
+
+def operands(node: Node) -> list[Any]:
+    """Return the arguments that numbers are read from: Values, HostScalars, plain numbers."""
+    return [arg for arg in node.args if isinstance(arg, Value | HostScalar | int | float)]
+
+
+def promoted(node: Node) -> np.dtype:
+    """Return what the operands of an operation promote to; plain numbers are weak."""
+    return np.result_type(*map(_kind, operands(node)))
+
+
+def identity(op: str, dtype: Any) -> float:
+    """Return the number that a reduction begins with.
+
+    >>> identity("sum", "float32"), identity("max", "float32"), identity("min", "int8")
+    (0, -inf, 127)
+    """
+    if op in ("sum", "prod", "any", "all"):
+        return int(op in ("prod", "all"))
+    kind = np.dtype(dtype).kind
+    if kind == "f":
+        return -np.inf if op == "max" else np.inf
+    if kind == "b":
+        return op == "min"
+    return np.iinfo(dtype).min if op == "max" else np.iinfo(dtype).max
+
+
+def levels(nodes: Sequence[Node]) -> dict[int, int]:
+    """Return, by a value's id, how many reductions of these it waits for, one after the other."""
+    level: dict[int, int] = {}
+    for node in nodes:
+        waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)
+        level[id(node.output)] = waits + (node.op in REDUCERS)
+    return level
+
+
+def _kind(arg: Any) -> Any:
+    if isinstance(arg, Value):
+        return arg.dtype
+    return 1.0 if isinstance(arg, HostScalar) else arg

@@ -1,0 +1,54 @@
+"""When the values of a plan are made and read, counted in units."""
+
+from collections.abc import Iterable, Sequence
+from math import inf
+
+from portanet.compiler.fusion.units import Unit
+from portanet.compiler.graph.graph import Graph, Value
+
+
+class Lifetimes:
+    """Which unit makes each value, and which is the last to read its memory.
+
+    Results and inputs are read after the last unit, by others: they are *pinned*.
+    """
+
+    def __init__(self, graph: Graph, units: Sequence[Unit], inputs: Iterable[Value]) -> None:
+        self._made = {id(v): i for i, unit in enumerate(units) for v in unit.outputs}
+        self._last: dict[int, float] = {}
+        for i, unit in enumerate(units):
+            for value in unit.inputs:
+                self._last[id(value.root)] = i
+        self._pinned = {id(v.root) for v in (*graph.results.values(), *inputs)}
+        self._last |= dict.fromkeys(self._pinned, inf)
+
+    def is_made(self, value: Value) -> bool:
+        """Return whether a unit makes a value and leaves it in memory."""
+        return id(value) in self._made
+
+    def is_pinned(self, value: Value) -> bool:
+        """Return whether others read a value after a replay."""
+        return id(value) in self._pinned
+
+    def made(self, value: Value) -> int:
+        """Return which unit makes a value."""
+        return self._made[id(value)]
+
+    def last_read(self, value: Value) -> float:
+        """Return which unit reads a value's memory last; -1 if none does."""
+        return self._last.get(id(value.root), -1)
+
+    def keep(self, value: Value) -> None:
+        """Let a value live until all units are done."""
+        self._last[id(value.root)] = inf
+
+    def death(self, value: Value) -> float:
+        """Return which unit is the last to need a value: it, or pieces that were made in it."""
+        return max([self.last_read(value), *map(self.last_read, pieces_of(value))])
+
+
+def pieces_of(value: Value) -> Sequence[Value]:
+    """Return the values that were joined to make this one; none if it was made otherwise."""
+    node = value.node
+    joined = node is not None and node.op == "concat" and isinstance(node.args[0], list | tuple)
+    return node.args[0] if joined and node is not None else ()
