@@ -50,9 +50,7 @@ class Side:
         self.torn = False  # was the last step interrupted? Then gradients may be of either step
         self.n_drawn = self.at = 0
         world.reset(program.seed)
-        self.model, self.makers = networks.build(
-            program.front, program.middle, program.loss, program.dtype, program.seed
-        )
+        self.model, self.makers = networks.build(program)
         self._perturb(perturbed)
         self.optimizer = rules.make(program.rule, self.model, program.rate, program.options)
         self.trainer = None if program.way == "step" else self.make_trainer()
