@@ -10,7 +10,7 @@ from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
 from portanet.running_sum import RunningSum
-from portanet.state import State
+from portanet.state import State, entry
 from portanet.training.evaluation import evaluate, try_metric, weight_of
 from portanet.training.isolated import isolated
 from portanet.training.metric import Metric
@@ -143,8 +143,10 @@ class Trainer:
 
     def load_state(self, state: State) -> None:
         """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
-        set_streams(state.numbers["streams"], self.model, self.train_dl, self.val_dl)
-        self.history = [dict(row) for row in state.numbers["history"]]
+        history = entry("Trainer.load_state", state, "history", "a list")
+        streams = entry("Trainer.load_state", state, "streams", "a list")
+        set_streams(streams, self.model, self.train_dl, self.val_dl)
+        self.history = [dict(row) for row in history]
 
     def _check(self) -> None:
         """Look at the parts again: each may have been replaced."""
@@ -191,8 +193,10 @@ class Trainer:
         """Return the mean loss and the metric over all data of a loader, on the device."""
         if dl is None:
             return {}
-        staged, compiled = self._staged(dl), self._compiled is not None
-        found = evaluate(self.model, self.metric, staged, compiled=compiled)
+        staged, compiled = self._staged(dl), self.compiled
+        if compiled is not None:
+            compiled.settle()
+        found = evaluate(self.model, self.metric, staged, compiled=compiled is not None)
         return {f"{prefix}{name}": value for name, value in found.items()}
 
     def _staged(self, dl: DataLoader) -> Staged:

@@ -66,7 +66,7 @@ def assert_same(model, twin):
 
 
 def captured(step):
-    return [planned.plan._loaded.captured for planned in step._plans.values()]
+    return [planned.plan._loaded.captured for planned in step.plans.values()]
 
 
 def case_batch(case, backend):
@@ -124,8 +124,8 @@ def test_two_plans_and_a_readable_step_take_turns(backend):
     for _ in range(6):
         for trainer in trainers:
             trainer.train(1, log_level=0)
-    assert [len(t.compiled._plans) for t in trainers[:2]] == [2, 2]
-    assert all(p.plan._gathered.captured for p in trainers[0].compiled._plans.values())
+    assert [len(t.compiled.plans) for t in trainers[:2]] == [2, 2]
+    assert all(p.plan._gathered.captured for p in trainers[0].compiled.plans.values())
     one, two, plain = (m.named_parameters() for m in models)
     for name, p in plain.items():
         np.testing.assert_array_equal(one[name].value.get(), two[name].value.get())

@@ -305,5 +305,24 @@ def test_batches_must_be_like_their_source(backend, cp):
     for out in (cp.ones((2, 4)), cp.ones((2, 3), "float32"), cp.ones((0, 3))):
         with pytest.raises(ShapeError, match=r"must be a batch of float64 \(5, 3\), is"):
             gather([X], None, position, [out])
-    with pytest.raises(ShapeError, match="must be C-contiguous"):
-        gather([cp.ones((3, 5)).T], None, position, [cp.ones((2, 3))])
+
+
+def test_batches_are_gathered_from_and_into_any_order_of_axes(backend, cp, memory):
+    X = np.arange(120.0).reshape(5, 2, 3, 4)
+    order, inputs = np.array([3, 0, 4, 1, 2]), StepInputs({"position": ((), "int64")}, memory)
+    inputs.send({"position": 1})
+    for lay in (cp.asfortranarray, backwards, every_second):
+        source, out = lay(cp.asarray(X)), cp.zeros((4, 3, 2, 3)).transpose(3, 2, 1, 0)
+        gather([source], cp.asarray(order), inputs["position"], [out])()
+        assert np.array_equal(out.get(), X[order[1:4]])
+
+
+def backwards(x):
+    """The same numbers, the last first in memory."""
+    return x[::-1].copy()[::-1]
+
+
+def every_second(x):
+    """The same numbers, in every second place."""
+    wide = x.repeat(2, axis=3)
+    return wide[..., ::2]

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from plans import homes_of
 
 import portanet
 from portanet import (
@@ -105,8 +106,7 @@ class Replayed:
         self.engine = engine_for(self.backend, **options)
         rule, (x, y) = optimizer(self.model), batch(self.model, self.backend)
         trace = trace_step(self.model, rule, x, y, self.engine.same_memory)
-        states = trace.tape.states.items()
-        self.start = {name: self.engine.new(state) for name, state in states}
+        self.start = homes_of(trace.tape.graph, self.backend)
         self.homes = {name: self.engine.new(state) for name, state in self.start.items()}
         self.plan = self.engine.plan(trace.tape.graph, self.homes)
         self.counted = []

@@ -23,8 +23,8 @@ def gather(
     """Return the call that sets out[i] = source[order[position + i]] for each source, at once.
 
     Shapes: source (N, ...), order (N,) of int64 or None (as they lie), position () of int64, out
-    (B, ...); all on the current device and C-contiguous. position + B must not exceed N: nobody
-    can look at that without waiting for the device.
+    (B, ...); all on the current device, order C-contiguous, the others in any order of axes.
+    position + B must not exceed N: nobody can look at that without waiting for the device.
 
     Raises ShapeError if an out is not like a batch of its source.
     """
@@ -44,8 +44,6 @@ def _check(source: Array, out: Array) -> None:
             f"gather: out must be a batch of {source.dtype} {tuple(source.shape)}, is {out.dtype} "
             f"{tuple(out.shape)}"
         )
-    if not (source.flags.c_contiguous and out.flags.c_contiguous):
-        raise ShapeError("gather: source and out must be C-contiguous; copy them first")
 
 
 def _source(sources: Sequence[Array], outs: Sequence[Array], *, ordered: bool) -> str:
@@ -53,14 +51,14 @@ def _source(sources: Sequence[Array], outs: Sequence[Array], *, ordered: bool) -
     parameters, parts, start = ["const long long* position"], [], 0
     if ordered:
         parameters.append("const long long* order")
-    row = "order[*position + k / {size}]" if ordered else "(*position + k / {size})"
     for i, (source, out) in enumerate(zip(sources, outs, strict=True)):
         word, size = _WORDS[source.dtype.itemsize], prod(source.shape[1:])
+        row = f"k / {size}LL"
+        chosen = f"order[*position + {row}]" if ordered else f"(*position + {row})"
         parameters += [f"const {word}* source{i}", f"{word}* out{i}"]
         parts.append(
             f"        if (k >= 0 && k < {out.size}LL)\n"
-            f"            out{i}[k] = source{i}[{row.format(size=f'{size}LL')} * {size}LL"
-            f" + k % {size}LL];\n"
+            f"            out{i}[{_index(out, row)}] = source{i}[{_index(source, chosen)}];\n"
             f"        k -= {out.size}LL;\n"
         )
         start += out.size
@@ -71,3 +69,24 @@ def _source(sources: Sequence[Array], outs: Sequence[Array], *, ordered: bool) -
         f"    for (; i < {start}LL; i += step) {{\n"
         "        long long k = i;\n" + "".join(parts) + "    }\n}\n"
     )
+
+
+def _index(array: Array, row: str) -> str:
+    """Return where number k of a batch lies in an array, in a row that is given as text."""
+    itemsize = array.dtype.itemsize
+    terms, inner = [f"({row}) * {array.strides[0] // itemsize}LL"], 1
+    for n, stride in _axes(array.shape[1:], array.strides[1:]):
+        terms.append(f"k / {inner}LL % {n}LL * {stride // itemsize}LL")
+        inner *= n
+    return " + ".join(terms)
+
+
+def _axes(shape: Sequence[int], strides: Sequence[int]) -> list[tuple[int, int]]:
+    """Return lengths and strides from the last axis to the first, those as one that go on so."""
+    axes: list[tuple[int, int]] = []
+    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if axes and stride == axes[-1][0] * axes[-1][1]:
+            axes[-1] = axes[-1][0] * n, axes[-1][1]
+        elif n > 1:
+            axes.append((n, stride))
+    return axes

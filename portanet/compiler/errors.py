@@ -1,4 +1,4 @@
-"""TraceError, UnsettledError, NotCompiledWarning: why a step cannot be compiled."""
+"""TraceError, UnsettledError, PlanError, NotCompiledWarning: why a step cannot be compiled."""
 
 from portanet.errors import PortanetError
 
@@ -9,6 +9,10 @@ class TraceError(PortanetError, TypeError):
 
 class UnsettledError(TraceError):
     """A step changes an attribute of a layer: for the first time, or in every step."""
+
+
+class PlanError(PortanetError, ValueError):
+    """A graph cannot be laid out in memory as it was traced; the words say what."""
 
 
 class NotCompiledWarning(UserWarning):

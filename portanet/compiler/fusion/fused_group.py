@@ -5,6 +5,7 @@ numbers. So a bias gradient, which sums over the batch, is summed in the kernel 
 summed, even where a product of matrices was written in between.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,27 +121,66 @@ def group_nodes(
     `has_text(node)` says whether an operation can be written in a kernel's language.
     """
     units: list[Any] = []
+    open_groups = _OpenGroups(units, most_nodes)
     made: dict[int, int] = {}  # where in `units` a value is made
     for node in nodes:
         if node.is_view:
             continue
         earliest = max([made.get(id(v.root), -1) for v in node.inputs], default=-1)
         fusible = has_text(node)
-        at = _join(units, node, max(earliest, 0), most_nodes) if fusible else None
+        at = open_groups.join(node, max(earliest, 0)) if fusible else None
         if at is None:
             at = len(units)
             units.append((start(node) if fusible else None) or node)
+            open_groups.note(at)
         for value in node.outputs:
             made[id(value)] = at
     return units
 
 
-def _join(units: list[Any], node: Node, first: int, most_nodes: int) -> int | None:
-    for at in range(first, len(units)):
-        unit = units[at]
-        if isinstance(unit, Group) and len(unit.nodes) < most_nodes and unit.join(node):
-            return at
-    return None
+class _OpenGroups:
+    """The groups that take in more operations, by how many numbers they have at a time.
+
+    An operation on 64 x 20 numbers is offered to groups over 1280 numbers, and to those that keep
+    so many, not to all there are: planning would take the square of a network's length.
+    """
+
+    def __init__(self, units: list[Any], most_nodes: int) -> None:
+        self._units, self._most_nodes = units, most_nodes
+        self._places: dict[int, list[int]] = {}  # by size, where the groups stand in `units`
+
+    def note(self, at: int) -> None:
+        """Take in a unit, if it is a group; or take it in again, once it reduces numbers."""
+        group = self._units[at]
+        if isinstance(group, Group):
+            for size in {group.space.size, group.space.kept}:
+                places = self._places.setdefault(size, [])
+                i = bisect_left(places, at)
+                if places[i : i + 1] != [at]:
+                    places.insert(i, at)
+
+    def join(self, node: Node, first: int) -> int | None:
+        """Let an operation join a group that stands at `first` or later; return where it is."""
+        places = self._places.get(_n_numbers(node), [])
+        for at in places[bisect_left(places, first) :]:
+            group = self._units[at]
+            was_fixed = group.fixed
+            if group.join(node):
+                if group.fixed and not was_fixed:
+                    self.note(at)
+                if len(group.nodes) == self._most_nodes:
+                    self._close(at)
+                return at
+        return None
+
+    def _close(self, at: int) -> None:
+        space = self._units[at].space
+        for size in {space.size, space.kept}:
+            self._places[size] = [place for place in self._places[size] if place != at]
+
+
+def _n_numbers(node: Node) -> int:
+    return (node.args[0] if node.op in REDUCERS else node.output).size
 
 
 def stored_values(graph: Graph, units: Sequence[Node | Group]) -> dict[int, list[Value]]:

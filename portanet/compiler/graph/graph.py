@@ -4,12 +4,15 @@ A graph knows operations by their names in the array API standard, never layers:
 came from is kept as words, for people who look at a plan.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.typing import Array
+
+_CONTAINERS = (list, tuple, dict)  # that arguments may be in
 
 
 @dataclass(eq=False, slots=True)
@@ -85,7 +88,7 @@ class Node:
     @property
     def inputs(self) -> list[Value]:
         """The values that it reads, in order; one that is read twice comes twice."""
-        return list(values_in((self.args, self.options)))
+        return values_in((self.args, self.options)) if self.options else values_in(self.args)
 
     @property
     def output(self) -> Value:
@@ -122,25 +125,43 @@ class Graph:
         changed = [v for name, v in self.updates.items() if v is not self.states[name]]
         return [*changed, *self.results.values()]
 
+    def scalars(self) -> list[HostScalar]:
+        """Return the numbers of the step that operations read, each once."""
+        every = (s for node in self.nodes for s in scalars_in((node.args, node.options)))
+        return list({s.key: s for s in every}.values())
 
-def values_in(item: Any) -> Iterator[Value]:
-    """Yield the Values in arguments, lists and tuples included."""
+
+def values_in(item: Any) -> list[Value]:
+    """Return the Values in arguments, lists, tuples and dicts included, in order."""
     if isinstance(item, Value):
-        yield item
-    elif isinstance(item, list | tuple):
-        for part in item:
-            yield from values_in(part)
-    elif isinstance(item, dict):
-        for part in item.values():
-            yield from values_in(part)
+        return [item]
+    if isinstance(item, dict):
+        item = item.values()
+    elif not isinstance(item, _CONTAINERS):
+        return []
+    found: list[Value] = []
+    for part in item:
+        if isinstance(part, Value):
+            found.append(part)
+        elif isinstance(part, _CONTAINERS):
+            found += values_in(part)
+    return found
+
+
+def scalars_in(item: Any) -> list[HostScalar]:
+    """Return the numbers of the step in arguments, lists, tuples and dicts included, in order."""
+    found: list[HostScalar] = []
+    replaced(item, found.append, (HostScalar,))
+    return found
 
 
 def replaced(item: Any, replace: Callable[[Any], Any], kinds: tuple[type, ...]) -> Any:
     """Return arguments with everything of some kinds replaced, lists and tuples included."""
     if isinstance(item, kinds):
         return replace(item)
-    if isinstance(item, list | tuple):
-        return type(item)(replaced(part, replace, kinds) for part in item)
+    if not isinstance(item, _CONTAINERS):
+        return item
     if isinstance(item, dict):
         return {key: replaced(part, replace, kinds) for key, part in item.items()}
-    return item
+    parts = [replaced(part, replace, kinds) for part in item]
+    return parts if type(item) is list else type(item)(parts)

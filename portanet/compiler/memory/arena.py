@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from portanet.compiler.fusion.indexing import contiguous
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Graph, Node, Value
@@ -201,22 +203,25 @@ def pack(blocks: Iterable[Block]) -> int:
     Source: Pisarchyk & Lee, "Efficient memory management for deep neural net inference", 2020,
     section 5.2 (greedy by size).
     """
-    placed: list[Block] = []
-    end = 0
-    in_arena = [b for b in blocks if b.home is None]
-    for block in sorted(in_arena, key=lambda b: -b.n_bytes):
-        start = 0
-        for other in placed:  # sorted by offset
-            if other.birth > block.death or other.death < block.birth:
-                continue
-            if start + block.n_bytes < other.offset:
-                break
-            start = max(start, rounded_up(other.offset + other.n_bytes + GAP))
-        block.offset = start
-        end = max(end, start + block.n_bytes)
-        placed.append(block)
-        placed.sort(key=lambda b: b.offset)
+    in_arena = sorted((b for b in blocks if b.home is None), key=lambda b: -b.n_bytes)
+    placed, end = np.empty((4, len(in_arena))), 0  # births, deaths, begins, stops; by begin
+    for n, block in enumerate(in_arena):
+        births, deaths, begins, stops = placed[:, :n]
+        meets = (births <= block.death) & (deaths >= block.birth)
+        block.offset = _lowest_gap(begins[meets], stops[meets], block.n_bytes)
+        at = np.searchsorted(begins, block.offset)
+        placed[:, at + 1 : n + 1] = placed[:, at:n]
+        stop = rounded_up(block.offset + block.n_bytes + GAP)
+        placed[:, at] = block.birth, block.death, block.offset, stop
+        end = max(end, block.offset + block.n_bytes)
     return rounded_up(end)
+
+
+def _lowest_gap(begins: np.ndarray, stops: np.ndarray, n_bytes: int) -> int:
+    """Return where the first gap of n_bytes begins between pieces that are sorted by begin."""
+    free = np.concatenate(([0], np.maximum.accumulate(stops)))
+    fits = np.append(free[:-1] + n_bytes < begins, True)
+    return int(free[fits.argmax()])
 
 
 def rounded_up(n_bytes: int) -> int:

@@ -20,7 +20,7 @@ from portanet.optimizer import Optimizer
 from portanet.parameter import Holder, Parameter
 from portanet.typing import Array
 
-TOTALS = ("total:loss", "total:weight")
+TOTALS = ("total:loss", "total:weight")  # sums of the epoch, with what rounding has taken off
 
 
 class ParameterMemory:
@@ -168,13 +168,19 @@ class ParameterMemory:
         return self._views[name]
 
     def totals(self) -> dict[str, Array]:
-        """Return the sums of the epoch."""
-        return {name: self.homes[name] for name in TOTALS if name in self.homes}
+        """Return the sums of the epoch, by "total:loss" and "total:weight"."""
+        found = {}
+        for name in TOTALS:
+            if name in self.homes:
+                error = self.homes.get(f"{name}:error")
+                found[name] = self.homes[name] if error is None else self.homes[name] + error
+        return found
 
     def clear_totals(self) -> None:
         """Begin an epoch's sums anew."""
-        for name, total in self.totals().items():
-            self.put(name, backend_of(total).xp.zeros_like(total))
+        for name, home in self.homes.items():
+            if name.startswith(TOTALS):
+                self.put(name, backend_of(home).xp.zeros_like(home))
 
     def copies(self) -> dict[str, Array]:
         """Return copies of all homes."""

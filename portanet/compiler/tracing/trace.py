@@ -28,6 +28,7 @@ from portanet.compiler.tracing.tape import Tape
 from portanet.layer import Part, Sequential
 from portanet.optimizer import Optimizer
 from portanet.parameter import Buffer, Parameter
+from portanet.running_sum import widest_float
 from portanet.typing import Array
 from portanet.versioned import LATEST
 
@@ -183,8 +184,16 @@ def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> t
 
 
 def _add_up(tape: Tape, name: str, number: Any) -> None:
-    zero = tape.backend.xp.zeros_like(number.array)
-    tape.update(name, tape.state(name, zero) + number)
+    """Add a number to a sum of the epoch, as RunningSum does."""
+    xp, backend = tape.namespace, tape.backend
+    dtype = backend.dtype(widest_float(backend))
+    total, number = tape.state(name, backend.xp.zeros((), dtype=dtype)), xp.astype(number, dtype)
+    tape.update(name, total + number)
+    if widest_float(backend) != "float64":
+        added = (total + number) - total
+        error = (total - ((total + number) - added)) + (number - added)
+        lost = f"{name}:error"
+        tape.update(lost, tape.state(lost, backend.xp.zeros((), dtype=dtype)) + error)
 
 
 def _refuse_assigned(parameters: dict[str, Parameter], values: dict[str, Any]) -> None:

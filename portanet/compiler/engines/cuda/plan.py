@@ -32,10 +32,12 @@ from portanet.compiler.engines.cuda.calls import (
 from portanet.compiler.engines.cuda.kernel import Kernel
 from portanet.compiler.engines.cuda.units import cuda_units
 from portanet.compiler.fusion.units import single_units
-from portanet.compiler.graph.graph import Graph, Value, replaced
+from portanet.compiler.graph.graph import Graph, scalars_in
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.lower import lower
-from portanet.compiler.memory.arena import Block, lay_out
+from portanet.compiler.memory.arena import lay_out
+from portanet.compiler.memory.arrays import PlanArrays
+from portanet.compiler.memory.strides import settle_strides
 from portanet.typing import Array, Namespace
 
 
@@ -52,12 +54,13 @@ class CupyPlan:
     ) -> None:
         lower(graph, xp)
         self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
-        self._views: dict[int, Array] = {}
+        settle_strides(graph, homes, xp.empty)
         self.units = cuda_units(graph) if fuse else single_units(graph)
         self.layout = lay_out(
             graph, self.units, graph.inputs.values(), partial(runs_in_c, own_products=fuse)
         )
         self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
+        self._arrays = PlanArrays(self.layout, self.arena, homes, xp.may_share_memory)
         kernels = kernels_of(self.units)
         self._make_record(kernels)
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
@@ -149,9 +152,7 @@ class CupyPlan:
         """Return the array where a value lies, or a number of the step, (HostScalar, dtype)."""
         if isinstance(thing, tuple):
             return self._record[self._names[thing[0].key, thing[1]]]
-        if id(thing) not in self._views:
-            self._views[id(thing)] = self._find(thing)
-        return self._views[id(thing)]
+        return self._arrays.find(thing)
 
     def _make_record(self, kernels: dict[int, list[Kernel]]) -> None:
         """Give every number of the step, every draw and the batch's position a place."""
@@ -166,7 +167,7 @@ class CupyPlan:
             fields[f"host {i}"] = (value.shape, str(value.dtype))
         self._record = StepInputs(fields, self.memory)
         for i, (value, _) in enumerate(self.graph.hosts):
-            self._views[id(value)] = self._record[f"host {i}"]
+            self._arrays.put(value, self._record[f"host {i}"])
 
     def _scalars_of(self, kernels: dict[int, list[Kernel]]) -> Iterator[tuple[HostScalar, str]]:
         for kernel in (k for of_unit in kernels.values() for k in of_unit):
@@ -175,35 +176,3 @@ class CupyPlan:
             node = unit.single
             if node is not None:
                 yield from ((s, scalar_dtype(node)) for s in scalars_in((node.args, node.options)))
-
-    def _find(self, value: Value) -> Array:
-        if value.kind == "constant":
-            return value.array
-        if value.base is not None:
-            return self._view(value)
-        if value.kind == "state":
-            return self.homes[value.name]
-        return self._piece(*self.layout.places[id(value)], value)
-
-    def _piece(self, block: Block, offset: int, value: Value) -> Array:
-        if block.home is not None:
-            return self.homes[block.home]
-        start = offset + block.offset
-        flat = self.arena[start : start + value.n_bytes].view(value.dtype)
-        order = np.argsort([-s for s in value.strides], kind="stable")
-        shape = [value.shape[i] for i in order]
-        return flat.reshape(shape).transpose([int(i) for i in np.argsort(order)])
-
-    def _view(self, value: Value) -> Array:
-        node = value.node
-        assert node is not None  # only operations make views
-        args, options = replaced((node.args, node.options), self.find, (Value,))
-        result = node.function(*args, **options)
-        return result[node.outputs.index(value)] if isinstance(result, list | tuple) else result
-
-
-def scalars_in(item: Any) -> list[HostScalar]:
-    """Return the numbers of the step in arguments, lists and tuples included."""
-    found: list[HostScalar] = []
-    replaced(item, found.append, (HostScalar,))
-    return found

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends._whole import Call, call_all
-from portanet.compiler.graph.graph import Graph, Node, Value, replaced
+from portanet.compiler.graph.graph import Graph, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.typing import Array
 
@@ -33,8 +33,8 @@ class JaxPlan:
         updates = graph.updates.items()
         self._changed = [name for name, value in updates if value is not graph.states[name]]
         self._kept = [name for name in graph.states if name not in self._changed]
-        self._scalars = list({s.key: s for node in graph.nodes for s in _scalars(node)}.values())
-        self._dtype = graph.states["total:loss"].dtype  # the network's
+        self._scalars = graph.scalars()
+        self._dtype = graph.results["losses"].dtype  # the network's
         self._xp = backend.xp
         self._batch: tuple[Any, ...] = ()
         self._hosts: list[np.ndarray] = []
@@ -113,12 +113,6 @@ class JaxPlan:
         if order is not None:
             rows = xp.take(order, rows, axis=0)
         return xp.take(X, rows, axis=0), xp.take(y, rows, axis=0)
-
-
-def _scalars(node: Node) -> list[HostScalar]:
-    found: list[HostScalar] = []
-    replaced((node.args, node.options), lambda s: found.append(s) or s, (HostScalar,))
-    return found
 
 
 def _arrays(result: Any) -> Iterator[Array]:

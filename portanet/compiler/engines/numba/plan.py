@@ -22,6 +22,7 @@ from portanet.compiler.graph.host_scalar import HostScalar
 
 _MOST_NODES = 48  # of one group: longer loops do not fit into registers
 _POINTERS = {"f4": "pointer32", "f8": "pointer64", "i8": "pointer_int64", "u1": "pointer_uint8"}
+_MEMORY = re.compile(r"\b([fiu]\d)_(\d+)\[")
 _GEMM = re.compile(r"gemm_(\w+)_(float\d\d)\(")
 _IMPORTS = """import math
 import numpy as np
@@ -115,15 +116,13 @@ class _Tables:
 
     def __init__(self, plan: NumbaPlan) -> None:
         self._plan = plan
-        self._bases: list[tuple[int, int]] = []
-        self._add(plan.arena)
-        for home in plan.homes.values():
-            self._add(home)
-        n_scalars = 64
-        self._numbers = np.zeros(n_scalars)
-        self._n_numbers = 0
-        self._add(self._numbers)
+        self._bases: list[tuple[int, int]] = []  # addresses and bytes
+        self._known: dict[int, int] = {}  # which of them an array that owns memory is, by its id
         self._kept: list[np.ndarray] = []
+        self._numbers = np.zeros(len(plan.graph.scalars()) * len(MEMORY))
+        self._n_numbers = 0
+        for array in (plan.arena, *plan.homes.values(), self._numbers):
+            self._base(array)
 
     @property
     def table(self) -> np.ndarray:
@@ -145,43 +144,38 @@ class _Tables:
 
     def scalar(self, scalar: HostScalar, dtype: Any) -> tuple[str, int]:
         """Return the place of a number of the step."""
-        scalars = self._plan.writer.scalars
-        for known, array in scalars:
-            if known.key == scalar.key and array.dtype == dtype:
-                break
-        else:
-            at, self._n_numbers = self._n_numbers, self._n_numbers + 1
-            array = self._numbers[at : at + 1].view(dtype)[:1].reshape(())
-            scalars.append((scalar, array))
+        array = self._plan.writer.scalar_array(scalar, dtype, lambda: self._new_number(dtype))
         base, offset = self._base(array)
         return f"{MEMORY[str(np.dtype(dtype))]}_{base}", offset // np.dtype(dtype).itemsize
 
     def opening(self, body: list[str]) -> list[str]:
         """Return the lines that give each memory that a body names its name."""
-        text = "\n".join(body)
+        used = sorted(set(_MEMORY.findall("\n".join(body))), key=lambda name: (int(name[1]), name))
         lines = [f"t = carray(pointer_int64(table), {len(self._bases)})"]
-        for i, (_, n_bytes) in enumerate(self._bases):
-            for kind, pointer in _POINTERS.items():
-                if f"{kind}_{i}[" in text:
-                    n = n_bytes // int(kind[1])
-                    lines.append(f"{kind}_{i} = carray({pointer}(t[{i}]), {n})")
+        for kind, number in used:
+            n = self._bases[int(number)][1] // int(kind[1])
+            lines.append(f"{kind}_{number} = carray({_POINTERS[kind]}(t[{number}]), {n})")
         return lines
 
+    def _new_number(self, dtype: Any) -> np.ndarray:
+        at, self._n_numbers = self._n_numbers, self._n_numbers + 1
+        return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
+
     def _base(self, array: np.ndarray) -> tuple[int, int]:
-        start = array.__array_interface__["data"][0]
-        for i, (base, n_bytes) in enumerate(self._bases):
-            if base <= start < base + n_bytes:
-                return i, start - base
+        """Return which memory an array lies in, and how many bytes from its beginning."""
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base
-        self._kept.append(root)
-        self._add(root)
-        base = self._bases[-1][0]
-        return len(self._bases) - 1, start - base
+        at = self._known.setdefault(id(root), len(self._bases))
+        if at == len(self._bases):
+            own = root if array is not self._plan.arena else array  # which begins at a cache line
+            self._bases.append((_address(own), max(own.nbytes, 1)))
+            self._kept.append(root)
+        return at, _address(array) - self._bases[at][0]
 
-    def _add(self, array: np.ndarray) -> None:
-        self._bases.append((array.__array_interface__["data"][0], max(array.nbytes, 1)))
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def _fits(unit: Unit) -> bool:

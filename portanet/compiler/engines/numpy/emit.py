@@ -37,6 +37,7 @@ class NumpySource:
         self.scalars: list[tuple[HostScalar, np.ndarray]] = []
         self._find, self._written = find, written
         self._of: dict[Any, str] = {}
+        self._arrays: dict[Any, np.ndarray] = {}  # of the step's numbers, by key and dtype
 
     def lines(self, nodes: list[Node]) -> Iterator[Line]:
         """Yield each operation's lines."""
@@ -163,12 +164,17 @@ class NumpySource:
 
     def _scalar(self, scalar: HostScalar, node: Node | None) -> np.ndarray:
         dtype = float_dtype(node)
-        for known, array in self.scalars:
-            if known.key == scalar.key and array.dtype == dtype:
-                return array
-        array = np.asarray(scalar.value, dtype=dtype)
-        self.scalars.append((scalar, array))
-        return array
+        return self.scalar_array(scalar, dtype, lambda: np.asarray(scalar.value, dtype=dtype))
+
+    def scalar_array(
+        self, scalar: HostScalar, dtype: np.dtype, make: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Return the array that has a number of the step in a dtype; it is made at first."""
+        key = (scalar.key, str(dtype))
+        if key not in self._arrays:
+            self._arrays[key] = make()
+            self.scalars.append((scalar, self._arrays[key]))
+        return self._arrays[key]
 
     def _number(self, number: float, node: Node) -> Any:
         """Return a number as an array of the dtype that it has beside arrays: faster to take."""

@@ -12,9 +12,11 @@ from portanet.backends._whole import Call, call_all, forget
 from portanet.compiler.engines.numpy.emit import NumpySource
 from portanet.compiler.engines.numpy.forms import runs_in_c
 from portanet.compiler.fusion.units import Unit, single_units
-from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.graph import Graph, Node
 from portanet.compiler.graph.lower import lower
-from portanet.compiler.memory.arena import ALIGNMENT, Block, lay_out
+from portanet.compiler.memory.arena import ALIGNMENT, lay_out
+from portanet.compiler.memory.arrays import PlanArrays
+from portanet.compiler.memory.strides import settle_strides
 
 Line = tuple[str, list[Node]]
 
@@ -45,11 +47,12 @@ class NumpyPlan:
         self.made_at = perf_counter()
         self.replay: Callable[[], None]
         self.graph, self.homes = graph, homes
-        self._views: dict[int, np.ndarray] = {}
+        settle_strides(graph, homes, np.empty)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
         self.units = self.make_units()
         self.layout = lay_out(graph, self.units, entering, self.runs_in_c)
         self.arena = _aligned(self.layout.n_bytes)
+        self.find = PlanArrays(self.layout, self.arena, homes, np.may_share_memory).find
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.hosts = [self.find(value) for value, _ in graph.hosts]
@@ -94,12 +97,6 @@ class NumpyPlan:
         """Return the lines that copy states to their homes."""
         copies = self.layout.copies
         return [(self.writer.copy(self.homes[n], self.find(v)), []) for n, v in copies]
-
-    def find(self, value: Value) -> np.ndarray:
-        """Return the array where a value lies."""
-        if id(value) not in self._views:
-            self._views[id(value)] = self._find(value)
-        return self._views[id(value)]
 
     def load(self, x: np.ndarray, y: np.ndarray) -> None:
         """Copy a batch to where the plan wants it, unless it lies there."""
@@ -150,38 +147,6 @@ class NumpyPlan:
     def n_bytes(self) -> int:
         """What the plan's own memory takes."""
         return self.arena.nbytes
-
-    def _find(self, value: Value) -> np.ndarray:
-        if value.kind == "constant":
-            return value.array
-        if value.base is not None:
-            return self._view(value)
-        if value.kind == "state":
-            return self.homes[value.name]
-        block, offset = self.layout.places[id(value)]
-        return self._piece(block, offset, value)
-
-    def _piece(self, block: Block, offset: int, value: Value) -> np.ndarray:
-        if block.home is not None:
-            return self.homes[block.home]
-        offset += block.offset
-        flat = self.arena[offset : offset + value.n_bytes].view(value.dtype)
-        order = np.argsort([-s for s in value.strides], kind="stable")
-        shape = [value.shape[i] for i in order]
-        return flat.reshape(shape).transpose(np.argsort(order))
-
-    def _view(self, value: Value) -> np.ndarray:
-        node = value.node
-        assert node is not None  # only operations make views
-
-        def concrete(item: Any) -> Any:
-            if isinstance(item, Value):
-                return self.find(item)
-            return type(item)(map(concrete, item)) if isinstance(item, list | tuple) else item
-
-        options = {key: concrete(option) for key, option in node.options.items()}
-        result = node.function(*concrete(tuple(node.args)), **options)
-        return result[node.outputs.index(value)] if isinstance(result, list | tuple) else result
 
 
 def _parts(line: str) -> str:

@@ -1,0 +1,67 @@
+"""The arrays where the values of a plan lie: pieces of the arena, the homes of states, views."""
+
+from collections.abc import Callable, Mapping
+
+from portanet.compiler.errors import PlanError
+from portanet.compiler.graph.graph import Value
+from portanet.compiler.memory.arena import Layout
+from portanet.compiler.memory.strides import laid_out, strides_of, viewed
+from portanet.typing import Array
+
+
+class PlanArrays:
+    """Finds the array where a value lies; each is made once.
+
+    arena        bytes, as many as `layout` says
+    homes        the memory of the states, by name
+    same_memory  whether two arrays show the same memory
+    """
+
+    def __init__(
+        self, layout: Layout, arena: Array, homes: Mapping[str, Array],
+        same_memory: Callable[[Array, Array], bool],
+    ) -> None:  # fmt: skip
+        self._layout, self._arena, self._homes = layout, arena, homes
+        self._same_memory = same_memory
+        self._found: dict[int, Array] = {}
+
+    def find(self, value: Value) -> Array:
+        """Return the array where a value lies.
+
+        Raises PlanError if it does not lie as the value says: what is compiled from the value's
+        strides would read beyond it.
+        """
+        if id(value) not in self._found:
+            self.put(value, self._made(value))
+        return self._found[id(value)]
+
+    def put(self, value: Value, array: Array) -> None:
+        """Say where a value lies."""
+        if value.size and strides_of(array) != value.strides:
+            raise PlanError(
+                f"{value} must have the strides {value.strides} in the memory of its plan, has "
+                f"{strides_of(array)}"
+            )
+        self._found[id(value)] = array
+
+    def _made(self, value: Value) -> Array:
+        if value.kind == "constant":
+            return value.array
+        if value.base is not None:
+            return self._view(value)
+        if value.kind == "state":
+            return self._homes[value.name]
+        block, offset = self._layout.places[id(value)]
+        if block.home is not None:
+            return self._homes[block.home]
+        start = block.offset + offset
+        memory = self._arena[start : start + value.n_bytes].view(value.dtype)
+        return laid_out(memory, value)
+
+    def _view(self, value: Value) -> Array:
+        node, base = value.node, value.base
+        assert node is not None and base is not None  # only operations make views  # noqa: PT018
+        view = viewed(node, self.find)[node.outputs.index(value)]
+        if value.size and not self._same_memory(view, self.find(base)):
+            raise PlanError(f"{value} must show the memory of {base}, is a copy in its plan")
+        return view
