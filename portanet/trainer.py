@@ -1,6 +1,7 @@
 """Trainer: a step that can be read aloud, and the loop around it."""
 
 import warnings
+from contextvars import copy_context
 from typing import Any
 
 from portanet.checks import check_count, skip_value_checks
@@ -12,7 +13,6 @@ from portanet.overrides import is_overridden
 from portanet.running_sum import RunningSum
 from portanet.state import State, entry
 from portanet.training.evaluation import evaluate, try_metric, weight_of
-from portanet.training.isolated import isolated
 from portanet.training.metric import Metric
 from portanet.training.parts import check_loader, check_losses, check_parts
 from portanet.training.row import fetch, format_row, warn_if_diverged
@@ -113,8 +113,9 @@ class Trainer:
             self._check_training()
         diverged = False
         for _ in range(n_epochs):
-            row = isolated(self._train_one_epoch)
-            row |= isolated(self._evaluate, self.val_dl, "val_")
+            # in a copied context, where Ctrl-C cannot leave checks or shuffling switched off
+            row = copy_context().run(self._train_one_epoch)
+            row |= copy_context().run(self._evaluate, self.val_dl, "val_")
             row = fetch(row, self.model.backend)
             self.history.append(row)
             report_epoch(self.optimizer, row)
@@ -129,7 +130,7 @@ class Trainer:
         """
         self._check()
         check_loader("dl", dl)
-        row = fetch(isolated(self._evaluate, dl, ""), self.model.backend)
+        row = fetch(copy_context().run(self._evaluate, dl, ""), self.model.backend)
         return row["loss"], row.get("metric")
 
     def state(self) -> State:
@@ -157,7 +158,7 @@ class Trainer:
         """Raise now what would be raised after the first epoch, and warn of an own step."""
         has_metric = self.val_dl is not None and self.metric is not None
         check_reports(self.optimizer, has_metric=has_metric)
-        isolated(self._try_metric)
+        copy_context().run(self._try_metric)
         if self._own_step() and self.compiled is not None and not self._has_warned:
             self._has_warned = True
             warnings.warn(

@@ -178,7 +178,7 @@ def test_a_torn_step_is_found(monkeypatch):
     monkeypatch.setattr(side, "compile_step", lambda model, optimizer, **_: Torn(model, optimizer))
     faults = [
         run(Program(actions=(*STEPS[:3], ("interrupt", at), *STEPS[:1]))).fault
-        for at in range(1, 12000, 150)
+        for at in range(1, 16_000, 100)
     ]
     assert any(fault and "values" in fault.what for fault in faults)
 

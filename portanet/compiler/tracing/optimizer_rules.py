@@ -13,6 +13,7 @@ from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.operations import ELEMENTWISE
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
+from portanet.groups import Numbers
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
@@ -55,12 +56,14 @@ class RuleGroup:
         return {key: scalar(key, value) for key, value in self.scalars.items()}
 
 
-def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
-    """Return the groups of an optimizer's parameters, with tracers of their values and slots."""
+def rule_groups(tape: Tape, optimizer: Optimizer, numbers: Numbers) -> list[RuleGroup]:
+    """Return the groups of an optimizer's parameters, with tracers of their values and slots.
+
+    `numbers` holds each parameter's rule, age and scalars.
+    """
     parameters = optimizer.trainable()
-    optimizer.follow()
     together: dict[Any, RuleGroup] = {}
-    for name, (rule, age, scalars) in optimizer.numbers(parameters).items():
+    for name, (rule, age, scalars) in numbers.items():
         new = RuleGroup(rule, age, scalars, [], len(together))
         together.setdefault((id(rule), age), new).names.append(name)
     for group in together.values():

@@ -123,12 +123,13 @@ class _Tracing:
 
     def _rule_groups(self) -> tuple[list[RuleGroup], set[Attribute]]:
         """Return the groups, and the attributes of rules that computing their numbers changes."""
+        self.optimizer.follow()
         before = self.survey()
-        groups = rule_groups(self.tape, self.optimizer)
+        numbers = self.optimizer.numbers(self.optimizer.trainable())
         changed = _changed(before, self.survey())
         by_scalars = {before.attributes[name] for name in changed if name in before.attributes}
         self.trace.ignored |= by_scalars
-        return groups, by_scalars
+        return rule_groups(self.tape, self.optimizer, numbers), by_scalars
 
     def _watched_draw(self, draw: Callable[[], Any]) -> Any:
         """Draw, and note which attributes count the draws."""

@@ -66,8 +66,9 @@ class StepCheck:
     def _readable_half(self) -> Array:
         model, (x, y) = self.model, self.batch
         with draws_given(self.drawn), skip_value_checks():
-            losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
-        model.backward()
+            y_hat = model.forward(x, training=True)
+            losses = model.criterion.forward(y_hat, y, training=True)
+            model.backward()
         self.readable = {**self.planned.attributes_now(), "losses": losses}
         grads = {n: p.grad for n, p in model.named_parameters().items() if p.grad is not None}
         self.readable |= {f"grad:{name}": grad for name, grad in grads.items()}
