@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-N_PROGRAMS, N_TASKS = 240, 8
+STEPS = (("step", 8, "C"),) * 6
+N_PROGRAMS, N_TASKS = 320, 8
 
 
 @pytest.mark.parametrize("task", range(N_TASKS))
@@ -73,9 +74,27 @@ def as_rule(name):
 RULES = {name: as_rule(name) for name, kind in actions.ACTIONS.items() if kind.weight > 0}
 TestTraining = type("Actions", (Training,), RULES).TestCase
 TestTraining.settings = settings(
-    max_examples=120, stateful_step_count=12, derandomize=True, deadline=None, database=None,
+    max_examples=150, stateful_step_count=12, derandomize=True, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
+
+
+# interrupts, at every third bytecode of a replay
+
+
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [("SGD momentum", ()), ("Adam amsgrad", ("group lr", "clip_norm")), ("Adam", ("accumulate",))],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else value,
+)
+def test_interrupted_replays_are_whole_steps(rule, options):
+    """A dozen interrupts a program, after the steps that are traced and verified."""
+    for first in range(1, 900, 36):
+        interrupts = [("interrupt", at) for at in range(first, first + 36, 3)]
+        program = Program(rule=rule, options=options, watch=False)
+        outcome = run(program.with_actions([*STEPS, *interrupts, *STEPS[:2]]))
+        assert outcome.fault is None, str(outcome.fault)
+        assert outcome.refusals == []
 
 
 # what the fuzz must find: faults that are planted
@@ -134,7 +153,6 @@ class Crashes(Planted):
         return super().__call__(x, y)
 
 
-STEPS = (("step", 8, "C"),) * 6
 PLANTED = {
     Skewed: (STEPS, "result is off"),
     Forgets: ((*STEPS, ("lr", 0.05), *STEPS), "values.* is off"),

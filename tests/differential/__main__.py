@@ -1,11 +1,12 @@
 """python -m tests.differential [N] [--seed S] [--processes P] [--program "Program(...)"]
-    [--signals] [--without TEXT ...]
+    [--backend NAME] [--signals] [--without TEXT ...]
 
 Draws N programs, runs each compiled and as it is written, and prints a table: what was refused and
 why, and each kind of fault with its shortest program. The exit code is 1 if there is a fault.
 """
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,15 +30,17 @@ def main() -> int:
         metavar="TEXT",
         help="leave out programs that have one of these: faults that are known",
     )
+    parser.add_argument("--backend", default="numpy", help="where the models lie")
     parser.add_argument("--program", help="run this one alone, and say how it ends")
     told = parser.parse_args()
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # before JAX is imported
     from differential.batch import Batch, run_batches
     from differential.report import Report, show_one
 
     if told.program:
         return show_one(told.program)
     report, start = Report(told.shorten), time.perf_counter()
-    batch = Batch(told.seed, told.signals, tuple(told.without))
+    batch = Batch(told.seed, told.signals, tuple(told.without), told.backend)
     for result in run_batches(batch, told.n_programs, told.processes):
         report.add(result)
         if report.n % 500 == 0:

@@ -101,15 +101,14 @@ def nudge(side, i, factor):
 def replace(side, i):
     """Put a new layer of its kind in a layer's place, in the list."""
     i %= len(side.model.layers)
-    side.model.layers[i] = networks.anew(side.makers[i], 50 + i, side.model.dtype)
-    side.model.to(side.model.backend.name)
+    side.model.layers[i] = networks.anew(side.makers[i], 50 + i, side.model)
 
 
 @action(INDEX, tuple(networks.OWN))
 def insert(side, i, name):
     """Put a user's layer before the last Linear layer."""
     at = max(k for k, layer in enumerate(side.model.layers) if isinstance(layer, Linear))
-    layer = networks.anew(networks.OWN[name], 60 + i, side.model.dtype)
+    layer = networks.anew(networks.OWN[name], 60 + i, side.model)
     side.model.layers.insert(at, layer)
     side.makers.insert(at, networks.OWN[name])
     side.pure = side.pure and name in networks.PURE
@@ -134,26 +133,26 @@ def replace_head(side, how):
     i = max(k for k, layer in enumerate(side.model.layers) if isinstance(layer, Linear))
     n_in, n_out = side.model.layers[i].weights.value.shape
     make = networks.linear(n_in, n_out + (how == "wider"))
-    side.model.layers[i] = networks.anew(make, 70, side.model.dtype)
+    side.model.layers[i] = networks.anew(make, 70, side.model)
     side.makers[i] = make
 
 
 @action(("made anew", "MAE"), weight=1)
 def new_criterion(side, how):
     name = "MAE" if how == "MAE" and side.program.loss.startswith("MSE") else side.program.loss
-    side.model.criterion = losses.LOSSES[name].make().to(dtype=side.model.dtype)
+    side.model.criterion = networks.anew(losses.LOSSES[name].make, 0, side.model)
 
 
 @action(("float32", "float64", "strict", "there and back", "same"), weight=3)
 def to(side, where):
     """Move the model."""
     if where.startswith("float"):
-        side.model.to("numpy", dtype=where)
+        side.model.to(side.program.backend, dtype=where)
     elif where == "there and back":
         other = "float32" if side.model.dtype == "float64" else "float64"
         side.model.to(dtype=other).to(dtype=side.program.dtype)
     else:
-        side.model.to(where if where == "strict" else "numpy")
+        side.model.to(where if where == "strict" else side.program.backend)
 
 
 @action((8, 5), where="step")
@@ -162,8 +161,9 @@ def train_another(side, size):
     if side.other is None:
         make = networks.linear(networks.WIDTH, 4)
         i = max(k for k, layer in enumerate(side.model.layers) if isinstance(layer, Linear))
-        layers = [*side.model.layers[:i], networks.anew(make, 80, side.model.dtype)]
-        model = Sequential(layers, losses.LOSSES["CrossEntropy"].make()).to(dtype=side.model.dtype)
+        layers = [*side.model.layers[:i], networks.anew(make, 80, side.model)]
+        model = Sequential(layers, losses.LOSSES["CrossEntropy"].make())
+        model.to(side.model.backend.name, dtype=side.model.dtype)
         side.other = side.make_step(model, rules.make("SGD momentum", model))
     x, _ = side.batch(size)
     return side.other(*side.here(x, np.arange(len(x)) % 4))

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -32,8 +33,6 @@ def nth_program(seed: int, i: int, signals: bool = False) -> Program:
     program = draw_program(rng)
     if not signals:
         return program
-    from dataclasses import replace
-
     action = ("interrupt_by_signal", rng.randrange(5, 900))
     last = tuple(draw_action(rng, program.way) for _ in range(3))
     return replace(program, actions=(*program.actions, action, *last))
@@ -55,11 +54,12 @@ class Batch(NamedTuple):
     seed: int
     signals: bool = False
     without: tuple[str, ...] = ()
+    backend: str = "numpy"
 
     def programs(self, first: int, last: int) -> Iterator[Program]:
         """Yield the programs first … last - 1."""
         for i in range(first, last):
-            program = nth_program(self.seed, i, self.signals)
+            program = replace(nth_program(self.seed, i, self.signals), backend=self.backend)
             if not any(text in repr(program) for text in self.without):
                 yield program
 
@@ -91,5 +91,5 @@ def _one_by_one(batch: Batch, first: int, last: int) -> Iterator[Result]:
             try:
                 yield from pool.submit(_task, batch, i, i + 1).result()
             except BrokenProcessPool:
-                program = nth_program(batch.seed, i, batch.signals)
+                program = next(batch.programs(i, i + 1))
                 yield Result(None, [], 0, False, f"the process died or hung\n{program!r}")

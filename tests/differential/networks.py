@@ -84,18 +84,18 @@ def _block(row: str) -> list:
     return [linear(WIDTH, prod(shape)), *arranged, ROWS[row].make, *_flat(output_shape(row))]
 
 
-def build(front: str, middle: tuple[str, ...], loss: str, dtype: str, seed: int):
+def build(program: Program):
     """Return the network, and what made its layers."""
-    made = makers(front, middle, loss)
-    portanet.seed(seed)  # `makers` may have made layers, to see their shapes
-    model = Sequential([make() for make in made], losses.LOSSES[loss].make())
-    return model.to(dtype=dtype), made
+    made = makers(program.front, program.middle, program.loss)
+    portanet.seed(program.seed)  # `makers` may have made layers, to see their shapes
+    model = Sequential([make() for make in made], losses.LOSSES[program.loss].make())
+    return model.to(program.backend, dtype=program.dtype), made
 
 
-def anew(make, seed: int, dtype: str):
-    """Return a layer made anew."""
+def anew(make, seed: int, model: Sequential):
+    """Return a layer made anew, where the model lies."""
     portanet.seed(seed)
-    return make().to(dtype=dtype)
+    return make().to(model.backend.name, dtype=model.dtype)
 
 
 def pure(program: Program) -> bool:

@@ -24,6 +24,7 @@ class Program:
     rate: str = "lr"
     options: tuple[str, ...] = ()
     dtype: str = "float64"
+    backend: str = "numpy"
     way: str = "step"
     shuffle: bool = False
     fuse: bool = True

@@ -50,9 +50,7 @@ class Side:
         self.torn = False  # was the last step interrupted? Then gradients may be of either step
         self.n_drawn = self.at = 0
         world.reset(program.seed)
-        self.model, self.makers = networks.build(
-            program.front, program.middle, program.loss, program.dtype, program.seed
-        )
+        self.model, self.makers = networks.build(program)
         self._perturb(perturbed)
         self.optimizer = rules.make(program.rule, self.model, program.rate, program.options)
         self.trainer = None if program.way == "step" else self.make_trainer()
@@ -114,14 +112,14 @@ class Side:
 
     def bundle(self) -> tuple[Any, ...]:
         """Return all that is copied together."""
-        return self.model, self.optimizer, self.take, self.trainer
+        return self.model, self.optimizer, self.take, self.trainer, self.torn
 
     def adopt(self, bundle: tuple[Any, ...]) -> None:
         """Go on with another bundle."""
-        self.model, self.optimizer, self.take, self.trainer = bundle
+        self.model, self.optimizer, self.take, self.trainer, self.torn = bundle
 
     def _perturb(self, by: float) -> None:
         rng = np.random.default_rng(7)
         for p in self.parameters if by else ():
             noise = 1 + by * rng.choice([-1, 1], p.value.shape)
-            p.value = p.value * noise.astype(p.value.dtype)
+            p.value = p.value * self.model.backend.asarray(noise, self.program.dtype)
