@@ -50,7 +50,7 @@ class CompiledStep:
         self, model: Sequential, optimizer: Optimizer, *, fuse: bool = True,
         fast: bool | None = None, mkl: bool | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.optimizer = model, optimizer
+        self._model, self._optimizer = model, optimizer
         self.refused: str | None = None
         self._options = {"fuse": fuse, "fast": fast, "mkl": mkl}
         self._start()
@@ -61,8 +61,30 @@ class CompiledStep:
         self._known: set[Any] = set()  # kinds of batches that a step as it is written has looked at
         self._unsettled = False
 
+    @property
+    def model(self) -> Sequential:
+        """The model that is trained; another one starts anew."""
+        return self._model
+
+    @model.setter
+    def model(self, model: Sequential) -> None:
+        self.plans.drop("the model")
+        self._model = model
+        self._start()
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer that moves it; another one starts anew."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        self.plans.drop("the optimizer")
+        self._optimizer = optimizer
+        self._start()
+
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("model", "optimizer", "refused", "_options")
+        kept = ("_model", "_optimizer", "refused", "_options")
         return {name: value for name, value in vars(self).items() if name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -53,6 +53,9 @@ class ParameterMemory:
             for name in group.names
         }
         self._sums = {n: f"{n}/+" for group in trace.groups for n in group.names if group.sums}
+        # what the optimizer was given: no need to take it over
+        self._bound: dict[str, Array] = {}
+        self._bound_sums: dict[str, Array] = {}
 
     # a Lender
 
@@ -111,17 +114,19 @@ class ParameterMemory:
         for holder, name in self.holders:
             if not holder.lent(self):
                 self.put(name, holder.value)
+        state = self._optimizer.memory
         for name, slots in self._slots.items():
-            held = self._optimizer.memory.slots.get(name) or self._fresh_slots(name)
+            held = state.slots.get(name) or self._fresh_slots(name)
             for key, path in slots.items():
                 self._adopt(path, held[key])
-        for name, path in self._sums.items() if self._optimizer.n_accumulated else ():
-            total, view = self._optimizer.memory.sums.get(name), self._views[path]
-            self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
+        if state.n_accumulated and state.sums is not self._bound_sums:
+            for name, path in self._sums.items():
+                total, view = state.sums.get(name), self._views[path]
+                self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
         self.lend()
 
     def _adopt(self, name: str, array: Array) -> None:
-        if array is not self._views[name]:
+        if array is not self._bound.get(name):
             self.put(name, array)
 
     def _fresh_slots(self, name: str) -> dict[str, Array]:
@@ -131,20 +136,21 @@ class ParameterMemory:
 
     def bind_slots(self) -> None:
         """Let the optimizer have views of its slots, and of its sums while some wait there."""
-        memory, views = self._optimizer.memory, self._views
+        state, views = self._optimizer.memory, self._views
         for name, slots in self._slots.items():
-            if name in memory.ages:  # a parameter has slots once it has moved
-                memory.slots[name] = {key: views[path] for key, path in slots.items()}
-        self.bind_sums()
-
-    def bind_sums(self) -> None:
-        """Let the optimizer have views of the sums of gradients while some wait there."""
+            if name in state.ages:  # a parameter has slots once it has moved
+                state.slots[name] = own = {key: views[path] for key, path in slots.items()}
+                self._bound |= {path: own[key] for key, path in slots.items()}
         if self._sums:
-            waiting = self._sums if self._optimizer.n_accumulated > 0 else {}
-            self._optimizer.memory.sums.clear()
-            self._optimizer.memory.sums.update(
-                {name: self._views[path] for name, path in waiting.items()}
-            )
+            state.sums = self.sums(waiting=state.n_accumulated > 0)
+
+    def sums(self, *, waiting: bool) -> dict[str, Array]:
+        """Return views of the sums of gradients while some wait, for the optimizer to have."""
+        found = self._bound_sums = {
+            name: self._views[path] for name, path in self._sums.items() if waiting
+        }
+        self._bound |= {self._sums[name]: view for name, view in found.items()}
+        return found
 
     def give_back(self) -> None:
         """Let the model have its arrays for its own: this memory is not used any more."""

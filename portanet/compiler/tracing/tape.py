@@ -1,7 +1,7 @@
 """Tape: writes down what happens to tracers, as a graph."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Tape:
         self.around_draw: Callable[[Any], Any] = lambda draw: draw()
         self.inlined: frozenset[str] = frozenset()  # kernels that the plan does without
         self.closed = False
+        self.failed: str | None = None  # why not, also where somebody has caught the error
         self.results: dict[str, Any] = {}  # the arrays that the traced step gave
         self.states: dict[str, Any] = {}  # and those that it began with, or left
         self._kind = type("Tracer", (Tracer,), {"__portanet_backend__": backend})
@@ -50,6 +51,16 @@ class Tape:
         """Write nothing more down: from now on tracers that somebody has kept are mere arrays."""
         self.closed = True
         self.around_draw, self.place_at_work = lambda draw: draw(), str
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether numbers may be taken out of arrays."""
+        return self.closed
+
+    def fail(self, why: str) -> NoReturn:
+        """Raise TraceError, and remember why: code that catches the error goes another way."""
+        self.failed = self.failed or why
+        raise TraceError(why)
 
     def forget_arrays(self) -> None:
         """Let the arrays of states and results go: a plan needs to know what they look like."""
@@ -111,7 +122,9 @@ class Tape:
         """Call a function on the real arrays, and write it down."""
         if self.closed:
             return function(*_concrete(args), **_concrete(options))
-        _refuse(op, args, options)
+        why = _reason_not(op, args, options)
+        if why is not None:
+            self.fail(why)
         args, options = replaced((args, options), self.tracer_of, (Tracer, *self._raw_kinds))
         tracers = list(_tracers_in((args, options)))
         result = function(*_concrete(args), **_concrete(options))
@@ -170,14 +183,15 @@ def in_c_order(array: Any, *, copy: bool = False) -> Any:
     return array.copy(order="C") if copy or not flags.c_contiguous else array
 
 
-def _refuse(op: str, args: Any, options: Any) -> None:
-    """Raise TraceError for what writes in place, or has a shape that depends on numbers."""
+def _reason_not(op: str, args: Any, options: Any) -> str | None:
+    """Say why an operation cannot be traced: it writes in place, or numbers decide its shape."""
     name = op.removeprefix("method:")
     if name in _IN_PLACE or options.get("out") is not None:
-        raise TraceError(f"an array is written in place, by {name}")
+        return f"an array is written in place, by {name}"
     by_shape = name in _SHAPE_OF_NUMBERS or (name == "where" and len(args) == 1)
     if by_shape or (name == "getitem" and _picks(args[1])):
-        raise TraceError(f"the shape of what {name} gives depends on the numbers in an array")
+        return f"the shape of what {name} gives depends on the numbers in an array"
+    return None
 
 
 def _picks(index: Any) -> bool:

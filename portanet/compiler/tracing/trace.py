@@ -44,6 +44,7 @@ class Trace:
     counted     the attributes that the draws of a step change: (dict of the object, name)
     n_changes   by how much the draws of a step advance the version number
     y_hat_shape the shape of the model's output
+    moves       whether the step moves parameters, or only adds gradients to those that wait
     """
 
     tape: Tape
@@ -54,6 +55,7 @@ class Trace:
     counted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     n_changes: int = 0
     y_hat_shape: tuple[int, ...] = ()
+    moves: bool = True
 
 
 def trace_step(
@@ -114,9 +116,12 @@ class _Tracing:
             for name, buffer in buffers.items():
                 tape.update(name, buffer.value)
             waiting = self.optimizer.n_accumulated
+            trace.moves = waiting + 1 >= self.optimizer.accumulate
             with live_numbers(self.optimizer, by_scalars):
                 trace_rules(tape, self.optimizer, trace.groups, grads, waiting)
             trace.attributes = left_behind(tape, self.model, self.before)
+        if tape.failed is not None:
+            raise TraceError(tape.failed)
         trace.ignored |= {(id(part), key) for part, key, _ in trace.attributes}
         self.chance.check()
         self._refuse_changes()

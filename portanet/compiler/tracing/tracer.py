@@ -9,7 +9,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from portanet.compiler.errors import TraceError
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.host_scalar import HostScalar
 
@@ -136,18 +135,18 @@ class Tracer:
         return array.__array__(*args, **options)
 
     def __dlpack__(self, *args: Any, **options: Any) -> Any:
-        raise TraceError("an array is handed to another library")
+        self.tape.fail("an array is handed to another library")
 
     def _fetched(self, why_not: str) -> Any:
         """Return the array once the step is over. Raises TraceError while it is traced."""
-        if not self.tape.closed:
-            raise TraceError(why_not)
+        if not self.tape.may_fetch:
+            self.tape.fail(why_not)
         return self.array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         """NumPy's own functions work, too: a user's layer may call them."""
         if method != "__call__" or options.get("out") is not None:
-            raise TraceError(f"numpy.{ufunc.__name__}.{method} or out= is used")
+            self.tape.fail(f"numpy.{ufunc.__name__}.{method} or out= is used")
         name = str(ufunc.__name__)
         return self.tape.record(_OF_NUMPY.get(name, name), ufunc, args, options)
 
@@ -159,8 +158,8 @@ class Tracer:
         """Methods of the library's arrays, such as x.sum(axis=0), as the function of that name."""
         if name.startswith("_") or not callable(getattr(self.array, name, None)):
             raise AttributeError(f"a traced array has no {name!r}")
-        if name in _UNSAFE and not self.tape.closed:
-            raise TraceError(f"an array's {name}() is called")
+        if name in _UNSAFE and not self.tape.may_fetch:
+            self.tape.fail(f"an array's {name}() is called")
         kind, tape = type(self.array), self.tape
         op = _OF_NUMPY.get(name, name)
         return lambda *args, **options: tape.record(
