@@ -11,6 +11,7 @@ from portanet.errors import (
     OrderError,
     PlacementError,
     SharedParameterError,
+    short,
 )
 from portanet.parameter import Buffer, Parameter
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
@@ -190,16 +191,17 @@ class Sequential(Layer):
 
     def __init__(self, layers: Sequence[Layer], criterion: Any = None) -> None:
         if not isinstance(layers, Sequence) or not layers:
-            raise ArgumentError(f"Sequential: layers must be a list of layers, is {layers!r}")
+            raise ArgumentError(f"Sequential: layers must be a list of layers, is {short(layers)}")
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise ArgumentError(
-                    f"Sequential: layers[{i}] must be a Layer, is {layer!r}"
+                    f"Sequential: layers[{i}] must be a Layer, is {short(layer)}"
                     + ("; make one of it with ()" if isinstance(layer, type) else "")
                 )
         if criterion is not None and not isinstance(criterion, Part):
             raise ArgumentError(
-                f"Sequential: criterion must be a loss such as BCEWithLogits(), is {criterion!r}"
+                "Sequential: criterion must be a loss such as BCEWithLogits(), is "
+                f"{short(criterion)}"
             )
         self.layers = list(layers)
         self.criterion: Any = criterion  # a Loss, which stands on a floor above
