@@ -14,8 +14,9 @@ from portanet.compiler.graph.simplify import without_dead, without_repetition
 from portanet.compiler.guards.guards import Guards, difference, survey_of
 from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.tracing.chance import ChanceWatch
+from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.rollback import undone
-from portanet.compiler.tracing.tape import Tape, in_c_order
+from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.evaluation_check import EvaluationCheck, is_own, results_of
 from portanet.compiler.verification.host_run import held
 from portanet.data import Batches

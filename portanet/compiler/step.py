@@ -20,6 +20,7 @@ from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.overrides import overridden
 from portanet.compiler.runtime.refusal import warn_uncompiled
+from portanet.compiler.step_parts import StepParts
 from portanet.compiler.tracing.trace import trace_step
 from portanet.compiler.verification.step_check import StepCheck
 from portanet.data import Batches
@@ -31,7 +32,7 @@ from portanet.typing import Array
 MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
 
 
-class CompiledStep:
+class CompiledStep(StepParts):
     """Forward, loss, backward, update: `step(x, y)` returns the losses, shape (N,).
 
     It trains `model` as `Trainer.step` does: unfused plans give the same bits, fused ones differ
@@ -60,36 +61,6 @@ class CompiledStep:
         self.plans = Plans(self.model, self.optimizer, self._epoch_loss)
         self._known: set[Any] = set()  # kinds of batches that a step as it is written has looked at
         self._unsettled = False
-
-    @property
-    def model(self) -> Sequential:
-        """The model that is trained; another one starts anew."""
-        return self._model
-
-    @model.setter
-    def model(self, model: Sequential) -> None:
-        self.plans.drop("the model")
-        self._model = model
-        self._start()
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer that moves it; another one starts anew."""
-        return self._optimizer
-
-    @optimizer.setter
-    def optimizer(self, optimizer: Optimizer) -> None:
-        self.plans.drop("the optimizer")
-        self._optimizer = optimizer
-        self._start()
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = ("_model", "_optimizer", "refused", "_options")
-        return {name: value for name, value in vars(self).items() if name in kept}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._start()
 
     @property
     def retraced(self) -> str:
@@ -220,25 +191,3 @@ class CompiledStep:
         self.refused = why
         self.plans.drop(why)
         warn_uncompiled(type(self.model).__name__, why)
-
-
-def compile_step(
-    model: Sequential, optimizer: Optimizer, *, fuse: bool = True, fast: bool | None = None,
-    mkl: bool | None = None,
-) -> CompiledStep:  # fmt: skip
-    """Return a function of a batch that takes one step of training, as `Trainer.step` does, fast.
-
-    The first step with batches of a shape is traced, the second is verified against the readable
-    step, all others are replayed; see CompiledStep. On backends that have no engine (PyTorch,
-    array-api-strict) steps run as they are written.
-
-    >>> import numpy as np, portanet
-    >>> from portanet import SGD, BCEWithLogits, Linear, Sequential
-    >>> portanet.seed(0)
-    >>> model = Sequential([Linear(2, 1)], BCEWithLogits())
-    >>> step = portanet.compile_step(model, SGD(model, lr=1.0))
-    >>> x, y = np.asarray([[1, 2], [2, 1]], np.float32), np.asarray([[0], [1]], np.float32)
-    >>> [round(float(step(x, y).mean()), 3) for _ in range(4)]
-    [0.819, 0.661, 0.55, 0.465]
-    """
-    return CompiledStep(model, optimizer, fuse=fuse, fast=fast, mkl=mkl)

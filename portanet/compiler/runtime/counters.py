@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
-from portanet.compiler.tracing.optimizer_rules import RuleGroup
+from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.optimizer import Optimizer
 
 Pair = tuple[dict[str, Any], dict[str, Any]]

@@ -8,22 +8,19 @@ Where arrays cannot be written in place (`engine.replaces`: JAX) there are no vi
 an array of its own, which a step replaces, and readers get the array itself.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from portanet.backends import backend_of
 from portanet.commit import update_together
-from portanet.compiler.tracing.optimizer_rules import RuleGroup
+from portanet.compiler.runtime.homes import Homes
 from portanet.compiler.tracing.trace import Trace
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.parameter import Holder, Parameter
 from portanet.typing import Array
 
-TOTALS = ("total:loss", "total:weight")  # sums of the epoch, with what rounding has taken off
 
-
-class ParameterMemory:
+class ParameterMemory(Homes):
     """Homes of all states by name, and the model's and the optimizer's views of them.
 
     touched  somebody has read or assigned a value or a gradient since the last step
@@ -32,16 +29,10 @@ class ParameterMemory:
     """
 
     def __init__(self, model: Sequential, optimizer: Optimizer, trace: Trace, engine: Any) -> None:
-        self._new, self._copy, self._replaces = engine.new, engine.copy, engine.replaces
+        super().__init__(trace, engine, model.backend.xp)
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
         self.shown = False
-        zeros, states = model.backend.xp.zeros, trace.tape.graph.states
-        self.homes = {name: zeros(value.shape, dtype=value.dtype) for name, value in states.items()}
-        self._views = self.homes if self._replaces else dict(self.homes)
-        self._piece_functions = [_pieces_of(group) for group in trace.groups]
-        for pieces in self._piece_functions:
-            self._views |= pieces(self.homes)
         self.holders: list[tuple[Holder, str]] = [
             *((p, name) for name, p in model.named_parameters().items()),
             *((b, name) for name, b in model.named_buffers().items()),
@@ -159,69 +150,3 @@ class ParameterMemory:
                 vars(holder).update(_array=self._new(self._views[name]), _lender=None)
             if isinstance(holder, Parameter):
                 holder.grad = holder.grad  # a copy, which counts as used
-
-    # states
-
-    def put(self, name: str, array: Array) -> None:
-        """Give a state an array's numbers."""
-        if self._replaces:
-            self._views[name] = self._new(array)
-        else:
-            self._copy(self._views[name], array)
-
-    def view(self, name: str) -> Array:
-        """Return the memory of a state, or of a parameter's piece of one."""
-        return self._views[name]
-
-    def totals(self) -> dict[str, Array]:
-        """Return the sums of the epoch, by "total:loss" and "total:weight"."""
-        found = {}
-        for name in TOTALS:
-            if name in self.homes:
-                error = self.homes.get(f"{name}:error")
-                found[name] = self.homes[name] if error is None else self.homes[name] + error
-        return found
-
-    def clear_totals(self) -> None:
-        """Begin an epoch's sums anew."""
-        for name, home in self.homes.items():
-            if name.startswith(TOTALS):
-                self.put(name, backend_of(home).xp.zeros_like(home))
-
-    def copies(self) -> dict[str, Array]:
-        """Return copies of all homes."""
-        return {name: self._new(home) for name, home in self.homes.items()}
-
-    def named(self, homes: dict[str, Array]) -> dict[str, Array]:
-        """Return states by name, parameters' pieces of vectors too, as they lie in other homes."""
-        found = dict(homes)
-        for pieces in self._piece_functions:
-            found |= pieces(homes)
-        return found
-
-    def restore(self, copies: dict[str, Array]) -> None:
-        """Give all homes the numbers of copies."""
-        for name, array in copies.items():
-            self.put(name, array)
-
-    def slots(self, name: str) -> dict[str, Array]:
-        """Return views of a parameter's slots."""
-        return {key: self._views[path] for key, path in self._slots.get(name, {}).items()}
-
-
-def _pieces_of(group: RuleGroup) -> Callable[[dict[str, Array]], dict[str, Array]]:
-    """Return a function of homes that gives each parameter's piece of its vector, by name."""
-    if group.flat is None:
-        return lambda homes: {}  # noqa: ARG005 - each parameter has a home of its own
-    nodes: dict[str, Any] = {name: tracer.traced.node for name, tracer in group.values.items()}
-    number, slot_names = group.number, group.slot_names
-
-    def pieces(homes: dict[str, Array]) -> dict[str, Array]:
-        found = {}
-        for name, node in nodes.items():
-            found[name] = node.function(homes[f"flat:{number}"])
-            for key in slot_names[name]:
-                found[f"{name}/{key}"] = node.function(homes[f"flat:{number}/{key}"])
-        return found
-
-    return pieces
