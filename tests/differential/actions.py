@@ -38,6 +38,7 @@ def load_all() -> None:
         actions_copies,
         actions_network,
         actions_optimizer,
+        actions_tampering,
         actions_training,
         interrupts,
     )

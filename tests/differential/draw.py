@@ -39,6 +39,7 @@ def draw_base(rng: random.Random) -> dict:
     return {
         "front": front,
         "middle": _middle(rng),
+        "model": rng.choice(list(networks.MODELS)) if rng.random() < 0.1 else "",
         "loss": loss,
         "rule": rule,
         "rate": rng.choice(list(rules.RATES)) if rng.random() < 0.3 else "lr",

@@ -12,14 +12,17 @@ from differential import losses
 from differential.layers_chance import CHANCE
 from differential.layers_counters import COUNTERS
 from differential.layers_elsewhere import SETTINGS
+from differential.layers_hidden import HIDDEN
 from differential.layers_memory import MEMORY
 from differential.layers_structure import STRUCTURE
+from differential.models import MODELS
 from differential.program import Program
 from differential.world import undisturbed
 from portanet import Flatten, Linear, Reshape, Sequential
 
 WIDTH = 4  # of what goes from block to block
 ROWS = {row.id: row for row in [*LAYERS, *MORE_SEQUENCES]}
+SETTINGS = SETTINGS | HIDDEN
 OWN = SETTINGS | CHANCE | COUNTERS | MEMORY | STRUCTURE
 # Layers whose whole state is their parameters, so that an interrupted step is taken, or is not.
 PURE = {*SETTINGS, *(name for name in ROWS if "ropout" not in name and "Batch" not in name)}
@@ -88,7 +91,8 @@ def build(program: Program):
     """Return the network, and what made its layers."""
     made = makers(program.front, program.middle, program.loss)
     portanet.seed(program.seed)  # `makers` may have made layers, to see their shapes
-    model = Sequential([make() for make in made], losses.LOSSES[program.loss].make())
+    layers = [make() for make in made]
+    model = MODELS[program.model](layers, losses.LOSSES[program.loss].make())
     return model.to(program.backend, dtype=program.dtype), made
 
 
@@ -109,4 +113,5 @@ def pure(program: Program) -> bool:
         "DrawnStart",
     )
     own = own_loss or own_rule or program.way == "own step" or program.rate == "counter"
+    own = own or program.model in ("Warming", "Scheduled")
     return not own and {program.front, *program.middle} <= PURE | {""}

@@ -11,7 +11,8 @@ Action = tuple[Any, ...]  # the name of an action, and its arguments
 class Program:
     """A network, how it is trained, and what happens.
 
-    `front` is a row whose layer comes first, `middle` are rows and users' layers after it. `way` is
+    `front` is a row whose layer comes first, `middle` are rows and users' layers after it,
+    `model` is a user's network. `way` is
     "step" (compile_step) or what a Trainer has beside its defaults ("trainer": nothing). `watch`
     says whether everything is looked at after each action, or only what actions return: a look may
     hide a fault, as it may make copies.
@@ -19,6 +20,7 @@ class Program:
 
     front: str = ""
     middle: tuple[str, ...] = ()
+    model: str = ""
     loss: str = "MSE of columns"
     rule: str = "SGD"
     rate: str = "lr"

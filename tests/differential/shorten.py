@@ -9,6 +9,7 @@ from differential.run import Fault, run
 
 DEFAULTS = (
     "front",
+    "model",
     "loss",
     "rule",
     "rate",
@@ -33,7 +34,7 @@ def label(fault: Fault) -> str:
     """Return what a short fault is about: the kind, and all that is not a default."""
     p = fault.program
     parts = [p.front, *p.middle]
-    parts += [getattr(p, n) for n in DEFAULTS[1:6] if getattr(p, n) != getattr(Program, n, None)]
+    parts += [getattr(p, n) for n in DEFAULTS[1:7] if getattr(p, n) != getattr(Program, n, None)]
     actions = [a[0] for a in p.actions if a[0] not in ("step", "train")]
     return " | ".join([kind(fault), *(str(part) for part in parts if part), *actions])
 

@@ -1,6 +1,5 @@
 """One run of a program: the model, the optimizer and what takes the steps."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from differential.trainers import DATASETS, LOADERS, TRAINERS, mean_prediction
 from portanet import Trainer, compile_step
 
 N_SAMPLES = 11  # of a data set: the last batch is short
-FOLDER = tempfile.mkdtemp(prefix="portanet-differential-")
 
 
 class Readable:
@@ -43,6 +41,7 @@ class Side:
         self.kept: list[Any] = []
         self.spare: Any = None  # a copy of the bundle, to go on with later
         self.other: Any = None  # a step of another network
+        self.second: Any = None  # another step of the same network
         self.ema: Any = None
         self.states: list[Any] = []  # snapshots
         self.n_saved = 0
@@ -58,7 +57,7 @@ class Side:
 
     @property
     def path(self) -> Path:
-        return Path(FOLDER) / f"{'compiled' if self.compiled else 'readable'}.safetensors"
+        return Path(world.FOLDER) / f"{'compiled' if self.compiled else 'readable'}.safetensors"
 
     @property
     def parameters(self) -> list[Any]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import sys
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ FACTOR = 1.0  # a module global that a layer reads
 TABLE = {"factor": 1.0}  # one that is written into
 COUNTS = {"n": 0}  # one that a forward pass writes
 GENERATOR = np.random.default_rng(0)
+FOLDER = tempfile.mkdtemp(prefix="portanet-differential-")
 VARIABLE = "DIFFERENTIAL_FACTOR"  # a variable of the environment
 
 _ABSENT = object()
@@ -27,7 +29,8 @@ def factor() -> float:
 
 def patch(owner: Any, name: str, value: Any) -> None:
     """Set an attribute of a class or a module until the next reset."""
-    _patched.append((owner, name, vars(owner).get(name, _ABSENT)))
+    held = {name: getattr(owner, name)} if name.startswith("__") else vars(owner)
+    _patched.append((owner, name, held.get(name, _ABSENT)))
     setattr(owner, name, value)
 
 
