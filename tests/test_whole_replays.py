@@ -1,10 +1,10 @@
 """A replay that is interrupted leaves the states before the step, or those after it, never others."""
 
-import sys
 from functools import partial
 
 import numpy as np
 import pytest
+from interrupting import comes_to
 from plans import homes_of
 
 import portanet
@@ -132,29 +132,6 @@ def same(a, b):
     return all(np.array_equal(a[name], b[name], equal_nan=True) for name in b)
 
 
-def interrupted_at(k, call):
-    """Make a call; raise KeyboardInterrupt before its k-th bytecode. Return whether it came to it."""
-    left = [k]
-
-    def trace(frame, event, _):
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left[0] -= 1
-            if left[0] == 0:
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 def assert_whole(replayed, step=1):
     """Interrupt a replay at its bytecodes, one after the other."""
     before = replayed.states()
@@ -165,7 +142,7 @@ def assert_whole(replayed, step=1):
     while True:
         replayed.reset()
         assert same(replayed.states(), before)
-        came = interrupted_at(k, replayed.plan.replay)
+        came = comes_to(k, replayed.plan.replay)
         states = replayed.states()
         whole = same(states, after)
         assert whole or same(states, before), f"torn at bytecode {k}"

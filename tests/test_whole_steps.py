@@ -1,10 +1,8 @@
 """An interrupt comes before a step of an optimizer or after it, never in the middle."""
 
-import sys
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
+from interrupting import interrupted
 
 from portanet import SGD, Adam, Group, Linear, is_vector
 from portanet.commit import update_together
@@ -16,28 +14,6 @@ MAKE = {
     "a step that only adds one up": lambda m: SGD(m, lr=0.1, accumulate=5),
     "groups": lambda m: Adam(m, lr=0.1, groups=[Group(is_vector, lr=lambda step: 0.2)]),
 }
-
-
-@contextmanager
-def interrupted(at):
-    """Raise KeyboardInterrupt before the at-th instruction of byte code that runs in the block."""
-    n_left = at
-
-    def trace(frame, event, arg):
-        nonlocal n_left
-        frame.f_trace_opcodes = True
-        if event == "opcode" and frame.f_code is not interrupted.__wrapped__.__code__:
-            n_left -= 1
-            if n_left == 0:
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 def ready(make):

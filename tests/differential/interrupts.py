@@ -4,6 +4,7 @@ The compiled run finds out how many steps were taken, and the readable run takes
 """
 
 import contextlib
+import gc
 import signal
 import sys
 from types import MethodType
@@ -29,11 +30,13 @@ def interrupted_at(bytecode: int):
         return trace
 
     before = sys.gettrace()
+    gc.disable()  # an error in a collector's callback would go nowhere
     sys.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
+        gc.enable()
 
 
 @contextlib.contextmanager
