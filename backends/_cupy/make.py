@@ -36,10 +36,16 @@ class CupyBackend(StandardBackend):
     def __init__(self, cp: Any, device: Any) -> None:
         import array_api_compat.cupy as xp
 
-        from portanet.backends._cupy import kernels, kernels_conv, kernels_erf, kernels_segments
+        from portanet.backends._cupy import (
+            kernels,
+            kernels_conv,
+            kernels_erf,
+            kernels_pool,
+            kernels_segments,
+        )
 
         # a file of kernels is one name here
-        files = (kernels, kernels_conv, kernels_erf, kernels_segments)
+        files = (kernels, kernels_conv, kernels_erf, kernels_pool, kernels_segments)
         found = {name: kernel for file in files for name, kernel in file.KERNELS.items()}
         super().__init__("cupy", xp, device, found)
         self._cp = cp

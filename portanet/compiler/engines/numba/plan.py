@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends._numba import compiling as _numba
-from portanet.backends._numpy import blas as _blas
+from portanet.backends._numba import compiling
+from portanet.backends._numpy import blas
 from portanet.compiler.engines.numba.emit import fits, group_lines, stored_sums
 from portanet.compiler.engines.numba.group import Module
 from portanet.compiler.engines.numba.products import gemm_lines
@@ -30,9 +30,8 @@ from numba import carray
 from portanet.backends._numba.gemm import (
     gemm, pointer32, pointer64, pointer_int64, pointer_uint8,
 )
-from portanet.backends._numba.math import (
-    add, erf32, exp32, expm1_32, log1p_32, log32, maximum, minimum, tanh32,
-)
+from portanet.backends._numba.math import erf32, exp32, expm1_32, log1p_32, log32, tanh32
+from portanet.backends._numba.math_llvm import add, maximum, minimum
 
 zero_float32, one_float32 = np.float32(0), np.float32(1)
 zero_float64, one_float64 = np.float64(0), np.float64(1)
@@ -59,7 +58,7 @@ class NumbaPlan(NumpyPlan):
         """Return the calls, and the lines of NumPy between them."""
         self._tables, self._functions = _Tables(self), []
         module = Module(self._tables.place, self._tables.scalar)
-        has_gemm = _numba.has_gemm()
+        has_gemm = compiling.has_gemm()
         lines: list[Line] = []
         waiting: list[tuple[list[str], Unit]] = []
         for unit in self.units:
@@ -85,7 +84,7 @@ class NumbaPlan(NumpyPlan):
 
     def _library(self, m: int, n: int, k: int, dtype: str) -> str:
         """Return the name of the BLAS for a product: MKL where it has been measured as faster."""
-        return "numpy" if self._mkl is False else _blas.faster(m, n, k, dtype)
+        return "numpy" if self._mkl is False else blas.faster(m, n, k, dtype)
 
     def _call(self, waiting: list[tuple[list[str], Unit]]) -> list[Line]:
         """Make a function of the text that waits; return the line that calls it."""
@@ -105,7 +104,7 @@ class NumbaPlan(NumpyPlan):
             lines = [*self._tables.opening(body), *body]
             text = f"\ndef {name}(table):\n" + "".join(f"    {line}\n" for line in lines)
             self.compiled_source += text
-            function = _numba.compile_source(head + text, name, "void(int64)")
+            function = compiling.compile_source(head + text, name, "void(int64)")
             self.writer.names[name] = function
         self.writer.names["table"] = self._tables.table.ctypes.data
         self._table = self._tables.table  # its memory must live as long as the plan

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.backends._numba import compiling as _numba
+from portanet.backends._numba import compiling
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
@@ -28,7 +28,7 @@ class NumpyEngine(Engine):
 
     def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool | None) -> None:
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
-        if fast and fuse and not _numba.available():
+        if fast and fuse and not compiling.available():
             raise ArgumentError(
                 "compile_step: fast=True needs numba 0.62 or newer, which is not installed or does "
                 "not compile here; run: pip install 'portanet[fast]'"
@@ -56,7 +56,7 @@ class NumpyEngine(Engine):
         """Return a compiled plan once the plan has been in use for long enough."""
         if not self._fuse or self._fast is not None or plan.compiled:
             return None
-        if perf_counter() - plan.made_at < _PAYS_AFTER or not _numba.available():
+        if perf_counter() - plan.made_at < _PAYS_AFTER or not compiling.available():
             return None
         return self._compiled(plan.graph, plan.homes)
 
