@@ -1,4 +1,4 @@
-"""NumpyEngine: plans in place on NumPy, compiled by numba once that pays."""
+"""NumpyEngine: plans on NumPy, which numba compiles once that pays."""
 
 from time import perf_counter
 from typing import Any
@@ -12,8 +12,8 @@ from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
 from portanet.errors import ArgumentError
 
-# What numba takes to start in a process that finds its code on disk (0.45 s were measured), and
-# for code that is new some seconds: a training that is over before then is not kept waiting.
+# Starting numba takes 0.45 s if compiled code is on disk, and some seconds for new code. A training
+# that ends earlier does not wait for it.
 _PAYS_AFTER = 1.0
 
 
@@ -39,7 +39,7 @@ class NumpyEngine(Engine):
         return np.array(array)
 
     def copy(self, target: np.ndarray, source: np.ndarray) -> None:
-        """Copy numbers."""
+        """Copy an array into another."""
         np.copyto(target, source)
 
     def same_memory(self, a: np.ndarray, b: np.ndarray) -> bool:
@@ -62,7 +62,7 @@ class NumpyEngine(Engine):
 
     def _compiled(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
         from portanet.compiler.engines.numba.plan import (
-            NumbaPlan,  # takes time, and is not always needed
+            NumbaPlan,  # a slow import that is rarely needed
         )
 
         return NumbaPlan(graph, homes, self._xp, self._mkl)
