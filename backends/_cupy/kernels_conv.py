@@ -1,13 +1,13 @@
-"""Convolution on CuPy: columns of what each place sees, and cuBLAS.
+"""Convolution on CuPy: im2col and cuBLAS.
 
 im2col writes, for each image, the matrix columns[c, i, j, p, q] = x[c, p s + i d, q s + j d], and
 the convolution is one product of it with the weights. col2im is its adjoint, written as a gather:
-each pixel adds up, in a fixed order, what the places that saw it send back, so that two runs give
-the same bits (a scatter would need atomic additions, whose order is chance).
+each pixel sums, in a fixed order, over the output elements that depend on it, so that results are
+reproducible (a scatter would need atomic additions, whose order varies).
 
 Counted launches beside one product, and those of the plain definition: 3 x 3 convolution 1 and 90,
 its derivatives 2 and 38 (w), 1 and 115 (x), with groups one more. All can be captured into a CUDA
-graph. Images are done as many at a time as keep the columns below 64 MiB.
+graph. Images are processed in blocks whose columns take less than 64 MiB.
 """
 
 from typing import Any
@@ -76,7 +76,7 @@ def conv2d_backward_w(grad: Any, x: Any, window: Any, groups: int = 1) -> Any:
 
 
 def conv2d_backward_x(grad: Any, w: Any, window: Any, size: Any, groups: int = 1) -> Any:
-    """Return dL/dx: wᵀ grad, gathered from the places that saw each pixel."""
+    """Return dL/dx: wᵀ grad, gathered for each pixel."""
     (n, n_out, height, width), n_inp = grad.shape, w.shape[1]
     rows = grad.reshape(n, groups, n_out // groups, height * width)
     weights = w.reshape(groups, n_out // groups, -1).swapaxes(1, 2)
@@ -92,7 +92,7 @@ def conv2d_backward_x(grad: Any, w: Any, window: Any, size: Any, groups: int = 1
 
 
 def _columns(x: Any, window: Any, groups: int) -> Any:
-    """Return what each place of some images sees, (n, groups, K, OH * OW)."""
+    """Return the columns of some images, (n, groups, K, OH * OW)."""
     (n, channels), size = x.shape[:2], window.output_size(x.shape[2:])
     columns = cp.empty((n, channels, *window.kernel, *size), x.dtype)
     _im2col(x, *numbers_of(window, x.shape[2:], size), columns)

@@ -1,7 +1,7 @@
-"""Pooling on CuPy: each place looks at what it sees; each pixel adds up what places send back.
+"""Pooling on CuPy, one launch each.
 
-The derivatives are gathered, in a fixed order, so that two runs give the same bits. Launches, and
-those of the plain definition: 2 x 2 maximum 1 and 3, its derivative 2 and 66; mean 1 and 4, its
+Derivatives are gathered in a fixed order, so that results are reproducible. Launches, and those of
+the plain definition: 2 x 2 maximum 1 and 3, its derivative 2 and 66; mean 1 and 4, its
 derivative 1 and 34. All can be captured into a CUDA graph.
 """
 
@@ -81,31 +81,31 @@ _avg_pool_backward = cp.ElementwiseKernel(
 
 
 def max_pool2d(x: Any, window: Any) -> Any:
-    """Return the largest number that each place sees."""
+    """Return the maximum of each window."""
     return _maxima(x, window)[0]
 
 
 def max_pool2d_backward(grad: Any, x: Any, y: Any, window: Any) -> Any:  # noqa: ARG001
-    """Return grad where each maximum was found: found anew, which is cheaper than to keep it."""
+    """Return grad where each maximum was found; finding it again is cheaper than saving it."""
     numbers = numbers_of(window, x.shape[2:], grad.shape[2:])
     return _max_pool_backward(grad, _maxima(x, window)[1], *numbers, cp.empty_like(x, order="C"))
 
 
 def avg_pool2d(x: Any, window: Any) -> Any:
-    """Return the mean of what each place sees."""
+    """Return the mean of each window."""
     size = window.output_size(x.shape[2:])
     y = cp.empty((*x.shape[:2], *size), x.dtype)
     return _avg_pool(x, *numbers_of(window, x.shape[2:], size), y)
 
 
 def avg_pool2d_backward(grad: Any, window: Any, size: Any) -> Any:
-    """Return each place's gradient in equal shares."""
+    """Return each window's gradient in equal shares."""
     grad_x = cp.empty((*grad.shape[:2], *size), grad.dtype)
     return _avg_pool_backward(grad, *numbers_of(window, size, grad.shape[2:]), grad_x)
 
 
 def _maxima(x: Any, window: Any) -> tuple[Any, Any]:
-    """Return the maxima, and at which offset (a KW + b) each was found first."""
+    """Return the maxima, and the offset (a KW + b) of each in its window."""
     size = window.output_size(x.shape[2:])
     y = cp.empty((*x.shape[:2], *size), x.dtype)
     return _max_pool(x, *numbers_of(window, x.shape[2:], size), y, cp.empty(y.shape, cp.int32))

@@ -1,9 +1,8 @@
-"""What kernels over images know about the window that moves over them.
+"""Parameters and loops that kernels over images share.
 
-SIZES and WINDOW are parameters of a kernel: the sizes of image (H, W), output (OH, OW) and window
-(KH, KW), and where the window lies: strides, padding, dilations (rows Y, columns X).
-FOR_PLACES opens loops over the places (p, q) of the output that see the pixel (row, col) of an
-image, at offset (a, b) of the window; its two brackets are closed behind what is done there.
+SIZES and WINDOW are parameters: the sizes of image (H, W), output (OH, OW) and window (KH, KW);
+strides, padding and dilations (rows Y, columns X). FOR_PLACES opens two loops over the elements
+(p, q) of the output whose window contains the pixel (row, col), at offset (a, b).
 """
 
 from typing import Any

@@ -15,9 +15,7 @@ def engine_for(
         from portanet.compiler.engines.cuda.engine import CupyEngine
 
         return CupyEngine(backend, fuse)
-    if (
-        backend.name == "jax" and fuse
-    ):  # XLA always fuses: bit-identical results need the uncompiled step
+    if backend.name == "jax" and fuse:  # XLA fuses: without fusion steps are not compiled
         from portanet.compiler.engines.jax.engine import JaxEngine
 
         return JaxEngine(backend)

@@ -1,7 +1,7 @@
-"""NumbaPlan: a plan whose loops and products are compiled, as few calls as there can be.
+"""NumbaPlan: a plan whose loops and products are compiled by numba, in as few calls as possible.
 
-What numba's text cannot say (kernels, sorting, users' functions) stays a line of NumPy between two
-compiled functions; the blog's networks are one call a step.
+Operations that cannot be written as loops (kernels, sorting, users' functions) are lines of NumPy
+between two compiled functions. A step of the blog's network is one call.
 """
 
 import re
@@ -39,7 +39,7 @@ zero_float64, one_float64 = np.float64(0), np.float64(1)
 
 
 class NumbaPlan(NumpyPlan):
-    """A plan of compiled functions, and of lines of NumPy where it must be.
+    """A plan of compiled functions, and of lines of NumPy where necessary.
 
     Large products go to MKL where it is installed and faster, unless mkl=False.
     """
@@ -51,7 +51,7 @@ class NumbaPlan(NumpyPlan):
         super().__init__(graph, homes, xp)
 
     def make_units(self) -> list[Unit]:
-        """Return groups, products and whatever else there is."""
+        """Return fused groups and single operations."""
         return fused_units(self.graph, has_text, _MOST_NODES, _fits)
 
     def make_lines(self) -> list[Line]:
@@ -67,7 +67,7 @@ class NumbaPlan(NumpyPlan):
                 waiting.append((text, unit))
                 continue
             own = self.unit_lines(unit)
-            if own:  # all pieces of a concatenation may lie in their places
+            if own:  # nothing is left of a concatenation whose inputs are in place
                 lines += [*self._call(waiting), *own]
                 waiting = []
         lines += self._call(waiting)
@@ -83,11 +83,11 @@ class NumbaPlan(NumpyPlan):
         return []
 
     def _library(self, m: int, n: int, k: int, dtype: str) -> str:
-        """Return the name of the BLAS for a product: MKL where it has been measured as faster."""
+        """Return the name of the BLAS for a product: MKL if it was measured to be faster."""
         return "numpy" if self._mkl is False else blas.faster(m, n, k, dtype)
 
     def _call(self, waiting: list[tuple[list[str], Unit]]) -> list[Line]:
-        """Make a function of the text that waits; return the line that calls it."""
+        """Make a function of the collected text; return the line that calls it."""
         if not waiting:
             return []
         name = f"part{len(self._functions)}"
@@ -111,12 +111,12 @@ class NumbaPlan(NumpyPlan):
 
 
 class _Tables:
-    """Where the arrays of a plan begin: a table of addresses that compiled functions are given."""
+    """The table of addresses that is the argument of compiled functions."""
 
     def __init__(self, plan: NumbaPlan) -> None:
         self._plan = plan
-        self._bases: list[tuple[int, int]] = []  # addresses and bytes
-        self._known: dict[int, int] = {}  # which of them an array that owns memory is, by its id
+        self._bases: list[tuple[int, int]] = []  # addresses and sizes in bytes
+        self._known: dict[int, int] = {}  # indices in it, by the ids of arrays that own memory
         self._kept: list[np.ndarray] = []
         self._numbers = np.zeros(len(plan.graph.scalars()) * len(MEMORY))
         self._n_numbers = 0
@@ -131,24 +131,24 @@ class _Tables:
         return self._table
 
     def place(self, value: Value) -> tuple[str, int]:
-        """Return the name of the memory that a value lies in, and where in it."""
+        """Return the name of a value's memory, and its offset in items."""
         base, offset = self._base(self._plan.find(value))
         return f"{MEMORY[str(value.dtype)]}_{base}", offset // value.dtype.itemsize
 
     def address(self, value: Value, offsets: list[tuple[int, str]]) -> str:
-        """Return the text of a value's address, plus offsets times variables."""
+        """Return the text of a value's address plus offsets times variables."""
         base, offset = self._base(self._plan.find(value))
         terms = [f"t[{base}]", *([str(offset)] if offset else [])]
         return " + ".join([*terms, *(f"{n} * {variable}" for n, variable in offsets)])
 
     def scalar(self, scalar: HostScalar, dtype: Any) -> tuple[str, int]:
-        """Return the place of a number of the step."""
+        """Return the name of the memory of a HostScalar, and its offset in items."""
         array = self._plan.writer.scalar_array(scalar, dtype, lambda: self._new_number(dtype))
         base, offset = self._base(array)
         return f"{MEMORY[str(np.dtype(dtype))]}_{base}", offset // np.dtype(dtype).itemsize
 
     def opening(self, body: list[str]) -> list[str]:
-        """Return the lines that give each memory that a body names its name."""
+        """Return the lines that define the memories that a body uses."""
         used = sorted(set(_MEMORY.findall("\n".join(body))), key=lambda name: (int(name[1]), name))
         lines = [f"t = carray(pointer_int64(table), {len(self._bases)})"]
         for kind, number in used:
@@ -161,13 +161,13 @@ class _Tables:
         return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
 
     def _base(self, array: np.ndarray) -> tuple[int, int]:
-        """Return which memory an array lies in, and how many bytes from its beginning."""
+        """Return the index of an array's memory in the table, and its offset in bytes."""
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base
         at = self._known.setdefault(id(root), len(self._bases))
         if at == len(self._bases):
-            own = root if array is not self._plan.arena else array  # which begins at a cache line
+            own = root if array is not self._plan.arena else array  # aligned to a cache line
             self._bases.append((_address(own), max(own.nbytes, 1)))
             self._kept.append(root)
         return at, _address(array) - self._bases[at][0]
@@ -178,7 +178,7 @@ def _address(array: np.ndarray) -> int:
 
 
 def _fits(unit: Unit) -> bool:
-    """Return whether a group can be written as loops; its sums are stored, as columns need it."""
+    """Return whether a group can be written as loops; make its sums outputs, which loops need."""
     unit.outputs += stored_sums(unit)
     nowhere = Module(lambda value: ("", 0), lambda scalar, dtype: ("", 0))  # noqa: ARG005
     return fits(unit, nowhere)
