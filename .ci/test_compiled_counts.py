@@ -137,7 +137,7 @@ def trainer():
 
 
 def plans_of(trainer):
-    return [planned.plan for planned in trainer.compiled._plans.values()]
+    return [planned.plan for planned in trainer.compiled.plans.values()]
 
 
 def test_an_epoch_of_the_blogs_network(trainer):

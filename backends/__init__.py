@@ -1,4 +1,4 @@
-"""Backends: the array libraries that a network can live on, and the devices they drive."""
+"""Backends: the array libraries, and their devices, that a network can be on."""
 
 from portanet.backends._protocol import Backend
 from portanet.backends._registry import (

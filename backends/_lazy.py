@@ -1,4 +1,4 @@
-"""LazyKernels: kernels that are made when they are first looked up."""
+"""LazyKernels: kernels that are made on first use."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -7,11 +7,11 @@ Kernel = Callable[..., Any]
 
 
 class LazyKernels(Mapping[str, Kernel]):
-    """Kernels by name: those that are there, and those that a maker has yet to make.
+    """Kernels by name: ready ones, and ones that a maker makes on first use.
 
-    A maker may import a library that costs time; it runs once, when its name is first looked up,
-    and returns None where that library is missing: then there is no such kernel, and the plain
-    definition serves.
+    A maker may import a library, which takes time. It is called once, when its name is first looked
+    up, and returns None if that library is missing: then there is no such kernel, and the plain
+    definition is used.
 
     >>> kernels = LazyKernels({"twice": lambda x: x + x}, {"none": lambda: None})
     >>> sorted(kernels), "none" in kernels

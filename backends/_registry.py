@@ -1,14 +1,21 @@
-"""Which backends there are, which of them work here, and which one an array belongs to.
+"""The registry of backends: their names, which of them work here, and the backend of an array.
 
-Nothing is imported before it is asked for, and a backend counts as available only once an array
-has been allocated and added up on its device: CuPy imports well on a machine without a GPU.
+A library is imported when its backend is requested, and a backend is available only if an array can
+be allocated and added on its device: CuPy imports without error on a machine without a GPU.
 """
 
 import importlib
+from difflib import get_close_matches
 from typing import Any
 
 from portanet.backends._protocol import Backend
-from portanet.errors import ArgumentError, BackendError, DtypeError, MissingBackendError
+from portanet.errors import (
+    ArgumentError,
+    BackendError,
+    DtypeError,
+    MissingBackendError,
+    short,
+)
 from portanet.typing import Array, Namespace
 
 _MODULES = {
@@ -16,7 +23,7 @@ _MODULES = {
     "cupy": "portanet.backends._cupy.make",
     **{name: f"portanet.backends._{name}" for name in ("torch", "jax", "strict")},
 }
-_OF_PACKAGE = {  # the package that an array's class comes from -> the backend's name
+_OF_PACKAGE = {  # the top-level package of an array's class -> the name of its backend
     "numpy": "numpy",
     "cupy": "cupy",
     "torch": "torch",
@@ -25,15 +32,19 @@ _OF_PACKAGE = {  # the package that an array's class comes from -> the backend's
     "array_api_strict": "strict",
 }
 _GROUP = "portanet.backends"
+_OF_DEVICE = {  # what other libraries call a device -> the backend to use
+    "cpu": "numpy", "cuda": "cupy", "gpu": "cupy", "mps": "torch", "nvidia": "cupy",
+    "pytorch": "torch", "rocm": "torch", "tpu": "jax",
+}  # fmt: skip
 
-# Caches, all of them: what they hold never changes once it is known.
+# Caches: their entries never change.
 _working: dict[tuple[str, object], Backend] = {}
 _by_array: dict[tuple[type, object], Backend] = {}
 _namespaces: dict[type, Namespace] = {}
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all known backends, whether they run here or not.
+    """Return the names of all registered backends, whether they run here or not.
 
     >>> names()[:3]
     ('numpy', 'cupy', 'torch')
@@ -42,29 +53,26 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str, device: Any = None) -> Backend:
-    """Return the backend called `name`, on `device` (None: the library's usual one).
+    """Return the backend called `name`, on `device` (None: the library's default device).
 
-    Raises MissingBackendError, which names the missing package, driver or device and the command
-    that mends it, or ArgumentError for an unknown name or device.
+    Raises MissingBackendError, which names the missing package, driver or device and the command to
+    run, or ArgumentError for an unknown name or device.
 
     >>> get("numpy")
     backend 'numpy' on cpu
     """
     if not isinstance(name, str):
-        raise ArgumentError(f"get: name must be one of {', '.join(names())}, is {name!r}")
+        raise ArgumentError(f"get: name must be one of {', '.join(names())}, is {short(name)}")
     backend = _factory(name)(device)
-    key = (
-        name,
-        _hashable(backend.device),
-    )  # asked for each time: CuPy's usual device is the current one
+    key = (name, _hashable(backend.device))  # looked up anew: CuPy's default is the current device
     if key not in _working:
-        _prove(backend)
+        _check_addition(backend)
         _working[key] = backend
     return _working[key]
 
 
 def available() -> tuple[str, ...]:
-    """Return the names of the backends that allocate and add on this machine.
+    """Return the names of the backends that work on this machine.
 
     >>> "numpy" in available()
     True
@@ -73,7 +81,7 @@ def available() -> tuple[str, ...]:
 
 
 def missing() -> dict[str, MissingBackendError]:
-    """Return, for each backend that does not run here, the error that says why."""
+    """Return, for each backend that does not run here, the error with the reason."""
     errors = {}
     for name in names():
         try:
@@ -84,7 +92,7 @@ def missing() -> dict[str, MissingBackendError]:
 
 
 def backend_of(x: Array) -> Backend:
-    """Return the backend, with its device, that the array x belongs to.
+    """Return the backend and device of the array x.
 
     Raises DtypeError if x is not an array of any backend.
 
@@ -100,7 +108,7 @@ def backend_of(x: Array) -> Backend:
 
 
 def array_namespace(x: Array) -> Namespace:
-    """Return the namespace of functions that the array x carries.
+    """Return the array API namespace of the array x.
 
     >>> import numpy as np
     >>> array_namespace(np.zeros(2)).__name__
@@ -109,14 +117,14 @@ def array_namespace(x: Array) -> Namespace:
     xp = _namespaces.get(type(x))
     if xp is None:
         package = type(x).__module__.partition(".")[0]
-        if package not in _OF_PACKAGE:  # an array that carries its own namespace
+        if package not in _OF_PACKAGE:  # an array with a namespace of its own
             return _own_namespace(x)
         xp = _namespaces[type(x)] = get(_OF_PACKAGE[package]).xp
     return xp
 
 
 def _hashable(device: Any) -> object:
-    return device if device.__hash__ else device.id  # CuPy's devices compare, but do not hash
+    return device if device.__hash__ else device.id  # CuPy's devices are not hashable
 
 
 def _own_namespace(x: Array) -> Namespace:
@@ -124,8 +132,8 @@ def _own_namespace(x: Array) -> Namespace:
         return x.__array_namespace__()
     except AttributeError:
         raise DtypeError(
-            f"wanted an array (NumPy, CuPy, PyTorch, JAX or any other of the array API standard), "
-            f"got {type(x).__module__}.{type(x).__qualname__}: convert it with numpy.asarray(...)"
+            "wanted an array (NumPy, CuPy, PyTorch, JAX or another array API library), got "
+            f"{type(x).__module__}.{type(x).__qualname__}: convert it with numpy.asarray(...)"
         ) from None
 
 
@@ -134,7 +142,7 @@ def _find(x: Array) -> Backend:
     if package in _OF_PACKAGE:
         return get(_OF_PACKAGE[package], getattr(x, "device", None))
     own = getattr(type(x), "__portanet_backend__", None)
-    if own is not None:  # an array around another: what the compiler traces with
+    if own is not None:  # a wrapper of an array: the compiler's tracer
         return own
     xp = _own_namespace(x)
     for name in names():
@@ -147,7 +155,7 @@ def _find(x: Array) -> Backend:
 
 
 def _entries() -> Any:
-    from importlib.metadata import entry_points  # a third of portanet's import time, if at the top
+    from importlib.metadata import entry_points  # at the top a third of portanet's import time
 
     return entry_points(group=_GROUP)
 
@@ -158,13 +166,26 @@ def _factory(name: str) -> Any:
     for entry in _entries():
         if entry.name == name:
             return entry.load()
-    raise ArgumentError(f"get: there is no backend called {name!r}; there are {', '.join(names())}")
+    raise ArgumentError(
+        f"get: there is no backend called {short(name)}; there are {', '.join(names())}"
+        + _advice(name)
+    )
 
 
-def _prove(backend: Backend) -> None:
-    """Allocate on the device, add there, and look at the sum."""
+def _advice(name: str) -> str:
+    """Return which backend an unknown name stands for: "cuda:0" for CuPy, "Numpy" for NumPy."""
+    device = name.lower().partition(":")[0]
+    if device in _OF_DEVICE:
+        backend = _OF_DEVICE[device]
+        return f"; for {short(name)} use .to({backend!r}), with device=... for another device"
+    similar = get_close_matches(name.lower(), names(), 1)
+    return f"; did you mean {similar[0]!r}?" if similar else ""
+
+
+def _check_addition(backend: Backend) -> None:
+    """Raise BackendError unless arrays can be allocated and added on the device."""
     x = backend.asarray([1.0, 2.0], "float32")
     total = backend.to_numpy(backend.xp.sum(x + x))
     backend.copies_to_host = 0
     if float(total) != 6:
-        raise BackendError(f"{backend} adds 1 + 2 + 1 + 2 to {float(total)}: it cannot be used")
+        raise BackendError(f"{backend} computes 1 + 2 + 1 + 2 = {float(total)}: it cannot be used")

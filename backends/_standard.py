@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import DtypeError
+from portanet.errors import DtypeError, MissingBackendError
 from portanet.typing import Array, Dtype, Namespace
 
 
 class StandardBackend:
-    """A backend made of nothing but a namespace and one of its devices.
+    """A backend made of a namespace and one of its devices.
 
-    Enough for any library whose arrays `numpy.asarray` can read; those that differ (CuPy, PyTorch,
-    array-api-strict on a fake device) override what differs.
+    Sufficient for any library whose arrays `numpy.asarray` reads; the backends of others (CuPy,
+    PyTorch, array-api-strict on a fake device) override what differs.
 
     >>> import array_api_compat.numpy as xp
     >>> backend = StandardBackend("mine", xp, "cpu")
@@ -35,7 +35,7 @@ class StandardBackend:
 
     def asarray(self, x: Array, dtype: str | None = None) -> Array:
         """Return x on this device, cast if asked."""
-        name = dtype or _dtype_name(x)
+        x, name = _native(x), dtype or _dtype_name(x)
         return self.xp.asarray(x, dtype=name and self.dtype(name), device=self.device)
 
     def to_numpy(self, x: Array) -> Any:
@@ -50,7 +50,7 @@ class StandardBackend:
         """Return the namespace's dtype called `name`."""
         if name not in self.dtypes:
             raise DtypeError(
-                f"{self}: wanted arrays of {name}, which this device does not have; "
+                f"{self}: {name} was requested, which this device does not have; "
                 f"choose one of {', '.join(sorted(self.dtypes))}"
             )
         return getattr(self.xp, name)
@@ -69,18 +69,39 @@ class StandardBackend:
         return frozenset(self.xp.__array_namespace_info__().dtypes(device=self.device))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "StandardBackend":
-        return self  # there is one for each device, however many networks are copied
+        return self  # one per device, shared by copies of networks
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, Any]]:
         from portanet.backends._registry import get
 
-        return get, (self.name, self.device)  # a pickled network says where it was, not how
+        return get, (
+            self.name,
+            self.device,
+        )  # a pickle holds the name and device only
 
     def __repr__(self) -> str:
         return f"backend {self.name!r} on {self.device}"
 
 
+def missing_package(backend: str, package: str, command: str) -> MissingBackendError:
+    """Return the error for a library that is not installed."""
+    return MissingBackendError(
+        f"backend {backend!r}: the package {package} is not installed; in a clone of portanet run: "
+        f"{command}",
+        backend=backend,
+        missing="package",
+        command=command,
+    )
+
+
+def _native(x: Array) -> Array:
+    """Return a NumPy array in native byte order, which other libraries need; others unchanged."""
+    dtype = getattr(x, "dtype", None)
+    foreign = isinstance(dtype, np.dtype) and not dtype.isnative
+    return x.astype(dtype.newbyteorder("=")) if foreign else x
+
+
 def _dtype_name(x: Array) -> str | None:
-    """Return the name of a NumPy array's dtype; None for what has no dtype or not NumPy's."""
+    """Return the name of a NumPy dtype, None if x has none or one of another library."""
     dtype = getattr(x, "dtype", None)
     return dtype.name if isinstance(dtype, np.dtype) else None

@@ -1,16 +1,16 @@
-"""array-api-strict: the standard and nothing more, on a fake device.
+"""array-api-strict: exactly the array API standard, on a fake device.
 
-Its second device refuses to meet host arrays, as a GPU does, so an array made in the wrong place
-shows on any machine; its device "no_float64" has no float64, so a silent cast shows too.
+Its second device raises for host arrays, as a GPU does, so that an array on the wrong device is
+found on any machine; its device "no_float64" has no float64, which finds silent casts.
 """
 
 from typing import Any
 
-from portanet.backends._standard import StandardBackend
-from portanet.errors import ArgumentError, MissingBackendError
+from portanet.backends._standard import StandardBackend, missing_package
+from portanet.errors import ArgumentError, short
 from portanet.typing import Array
 
-INSTALL = "pip install 'portanet[strict]'"
+INSTALL = "pip install -e '.[strict]'"
 
 
 def make(device: object = None) -> "StrictBackend":
@@ -18,10 +18,7 @@ def make(device: object = None) -> "StrictBackend":
     try:
         import array_api_strict as xp
     except ImportError as error:
-        raise MissingBackendError(
-            f"backend 'strict': the package array-api-strict is not installed; run: {INSTALL}",
-            backend="strict", missing="package", command=INSTALL,
-        ) from error  # fmt: skip
+        raise missing_package("strict", "array-api-strict", INSTALL) from error
     if isinstance(device, xp.Device):
         return StrictBackend(xp, device)
     try:
@@ -29,7 +26,7 @@ def make(device: object = None) -> "StrictBackend":
     except ValueError as error:
         raise ArgumentError(
             "backend 'strict': device must be one of array-api-strict's ('CPU_DEVICE', 'device1', "
-            f"'device2', 'no_float64', 'no_x64'), is {device!r}"
+            f"'device2', 'no_float64', 'no_x64'), is {short(device)}"
         ) from error
 
 

@@ -1,12 +1,12 @@
-"""PyTorch, as one more namespace: without its autograd and its modules."""
+"""PyTorch as an array API namespace, without its autograd and modules."""
 
 from typing import Any
 
-from portanet.backends._standard import StandardBackend
-from portanet.errors import ArgumentError, MissingBackendError
+from portanet.backends._standard import StandardBackend, missing_package
+from portanet.errors import ArgumentError, short
 from portanet.typing import Array
 
-INSTALL = "pip install 'portanet[torch]'"
+INSTALL = "pip install -e '.[torch]'"
 
 
 def make(device: object = None) -> "TorchBackend":
@@ -14,17 +14,14 @@ def make(device: object = None) -> "TorchBackend":
     try:
         import torch
     except ImportError as error:
-        raise MissingBackendError(
-            f"backend 'torch': the package PyTorch is not installed; run: {INSTALL}",
-            backend="torch", missing="package", command=INSTALL,
-        ) from error  # fmt: skip
+        raise missing_package("torch", "PyTorch", INSTALL) from error
     try:
-        # "cuda" becomes "cuda:0", as arrays say it of themselves
+        # "cuda" becomes "cuda:0", which is what arrays have as their device
         where = torch.empty(0, device=torch.device(device or "cpu")).device
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ArgumentError(
             f"backend 'torch': device must be one that torch.device takes and this machine has, "
-            f"such as 'cpu' or 'cuda:0'; is {device!r} ({str(error).splitlines()[0]})"
+            f"such as 'cpu' or 'cuda:0'; is {short(device)} ({str(error).splitlines()[0]})"
         ) from error
     return TorchBackend(torch, where)
 
@@ -39,9 +36,10 @@ class TorchBackend(StandardBackend):
         self._torch = torch
 
     def asarray(self, x: Array, dtype: str | None = None) -> Array:
-        """Return x on this device; what torch cannot share of NumPy is copied.
+        """Return x on this device; NumPy arrays that torch cannot share are copied.
 
-        That is read-only arrays, of which it warns, and reversed ones (X[::-1]), which it refuses.
+        These are read-only arrays, for which it warns, and reversed ones (X[::-1]), for which it
+        raises.
         """
         flags, strides = getattr(x, "flags", None), getattr(x, "strides", ())
         shareable = flags is None or (flags.writeable and min(strides, default=0) >= 0)
@@ -53,12 +51,12 @@ class TorchBackend(StandardBackend):
         return x.detach().cpu().numpy()
 
     def synchronize(self) -> None:
-        """Wait for a CUDA device; elsewhere tensors are ready when they are returned."""
+        """Wait for a CUDA device; on others tensors are ready when they are returned."""
         if self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
 
     def free_memory(self) -> int | None:
-        """Return what a CUDA device has left, None elsewhere."""
+        """Return the free bytes of a CUDA device, None for others."""
         if self.device.type == "cuda":
             return self._torch.cuda.mem_get_info(self.device)[0]
         return None

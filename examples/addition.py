@@ -2,11 +2,11 @@
 
     python examples/addition.py --backend cupy
 
-407 + 85 is read as "704+580====" and answered by "2940" under the four "=": backwards, as we add on
-paper, so that a digit of the sum needs two digits and a carry that is known by then. The network
-gets a number for each character and is never told what it means. It is scored on pairs of numbers
-that it was not trained on, in neither order, and a sum counts only if all of its digits are right.
-On one core this takes some seven minutes.
+407 + 85 is the input "704+580====" and the output "2940" at the four "=": last digit first, as in
+addition on paper, so that each digit of the sum depends on two digits and a carry from before. The
+input is an integer for each character. The score is measured on pairs of numbers that are not in
+the training data, in neither order, and a sum counts only if all of its digits are right. On one
+core this takes about seven minutes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def digits(numbers, n):
 
 
 def written(a, b, n):
-    """Return the characters to read, and what is to be written under each of them."""
+    """Return the characters of the input, and the target at each of them."""
     plus, ask = np.full((len(a), 1), PLUS), np.full((len(a), n + 1), EQUALS)
     x = np.concatenate([digits(a, n), plus, digits(b, n), ask], axis=1)
     nothing = np.full((len(a), 2 * n + 1), NOTHING)
@@ -62,7 +62,7 @@ def all_digits_right(probabilities, y):
 
 
 def main(n_epochs=4, backend="numpy", seed=0, n_digits=3, n_train=100_000, n_test=5000):
-    """Train a GRU of 128 units, show some of its sums, and return the share that is right."""
+    """Train a GRU of 128 units, print some of its sums, and return the share that is right."""
     portanet.seed(seed)
     train, test = sums(n_digits, n_train, n_test, seed)
     layers = [Embedding(12, 16), GRU(16, 128), Linear(128, 10)]

@@ -1,10 +1,10 @@
-"""Regression: how far does diabetes progress in a year? A small network beside scikit-learn's.
+"""Regression: the progression of diabetes in a year. A small network beside scikit-learn's.
 
     python examples/diabetes.py --backend cupy
 
-442 patients, ten measurements each, and one number to predict. The best that is known for these
-data is an R² near 0.5: most of what decides is not in the ten numbers, so a straight line does
-nearly as well as any network, and a network that is not held back does worse.
+442 patients, ten measurements each, and one number to predict. The best known R² for these data is
+near 0.5: the ten numbers explain about half of the variance, so that linear regression is nearly as
+good as any network, and a network without regularization is worse.
 """
 
 import argparse
@@ -30,13 +30,13 @@ from portanet import (
     r2,
 )
 
-DECAY = 0.05  # pulls the weights towards 0: without it both networks learn the noise
-# the same pull in scikit-learn, which halves the loss; its batches have 200
+DECAY = 0.05  # weight decay: without it both networks overfit
+# the same decay in scikit-learn, which halves the loss; its batches have 200 samples
 ALPHA = DECAY / 2 * 200
 
 
 def split(seed):
-    """Return X_train, X_test, y_train, y_test, in units of the training data's spread."""
+    """Return X_train, X_test, y_train, y_test, normalized with the training data's statistics."""
     X, y = load_diabetes(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(
         X, y[:, None], test_size=0.25, random_state=seed
@@ -73,12 +73,12 @@ def reference(data, seed):
 
 
 def main(n_epochs=80, backend="numpy", seed=0):
-    """Train, print the scores, and return R² on patients that were not seen."""
+    """Train, print the scores, and return R² on the test set."""
     portanet.seed(seed)
     data = split(seed)
     score = train(data, n_epochs, backend, log_level=max(n_epochs // 4, 1))
     mlp, line = reference(data, seed)
-    print(f"R² on {len(data[1])} patients that were not seen")
+    print(f"R² on {len(data[1])} patients of the test set")
     print(f"  portanet, 10-32-16-1, {n_epochs} epochs  {score:.3f}")
     print(f"  scikit-learn's MLPRegressor      {mlp:.3f}")
     print(f"  scikit-learn's LinearRegression  {line:.3f}")

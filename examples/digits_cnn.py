@@ -1,4 +1,4 @@
-"""A convolutional network learns handwritten digits (scikit-learn's, 8 x 8 pixels).
+"""A convolutional network for handwritten digits (scikit-learn's, 8 x 8 pixels).
 
 python examples/digits_cnn.py --backend cupy
 """

@@ -1,4 +1,4 @@
-"""A network of three linear layers learns handwritten digits (scikit-learn's, 8 x 8 pixels).
+"""A network of three linear layers for handwritten digits (scikit-learn's, 8 x 8 pixels).
 
 python examples/digits_mlp.py --backend cupy
 """

@@ -1,4 +1,4 @@
-"""A layer of one's own, with its gradient check, trained on a backend of one's choice.
+"""A layer of your own, with its gradient check, trained on any backend.
 
 python examples/own_layer.py --backend cupy
 """
@@ -43,7 +43,7 @@ class ScaledTanh(Layer):
 
 
 def main(backend="numpy", n_epochs=15):
-    """Learn XOR of the signs of two numbers; return the validation accuracy."""
+    """Train on XOR of the signs of two numbers; return the validation accuracy."""
     error = portanet.check_gradients(ScaledTanh(3), np.random.default_rng(0).normal(size=(4, 3)))
     print(f"gradients agree with finite differences to {error:.0e}")
 

@@ -1,4 +1,4 @@
-"""`python -m portanet` is `portanet`."""
+"""`python -m portanet` runs the command line."""
 
 import sys
 

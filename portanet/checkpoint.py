@@ -1,27 +1,23 @@
-"""Checkpoints: a model, its optimizer and whatever else has a state, in one safetensors file.
+"""Checkpoints: a model, its optimizer and other objects with a state, in one safetensors file.
 
-The arrays lie in the file as host arrays under "model/…", "optimizer/…" and the names of the other
-parts; the numbers are JSON in the file's metadata. A file knows no backend and runs no code: what
-a GPU has written opens on a laptop, and in anything else that reads safetensors.
+The file holds host arrays under "model/…", "optimizer/…" and the names of other parts, and numbers
+as JSON in its metadata. It contains no backend and no code: a file written on a GPU can be loaded
+on a machine without one, and by any other program that reads safetensors.
 """
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from portanet._version import __version__
 from portanet.backends import backend_of, get
-from portanet.checks import dtype_name
-from portanet.errors import ArgumentError, DataError
+from portanet.checkpoint_file import FilePath, check_target, read, write
+from portanet.checks import dtype_name, short
+from portanet.errors import ArgumentError, DataError, PortanetError
 from portanet.layer import Buffer, Parameter, Part, moved
 from portanet.state import State, Stateful
 from portanet.typing import Array
-
-FORMAT = "portanet checkpoint 1"
 
 
 def save(
@@ -34,11 +30,12 @@ def save(
     """Write the model's parameters and buffers, and the states of the optimizer and other parts.
 
     A part is anything with `state()` and `load_state(state)`, under a name of your choice:
-    `save("run.safetensors", model, optimizer, ema=ema)`. `extra` is anything that JSON can hold,
-    for `load` to return. The file replaces an older one only once it is complete.
+    `save("run.safetensors", model, optimizer, ema=ema)`. `extra` is anything that JSON can hold
+    and is returned by `load`. An older file is replaced only once the new one is complete; of a
+    symbolic link the file behind it is replaced.
 
-    Raises ArgumentError if something has no state to save, or if JSON cannot hold extra;
-    FileNotFoundError if there is no such folder.
+    Raises ArgumentError if a part has no state or an invalid name, or if JSON cannot hold extra;
+    OSError if the file cannot be written, such as FileNotFoundError if there is no such folder.
 
     >>> import tempfile
     >>> from portanet import SGD, Linear
@@ -51,20 +48,14 @@ def save(
     >>> bool((other.weights.value == layer.weights.value).all())
     True
     """
-    from safetensors.numpy import save_file
-
     parts = _all_parts("save", model, optimizer, parts)
+    check_target(path)
     states = {name: part.state() for name, part in parts.items()}
     arrays = {f"model/{name}": holder.value for name, holder in _held(model).items()}
     for part, state in states.items():
         arrays |= {f"{part}/{name}": array for name, array in state.arrays.items()}
-    numbers = json.dumps({name: state.numbers for name, state in states.items()})
-    metadata = {"format": FORMAT, "portanet": __version__, "numbers": numbers}
-    metadata["extra"] = _json(extra)
-    _check_folder(path)
-    partial = f"{os.fspath(path)}.partial"
-    save_file({name: _on_host(array) for name, array in arrays.items()}, partial, metadata)
-    os.replace(partial, path)
+    numbers = {name: state.numbers for name, state in states.items()}
+    write(path, {name: _on_host(array) for name, array in arrays.items()}, numbers, extra)
 
 
 def load(
@@ -73,20 +64,20 @@ def load(
     optimizer: Stateful | None = None,
     **parts: Stateful,
 ) -> Any:
-    """Read what `save` has written into a model, an optimizer and parts made like the saved ones.
+    """Load what `save` has written into a model, an optimizer and parts made like the saved ones.
 
     Returns the `extra` that was saved, None if there was none.
 
-    The arrays go to where the model lies. Its dtype must be the file's: `model.to(dtype=…)` first.
-    Parts of the file that are not asked for are left; without an optimizer this reads weights only.
-    The model changes last, when all else has fitted.
+    The arrays are moved to the model's device. Its dtype must be the file's: convert the model with
+    `model.to(dtype=…)` first. Parts of the file that are not passed are ignored; without an
+    optimizer this loads weights only. If it raises, nothing has changed.
 
     Raises ArgumentError with the names of everything that is missing, unexpected or of another
-    shape or dtype; DataError if the file is no checkpoint; FileNotFoundError if there is none.
+    shape or dtype; DataError if the file is damaged or not a checkpoint; FileNotFoundError if there
+    is none.
     """
     parts = _all_parts("load", model, optimizer, parts)
-    arrays, metadata = _read(path)
-    numbers: dict[str, dict[str, Any]] = json.loads(metadata["numbers"])
+    arrays, numbers, extra = read(path)
     of_part: dict[str, dict[str, Array]] = {"model": {}, **{name: {} for name in numbers}}
     for name, array in arrays.items():
         part, _, key = name.partition("/")
@@ -98,28 +89,37 @@ def load(
         )
     held = _held(model)
     _check_fit(path, of_part["model"], held)
-    for name, part in parts.items():
-        part.load_state(State(of_part[name], numbers[name]))
+    values = {name: _put(of_part["model"][name], holder.value) for name, holder in held.items()}
+    _load_parts(path, parts, {name: State(of_part[name], numbers[name]) for name in parts})
     for name, holder in held.items():
-        holder.value = _put(of_part["model"][name], holder.value)
+        holder.value = values[name]
         if isinstance(holder, Parameter):
             holder.grad = None
-    return json.loads(metadata.get("extra", "null"))
+    return extra
 
 
-def _check_folder(path: str | os.PathLike[str]) -> None:
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"save: there is no folder {folder}; make it first")
-
-
-def _json(extra: Any) -> str:
+def _load_parts(path: FilePath, parts: Mapping[str, Stateful], states: dict[str, State]) -> None:
+    """Load the states of all parts, or of none: one that does not fit restores the others."""
+    before = {name: part.state() for name, part in parts.items()}
     try:
-        return json.dumps(extra)
-    except TypeError as error:
-        raise ArgumentError(
-            f"save: extra must be what JSON can hold (numbers, text, lists, dicts): {error}; an "
-            "object with state() and load_state(state) is saved as a part, name=object"
+        for name, part in parts.items():
+            _load_part(path, name, part, states[name])
+    except BaseException:
+        for name, part in parts.items():
+            part.load_state(before[name])
+        raise
+
+
+def _load_part(path: FilePath, name: str, part: Stateful, state: State) -> None:
+    try:
+        part.load_state(state)
+    except PortanetError as error:
+        error.add_note(f"This was raised while loading {name} from {path}.")
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"load: {path}: the state of {name} is damaged, or of another version of portanet: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -128,47 +128,33 @@ def _all_parts(
 ) -> dict[str, Stateful]:
     if not isinstance(model, Part):
         raise ArgumentError(
-            f"{who}: model must be a network such as Sequential([...], loss), is {model!r}"
+            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}"
         )
     found = {**({} if optimizer is None else {"optimizer": optimizer}), **parts}
     for name, part in found.items():
         if not isinstance(part, Stateful):
             raise ArgumentError(
-                f"{who}: {name} must have state() and load_state(state), is {part!r}"
+                f"{who}: {name} must have state() and load_state(state), is {short(part)}"
+            )
+        if not name or "/" in name:
+            raise ArgumentError(
+                f"{who}: the name of a part must be without '/', which separates it from the names "
+                f"of its arrays, and not empty; is {short(name)}"
             )
     return found
 
 
 def _held(model: Part) -> dict[str, Parameter | Buffer]:
-    """Return everything of a model that holds an array, by name."""
+    """Return all parameters and buffers of a model, by name."""
     return {**model.named_parameters(), **model.named_buffers()}
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
-    """Return a file's arrays, on the host, and its metadata."""
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"load: there is no file {path}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise DataError(f"load: {path} is not a complete safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise DataError(
-            f"load: {path} must be a {FORMAT!r}, is {metadata.get('format', 'some other file')!r}"
-        )
-    return arrays, metadata
-
-
 def _check_fit(
-    path: str | os.PathLike[str],
+    path: FilePath,
     arrays: Mapping[str, Array],
     held: Mapping[str, Parameter | Buffer],
 ) -> None:
-    """Raise ArgumentError with everything in which a file and a model differ."""
+    """Raise ArgumentError with all differences between a file and a model."""
     faults = [f"missing {name}" for name in held if name not in arrays]
     faults += [f"unexpected {name}" for name in arrays if name not in held]
     for name in held.keys() & arrays.keys():
@@ -184,11 +170,11 @@ def _form(array: Array) -> str:
 
 
 def _put(array: Array, like: Array) -> Array:
-    """Return a host array where `like` lies."""
+    """Return a host array on the device of `like`."""
     return moved(array, backend_of(like), dtype_name(like.dtype))
 
 
 def _on_host(array: Array) -> Array:
-    """Return an array as a NumPy array in C order, as the format wants it."""
+    """Return an array as a NumPy array in C order, which the format needs."""
     backend = backend_of(array)
     return np.array(array if backend is get("numpy") else backend.to_numpy(array), order="C")

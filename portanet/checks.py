@@ -90,6 +90,22 @@ def check_alike(who: str, name: str, x: Array, other: str, like: Array) -> None:
         )
 
 
+def check_takes(who: str, x: Array, layer: Any) -> None:
+    """Raise DtypeError for integers where a layer of the user seems to lack takes = "integers".
+
+    That is a layer with an Embedding among its parts, or any layer from outside of portanet: the
+    advice of check_alike, to cast the indices to floats, would lead to the next error.
+    """
+    inner = {getattr(part, "takes", "") for part in layer.named_parts().values()}
+    suspect = "integers" in inner or not type(layer).__module__.startswith("portanet.")
+    if suspect and is_integer(x):
+        name = type(layer).__name__
+        raise DtypeError(
+            f"{who}: x must be floats, as {name}.takes says, is {dtype_name(x.dtype)}; if {name} "
+            'takes integers, set takes = "integers" in its class, else convert x to floats'
+        )
+
+
 def _refuse_byte_order(who: str, name: str, x: Array, other: str, like: Array) -> None:
     """Raise DtypeError for two dtypes of one name: NumPy's big-endian and little-endian ones."""
     raise DtypeError(
@@ -133,3 +149,11 @@ def check_count(who: str, name: str, value: Any, low: int = 1) -> int:
     if number < low:
         raise ArgumentError(f"{who}: {name} must be an integer >= {low}, is {short(value)}")
     return number
+
+
+def check_choice(who: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return value. Raises ArgumentError unless it is one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        wanted = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
+        raise ArgumentError(f"{who}: {name} must be {wanted}, is {short(value)}")
+    return value

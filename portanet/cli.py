@@ -1,6 +1,7 @@
 """The command line: `portanet demo` and `portanet doctor` (also `python -m portanet …`)."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +11,22 @@ from portanet.errors import PortanetError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after printing what is wrong."""
+    """Run a command; return 0, or 2 after printing an error message.
+
+    Output into a closed pipe (`portanet doctor | head -1`) ends the command without a message.
+    """
+    try:
+        try:
+            return _run(arguments)
+        finally:  # also for --help, which raises SystemExit
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes the standard output again at exit: into the null device
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -28,14 +44,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="train the blog's networks on each available backend")
-    demo.add_argument("--backend", action="append", metavar="NAME", help="only this one "
-                      f"({', '.join(backends.names())}); may be given several times")  # fmt: skip
-    demo.add_argument("--seed", type=int, default=0, help="of weights and shuffles (default: 0)")
+    demo.add_argument("--backend", action="append", metavar="NAME", help="this backend only "
+                      f"({', '.join(backends.names())}); may be repeated")  # fmt: skip
+    demo.add_argument(
+        "--seed", type=int, default=0, help="seed of weights and shuffles (default: 0)"
+    )
     demo.add_argument("--plot", default="portanet-demo.png", metavar="FILE",
-                      help="where to save the learning curves (default: %(default)s)")  # fmt: skip
+                      help="file for the learning curves (default: %(default)s)")  # fmt: skip
     demo.set_defaults(run=_demo)
 
-    doctor = commands.add_parser("doctor", help="say which backends work here, and why others not")
+    doctor = commands.add_parser("doctor", help="show which backends work here, and why not")
     doctor.set_defaults(run=_doctor)
     return parser
 

@@ -1,4 +1,4 @@
-"""Clipping: what is done to gradients that are too large."""
+"""Clipping of gradients, by their norm or by value."""
 
 from collections.abc import Sequence
 from math import inf
@@ -10,7 +10,7 @@ from portanet.typing import Array
 def global_norm(grads: Sequence[Array]) -> Array:
     """Return sqrt(sum of all squares of all gradients), an array of shape () on their device.
 
-    The numbers are divided by the largest first, as a square leaves float32's range at 2e19.
+    The numbers are divided by the largest first, as squares overflow in float32 from 2e19 on.
 
     >>> import numpy as np
     >>> float(global_norm([np.asarray([3e30, 0.0]), np.asarray([[4e30]])]))
@@ -39,9 +39,9 @@ def clipped(
 
 
 def clip_by_norm(grads: Sequence[Array], max_norm: float) -> list[Array]:
-    """Return the gradients times min(1, max_norm / (global_norm + 1e-6)): shorter, same direction.
+    """Return the gradients times min(1, max_norm / (global_norm + 1e-6)), in the same direction.
 
-    The norm stays on its device: nothing waits for it.
+    The norm stays on its device, so that the host does not wait for it.
 
     Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks",
     2013; the 1e-6 is PyTorch's.
@@ -57,7 +57,7 @@ def clip_by_norm(grads: Sequence[Array], max_norm: float) -> list[Array]:
 
 
 def clip_by_value(grads: Sequence[Array], max_value: float) -> list[Array]:
-    """Return the gradients with every number limited to [-max_value, max_value].
+    """Return the gradients clipped to [-max_value, max_value].
 
     >>> import numpy as np
     >>> clip_by_value([np.asarray([-3.0, 0.5])], 1.0)
@@ -65,4 +65,4 @@ def clip_by_value(grads: Sequence[Array], max_value: float) -> list[Array]:
     """
     xp = array_namespace(grads[0])
     limit = xp.full((), max_value, dtype=grads[0].dtype, device=grads[0].device)
-    return [xp.minimum(xp.maximum(grad, -limit), limit) for grad in grads]  # clip waits on a GPU
+    return [xp.minimum(xp.maximum(grad, -limit), limit) for grad in grads]  # clip waits for a GPU

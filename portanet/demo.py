@@ -29,7 +29,7 @@ NETWORKS: dict[str, Callable[[], list[Layer]]] = {
     "logistic regression": lambda: [Linear(30, 1), Sigmoid()],
     "two-layer network": lambda: [Linear(30, 20), ReLU(), Linear(20, 1), Sigmoid()],
 }
-# epoch: (loss, loss and accuracy on the validation set), as the blog printed them
+# epoch: (loss, loss and accuracy on the validation set), as printed in the blog
 PUBLISHED = {"two-layer network": {0: (0.620, 0.547, 0.904), 4: (0.256, 0.217, 0.956)}}
 
 
@@ -45,13 +45,13 @@ class Run:
 
 
 def run(names: list[str] | None, n: int, plot: str) -> None:
-    """Train everything, print the tables, save the learning curves.
+    """Train all networks, print the tables, save the learning curves.
 
-    Raises ArgumentError, before it trains, if there is no such folder.
+    Raises ArgumentError, before training, if the folder of `plot` does not exist.
     """
     folder = Path(plot).absolute().parent
     if not folder.is_dir():
-        raise ArgumentError(f"demo: plot must be a file in a folder that is there, not in {folder}")
+        raise ArgumentError(f"demo: plot must be a file in an existing folder, not in {folder}")
     data = split()
     names = names or list(backends.available())
     runs = [train(network, name, data, n) for network in NETWORKS for name in names]
@@ -91,7 +91,7 @@ def train(network: str, backend: str, data: tuple[np.ndarray, ...], n: int) -> R
 
 
 def table(run: Run) -> str:
-    """Return the blog's epoch table, with its published figures beside where there are some."""
+    """Return the blog's epoch table, with the published figures if there are any."""
     published = PUBLISHED.get(run.network, {})
     head = f"{run.network}, on {run.backend}"
     columns = "epoch    loss  val_loss  val_accuracy"
@@ -109,7 +109,7 @@ def _numbers(loss: float, val_loss: float, val_accuracy: float) -> str:
 
 
 def comparison(runs: list[Run]) -> str:
-    """Return a line a backend: its last epoch, its time, its distance from the first's weights."""
+    """Return a line per backend: last epoch, time, difference of the weights from the first."""
     lines = [f"{'backend':8}  val_loss  val_accuracy    time   largest difference of any weight"]
     for r in runs:
         last = r.history[-1]
@@ -131,12 +131,13 @@ def reference(data: tuple[np.ndarray, ...]) -> float:
 
 
 def save_plot(runs: list[Run], path: str) -> None:
-    """Draw each network's losses and validation accuracy, epoch by epoch."""
+    """Draw the losses and the validation accuracy of each network by epoch."""
     try:
         from matplotlib.figure import Figure  # pyright: ignore
     except ImportError as error:
         raise ArgumentError(
-            "demo: the learning curves need matplotlib; run: pip install 'portanet[demo]'"
+            "demo: the learning curves need matplotlib; in a clone of portanet run: "
+            "pip install -e '.[demo]'"
         ) from error
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle("Breast-cancer data: five epochs of stochastic gradient descent")
@@ -160,6 +161,6 @@ def _sklearn() -> tuple[Any, Any]:
         from sklearn import datasets, model_selection  # pyright: ignore
     except ImportError as error:
         raise ArgumentError(
-            "demo: the data come with scikit-learn; run: pip install 'portanet[demo]'"
+            "demo: the data need scikit-learn; in a clone of portanet run: pip install -e '.[demo]'"
         ) from error
     return datasets, model_selection

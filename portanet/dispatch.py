@@ -1,11 +1,11 @@
-"""How a kernel replaces a plain definition.
+"""Dispatch: kernels of backends in place of plain definitions.
 
-An `@accelerable` function has one plain array-API definition, which people read and tests trust,
-and at most one kernel a backend, under the same name in that backend's `kernels`. Nothing else in
-the library asks which backend it runs on.
+An `@accelerable` function has one plain array-API definition, which is the reference in tests, and
+at most one kernel per backend, under the same name in that backend's `kernels`. Nothing else in the
+library depends on the backend.
 
-An array with a method `__call_kernel__` decides itself what a call of a kernel means: the
-compiler's tracers write it down.
+An array with a method `__call_kernel__` handles calls of kernels itself: the compiler's tracers
+record them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +18,11 @@ from portanet.backends import backend_of
 from portanet.errors import DtypeError
 
 ACCELERABLE: dict[str, "Accelerable"] = {}
-"""Every accelerable function by its name; the tests compare it with the backends' kernels."""
+"""Every accelerable function by name; tests compare it with the backends' kernels."""
 
 
 class Accelerable:
-    """A function that a backend may have a kernel for. `plain` is its definition."""
+    """A function with optional kernels of backends. `plain` is its definition."""
 
     def __init__(self, plain: Callable[..., Any]) -> None:
         self.plain, self.name = plain, plain.__name__
@@ -30,7 +30,7 @@ class Accelerable:
         ACCELERABLE[self.name] = self
 
     def __call__(self, x: Any, *args: Any, **options: Any) -> Any:
-        """Call the kernel of the backend that x lives on, or the plain definition."""
+        """Call the kernel of x's backend, or the plain definition if it has none."""
         kernel = _kernels(x).get(self.name, self.plain)
         if kernel is not self.plain and hasattr(type(x), "__call_kernel__"):
             return x.__call_kernel__(self.name, kernel, self.plain, (x, *args), options)
@@ -38,9 +38,9 @@ class Accelerable:
 
 
 def accelerable(plain: Callable[..., Any]) -> Accelerable:
-    """Let a backend's kernel of the same name stand in for `plain`.
+    """Replace `plain` by a backend's kernel of the same name, if there is one.
 
-    The first argument is an array: its backend decides. A user's own function works too:
+    The backend is that of the first argument, an array. It works for your own functions as well:
 
     >>> import numpy as np
     >>> @accelerable
@@ -53,10 +53,10 @@ def accelerable(plain: Callable[..., Any]) -> Accelerable:
 
 
 def from_host(draw: Callable[[], Any], x: Any) -> Any:
-    """Return draw(), numbers made on the host for this step alone, where x lies.
+    """Return draw(), numbers made on the host for this step only, on the device of x.
 
-    In a compiled step they are an input: draw is called anew before each step. What a layer drew
-    in any other way would be the same numbers for ever.
+    In a compiled step they are an input: draw is called before each step. Numbers that a layer
+    draws in any other way would be constants of the compiled step.
 
     >>> import numpy as np
     >>> from_host(lambda: np.asarray([True, False]), np.zeros(2))
@@ -71,7 +71,7 @@ def from_host(draw: Callable[[], Any], x: Any) -> Any:
 
 @contextmanager
 def draws_given(draws: Iterable[Any]) -> Iterator[None]:
-    """Within this block `from_host` takes these numbers, in order, before it draws new ones."""
+    """Within this block `from_host` returns these numbers, in order, before drawing new ones."""
     token = _draws.set(list(draws))
     try:
         yield

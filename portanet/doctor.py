@@ -1,4 +1,4 @@
-"""`portanet doctor`: versions, backends, devices, what is missing and the command that mends it."""
+"""`portanet doctor`: versions, backends, devices, and commands for what is missing."""
 
 import platform
 import sys
@@ -9,16 +9,16 @@ from portanet._version import __version__
 from portanet.backends import Backend
 from portanet.errors import MissingBackendError
 
-_MODULES = {"strict": "array_api_strict"}  # where a backend's name is not its module's
+_MODULES = {"strict": "array_api_strict"}  # backends with a module of another name
 _EXTRAS = {
-    "numba": "pip install 'portanet[fast]'",
-    "scikit-learn": "pip install 'portanet[sklearn]'",
-    "matplotlib": "pip install 'portanet[plot]'",
+    "numba": "pip install -e '.[fast]'",
+    "scikit-learn": "pip install -e '.[sklearn]'",
+    "matplotlib": "pip install -e '.[plot]'",
 }
 
 
 def report() -> str:
-    """Return what this machine has and lacks, a line each.
+    """Return what this machine has and lacks, one item per line.
 
     >>> "numpy" in report()
     True
@@ -30,7 +30,8 @@ def report() -> str:
     for name in backends.names():
         error = missing.get(name)
         lines.append(_works(backends.get(name)) if error is None else _lacks(name, error))
-    return "\n".join([*lines, "", "for speed, and for the demo", *map(_extra, _EXTRAS)])
+    lines += ["", "for speed, and for the demo", *map(_extra, _EXTRAS)]
+    return "\n".join([*lines, "", "Run pip commands in a clone of portanet."])
 
 
 def _works(backend: Backend) -> str:

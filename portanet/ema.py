@@ -1,28 +1,28 @@
-"""The running mean of the weights, which often does better than the weights themselves."""
+"""The exponential moving average of the weights, which often generalizes better than they do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from portanet.backends import backend_of
-from portanet.checks import check_number, dtype_name
+from portanet.checks import check_number, dtype_name, short
 from portanet.errors import ArgumentError, OrderError
 from portanet.layer import Part, moved
-from portanet.state import State, check_like
+from portanet.state import State, check_like, entry
 from portanet.typing import Array
 
 
 class ExponentialMovingAverage:
     """mean <- decay mean + (1 - decay) value, for every parameter of a model.
 
-    The mean starts from the model's values when this object is made. Call update() after each
-    step, and evaluate `with ema.weights():`, where the model has the mean's values; its own come
-    back at the end, whatever happens in between. Buffers, such as running statistics, which are
-    means already, are left alone. The mean follows the model to another backend or dtype.
+    The mean starts from the model's values when this object is made. Call update() after each step,
+    and evaluate `with ema.weights():`, where the model has the mean's values; its own are restored
+    at the end, also after an exception. Buffers, such as running statistics, are means already and
+    are not averaged. The mean follows the model to another backend or dtype.
 
-    decay in [0, 1): 0.99 remembers about 100 steps, 0.999 about 1000.
+    decay in [0, 1): 0.99 averages over about 100 steps, 0.999 over about 1000.
 
-    Raises ArgumentError if the decay is out of its range; OrderError from update() and weights()
-    inside of weights(), where the model's values are not its own.
+    Raises ArgumentError if the decay is outside its range; OrderError from update() and weights()
+    within a weights() block, where the model has the mean's values.
 
     Source: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with
     exponential weights.
@@ -42,17 +42,16 @@ class ExponentialMovingAverage:
     def __init__(self, model: Part, decay: float = 0.999) -> None:
         if not isinstance(model, Part) or not model.parameters():
             raise ArgumentError(
-                f"ExponentialMovingAverage: model must be a network with parameters, is {model!r}"
+                f"ExponentialMovingAverage: model must be a network with parameters, is "
+                f"{short(model)}"
             )
-        if check_number("ExponentialMovingAverage", "decay", decay, 0, 1) == 1:
-            raise ArgumentError("ExponentialMovingAverage: decay must be a number in [0, 1), is 1")
-        self.model, self.decay = model, float(decay)
-        # copies, as compiled steps write parameters where they lie
+        self.model, self.decay = model, _checked_decay(decay)
+        # copies, as compiled steps write parameters in place
         self._means = {n: _copy(p.value) for n, p in model.named_parameters().items()}
         self._swapped = False
 
     def update(self) -> None:
-        """Let the mean take in the model's values."""
+        """Update the mean with the model's values."""
         self._refuse_swapped("update")
         for name, parameter in self.model.named_parameters().items():
             value = parameter.value
@@ -64,7 +63,7 @@ class ExponentialMovingAverage:
         """Within this block the model has the mean's values."""
         self._refuse_swapped("weights")
         parameters = self.model.named_parameters()
-        own = {name: _copy(p.value) for name, p in parameters.items()}  # a step may write there
+        own = {name: _copy(p.value) for name, p in parameters.items()}  # a step may write in place
         self._swapped = True
         try:
             for name, p in parameters.items():
@@ -72,15 +71,18 @@ class ExponentialMovingAverage:
             yield
         finally:
             for name, p in parameters.items():
-                p.value = _beside(own[name], p.value)  # the model may have moved in the block
+                p.value = _beside(own[name], p.value)  # the model may be on another backend now
             self._swapped = False
 
     def state(self) -> State:
-        """Return the means and the decay: what a checkpoint saves."""
+        """Return the means and the decay."""
         return State(dict(self._means), {"decay": self.decay})
 
     def load_state(self, state: State) -> None:
-        """Go on from a state. Raises ArgumentError, ShapeError or DtypeError if it does not fit."""
+        """Continue from a saved state.
+
+        Raises ArgumentError, DataError, ShapeError or DtypeError if it does not fit the model.
+        """
         parameters = self.model.named_parameters()
         if set(state.arrays) != set(parameters):
             differing = ", ".join(sorted(set(state.arrays) ^ set(parameters)))
@@ -90,19 +92,26 @@ class ExponentialMovingAverage:
             )
         for name, p in parameters.items():
             check_like("ExponentialMovingAverage", name, state.arrays[name], p.value)
+        decay = _checked_decay(entry("ExponentialMovingAverage", state, "decay", "a number"))
         self._means = {name: _beside(state.arrays[name], p.value) for name, p in parameters.items()}
-        self.decay = state.numbers["decay"]
+        self.decay = decay
 
     def _refuse_swapped(self, method: str) -> None:
         if self._swapped:
             raise OrderError(
-                f"ExponentialMovingAverage.{method}(): inside of weights() the model has the "
-                "mean's values, not its own; call this after the block"
+                f"ExponentialMovingAverage.{method}(): within weights() the model has the mean's "
+                "values, not its own; call this after the block"
             )
 
 
+def _checked_decay(decay: float) -> float:
+    if check_number("ExponentialMovingAverage", "decay", decay, 0, 1) == 1:
+        raise ArgumentError("ExponentialMovingAverage: decay must be a number in [0, 1), is 1")
+    return float(decay)
+
+
 def _beside(array: Array, value: Array) -> Array:
-    """Return array where value lies, in its dtype."""
+    """Return array on the device of value, in its dtype."""
     return moved(array, backend_of(value), dtype_name(value.dtype))
 
 

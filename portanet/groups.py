@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, short
 from portanet.layer import Parameter
 from portanet.rule import Rule
 
@@ -12,9 +12,9 @@ Numbers = dict[str, tuple[Rule, int, dict[str, float]]]  # rule, age and scalars
 
 
 class Group:
-    """Parameters for which a rule has other options: those where belongs(name, parameter).
+    """Options of an optimizer for the parameters where belongs(name, parameter) is true.
 
-    A parameter is in the first group that it belongs to.
+    If several groups match, the first one applies.
 
     >>> Group(is_vector, weight_decay=0.0)
     Group(is_vector, weight_decay=0.0)
@@ -23,8 +23,9 @@ class Group:
     def __init__(self, belongs: Belongs, **options: Any) -> None:
         if not callable(belongs) or not options:
             raise ArgumentError(
-                "Group: give it a function of (name, parameter) and options of the optimizer, "
-                f"such as Group(is_vector, weight_decay=0.0), not ({belongs!r}, {options!r})"
+                "Group: needs a function of (name, parameter) and options of the optimizer, such "
+                "as Group(is_vector, weight_decay=0.0), is "
+                f"Group({short(belongs)}, {short(options)})"
             )
         self.belongs, self.options = belongs, options
 

@@ -1,13 +1,12 @@
-"""Where weights start. All draw on the host, in float64, and are then rounded to float32.
+"""Initializers of weights. All draw on the host, in float64, and round to float32.
 
-An initializer is a function of (shape, rng); with options of its own use functools.partial:
+An initializer is a function of (shape, rng); set its options with functools.partial:
 
     Linear(784, 100, weights=he_normal)
     Linear(784, 100, weights=partial(normal, std=0.02))
 
-The names go by what is held constant: the variance of the outputs on the way forward (lecun, and he
-for ReLUs, which halve it), or a compromise with the variance of the gradients on the way back
-(glorot).
+They differ in what they keep constant from layer to layer: the variance of the outputs (lecun, and
+he for ReLUs, which halve it), or a compromise with the variance of the gradients (glorot).
 """
 
 from collections.abc import Callable
@@ -24,13 +23,13 @@ Initializer = Callable[[tuple[int, ...], Rng | None], Array]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return how many inputs a unit adds up, and how many units an input goes to.
+    """Return the number of inputs of a unit, and the number of units that an input is used by.
 
     A matrix is (n_inp, n_out), as in Linear, and has the fans (n_inp, n_out). A kernel is
     (n_out, n_inp / groups, *size), as in convolutions, and has the fans n_inp / groups prod(size)
     and n_out prod(size). (As in PyTorch, n_out is not divided by the groups.)
 
-    Raises ShapeError for fewer than two axes, where nothing is added up.
+    Raises ShapeError for fewer than two axes, which have no fans.
 
     >>> fans((784, 100)), fans((32, 16, 3, 3))
     ((784, 100), (144, 288))
@@ -38,7 +37,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) < 2:
         raise ShapeError(
             f"fans: shape must be (n_inp, n_out) or (n_out, n_inp, *size), is {tuple(shape)}; "
-            "start vectors with zeros, constant, normal or uniform"
+            "initialize vectors with zeros, constant, normal or uniform"
         )
     if len(shape) == 2:
         return shape[0], shape[1]
@@ -49,7 +48,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 def fan_in_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from U(-k, k) with k = 1 / sqrt(fan_in), the blog's choice and PyTorch's.
 
-    The variance of a sum of fan_in such products is var(x) / 3, whatever the layer's width.
+    The variance of a sum of fan_in such products is var(x) / 3, for any width of the layer.
 
     >>> float(abs(fan_in_uniform((4, 1000))).max()) <= 0.5
     True
@@ -72,16 +71,16 @@ def glorot_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
 
 
 def he_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
-    """Draw from U(-k, k) with k = sqrt(6 / fan_in): for ReLU and its kin."""
+    """Draw from U(-k, k) with k = sqrt(6 / fan_in): for ReLU and its variants."""
     return uniform(shape, rng, high=sqrt(6 / fans(shape)[0]))
 
 
 def he_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
-    """Draw from a normal distribution with variance 2 / fan_in: for ReLU and its kin.
+    """Draw from a normal distribution with variance 2 / fan_in: for ReLU and its variants.
 
-    Source: He, Zhang, Ren & Sun, "Delving deep into rectifiers", 2015, equation 10. Keras cuts
-    this distribution, and lecun_normal's and glorot_normal's, at two standard deviations; the
-    paper, PyTorch and portanet do not.
+    Source: He, Zhang, Ren & Sun, "Delving deep into rectifiers", 2015, equation 10. Keras
+    truncates this distribution, and lecun_normal's and glorot_normal's, at two standard deviations;
+    the paper, PyTorch and portanet do not.
     """
     return normal(shape, rng, std=sqrt(2 / fans(shape)[0]))
 
@@ -100,10 +99,10 @@ def lecun_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
 
 
 def orthogonal(shape: tuple[int, ...], rng: Rng | None = None, *, gain: float = 1.0) -> Array:
-    """Draw a matrix whose rows or columns, whichever are fewer, are orthogonal and `gain` long.
+    """Draw a matrix whose rows or columns, whichever are fewer, are orthogonal, of length `gain`.
 
-    Kernels are taken as matrices (n_out, the rest). Q of a normal matrix's Q R, with the diagonal
-    of R made positive, is uniform among the orthogonal matrices.
+    Kernels are reshaped to matrices (n_out, the rest). Q of a normal matrix's Q R, with a positive
+    diagonal of R, is uniform among the orthogonal matrices.
 
     Source: Saxe, McClelland & Ganguli, "Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks", 2014; Mezzadri, "How to generate random matrices from the
@@ -141,9 +140,9 @@ def truncated_normal(
     std: float = 1.0,
     cut: float = 2.0,
 ) -> Array:
-    """Draw from the normal distribution, again for what is more than cut * std from the mean.
+    """Draw from the normal distribution, redrawing numbers beyond cut * std from the mean.
 
-    std is that of the whole distribution; with cut = 2 the numbers' own is 0.88 std.
+    std is that of the full distribution; that of the result is 0.88 std for cut = 2.
 
     >>> w = truncated_normal((1000,), std=0.5)
     >>> bool(abs(w).max() <= 1.0)
@@ -170,7 +169,7 @@ def uniform(
 
 
 def constant(shape: tuple[int, ...], rng: Rng | None = None, *, value: float) -> Array:  # noqa: ARG001
-    """Return one value everywhere, as for the bias of a gate that starts open.
+    """Return one value everywhere, as for the bias of a gate.
 
     >>> constant((2,), value=0.5)
     array([0.5, 0.5], dtype=float32)
@@ -188,7 +187,7 @@ def zeros(shape: tuple[int, ...], rng: Rng | None = None) -> Array:  # noqa: ARG
 
 
 def stream(rng: Rng | None) -> Rng:
-    """Return rng, or where it is None the next stream that `portanet.seed` started."""
+    """Return rng, or if it is None the next stream of `portanet.seed`."""
     return next_key("weights").generator() if rng is None else rng
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
-from portanet.checks import check_alike, dtype_name, float_dtype, is_float, is_integer
+from portanet.checks import check_alike, check_takes, dtype_name, float_dtype, is_float, is_integer
 from portanet.errors import (
     ArgumentError,
     DtypeError,
     OrderError,
     PlacementError,
     SharedParameterError,
+    short,
 )
 from portanet.parameter import Buffer, Parameter
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
@@ -132,14 +133,19 @@ class Layer(Part):
     """
 
     takes: ClassVar[str] = "floats"  # or "integers": the kind of numbers that forward wants
+    returns: ClassVar[str] = "numbers"  # or "probabilities", "log-probabilities", "as its input"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the layer's output for x."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define forward(x, *, training=False): its output for x"
+        )
 
     def backward(self, grad: Array) -> Array:
         """Return dL/dx from grad = dL/d(output), and set the parameters' gradients."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define backward(grad): dL/dx for grad = dL/d(output)"
+        )
 
     def check_values(self, x: Array) -> None:
         """Look at the values of an input. Raises DataError if there are some that make no sense.
@@ -185,19 +191,22 @@ class Sequential(Layer):
 
     def __init__(self, layers: Sequence[Layer], criterion: Any = None) -> None:
         if not isinstance(layers, Sequence) or not layers:
-            raise ArgumentError(f"Sequential: layers must be a list of layers, is {layers!r}")
+            raise ArgumentError(f"Sequential: layers must be a list of layers, is {short(layers)}")
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise ArgumentError(
-                    f"Sequential: layers[{i}] must be a Layer, is {layer!r}"
+                    f"Sequential: layers[{i}] must be a Layer, is {short(layer)}"
                     + ("; make one of it with ()" if isinstance(layer, type) else "")
                 )
         if criterion is not None and not isinstance(criterion, Part):
             raise ArgumentError(
-                f"Sequential: criterion must be a loss such as BCEWithLogits(), is {criterion!r}"
+                "Sequential: criterion must be a loss such as BCEWithLogits(), is "
+                f"{short(criterion)}"
             )
         self.layers = list(layers)
         self.criterion: Any = criterion  # a Loss, which stands on a floor above
+        if hasattr(criterion, "check_last_layer"):
+            self.criterion.check_last_layer(self)
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -236,6 +245,7 @@ class Sequential(Layer):
         """Look at x once, at the door, in the words of portanet and not of a library's."""
         first = next(_walk(self, Parameter), None)
         if self.takes == "floats":
+            check_takes("Sequential", x, self.layers[0])
             if first is not None:
                 check_alike("Sequential", "x", x, "the network", first[1].peek())
             elif not is_float(x):

@@ -1,68 +1,102 @@
-"""What a loss is."""
+"""Loss: the base class of losses."""
 
+import warnings
 from math import prod
 from typing import Any, ClassVar
 
 from portanet.backends import Backend, array_namespace, backend_of
-from portanet.checks import check_alike, dtype_name, is_float, skips_value_checks
-from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
-from portanet.layer import Part
+from portanet.checks import check_alike, is_float, skips_value_checks
+from portanet.errors import LastLayerWarning, ShapeError
+from portanet.layer import Layer, Part, Sequential
+from portanet.targets import as_column, check_outputs, refuse
 from portanet.typing import Array, Dtype
 
 
 class Loss(Part):
-    """A function of predictions and targets that training makes small.
+    """A function of predictions and targets that training minimizes.
 
     `forward(y_hat, y)` gives one loss per sample, shape (N,): the mean over a sample's other axes.
     `backward()` gives the gradient of their mean over the batch with respect to y_hat. With
     `sample_weight` w, shape (N,), w >= 0, the losses are w_i l_i and the mean is
-    sum(w_i l_i) / sum(w_i). The loss alone owns this 1/N; layers only sum.
+    sum(w_i l_i) / sum(w_i). The division by N is here only; layers sum over the batch.
 
-    Some losses weigh the elements of a sample, too: class weights, tokens to be ignored. Then the
-    losses have these weights in them, and the mean is sum(losses) / sum(weight_of(y)). Where all
-    weights are 0 there is nothing to learn: the losses are 0 and so is the gradient, never NaN.
+    Some losses also weight the elements of a sample: class weights, ignored tokens. Then the losses
+    include these weights, and the mean is sum(losses) / sum(weight_of(y)). Where all weights are 0,
+    the losses and the gradient are 0, never NaN.
 
-    A loss defines two pure functions, `loss(y_hat, y)` and its derivative `gradient(y_hat, y)`,
-    and says what its targets are. `link` turns the network's outputs into what people call
-    predictions (probabilities, say); metrics see those.
+    A subclass defines two pure functions, `loss(y_hat, y)` and its derivative `gradient(y_hat, y)`,
+    and the class attributes below. `link` maps the network's outputs to predictions (probabilities,
+    say), which are the input of metrics.
     """
 
     targets: ClassVar[str] = "floats"  # or "classes": integers are class indices, not numbers
+    expects: ClassVar[str] = "numbers"  # y_hat; or "logits", "probabilities", "log-probabilities"
 
     def loss(self, y_hat: Array, y: Array) -> Array:
-        """Return the losses before they are averaged, (N, ...), with the elements' weights.
+        """Return the losses (N, ...) before averaging, times the elements' weights.
 
         A loss that sums over an axis (of classes, say) keeps it with length 1: then losses and
         weights broadcast against the gradient.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define loss(y_hat, y): the losses before averaging"
+        )
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
-        """Return d loss / d y_hat, the shape of y_hat."""
-        raise NotImplementedError
+        """Return d loss / d y_hat, in the shape of y_hat."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define gradient(y_hat, y): the derivative of its loss"
+        )
 
     def element_weights(self, y: Array, dtype: Dtype) -> Array | None:  # noqa: ARG002
-        """Return what each element of y counts in the mean, y's shape; None where all count 1."""
+        """Return the weight of each element of y in the mean, in y's shape; None: all are 1."""
         return None
 
     def link(self, y_hat: Array) -> Array:
-        """Return the predictions that outputs y_hat stand for."""
+        """Return the predictions for the outputs y_hat: the input of metrics."""
         return y_hat
 
-    def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:
-        """Look at the values of y. Raises DataError if there are some that make no sense.
+    def scores(self, y_hat: Array) -> Array:
+        """Return scores in the order of link(y_hat), which need not saturate at 0 and 1."""
+        return self.link(y_hat)
 
-        `y_hat_shape` is the shape of the outputs that y will meet, for any number of samples: it
-        says how many classes there are. Without it, what depends on that is not looked at.
+    def predictions(self, y_hat: Array, metric: Any) -> Array:
+        """Return the input of a metric: scores(y_hat) if it compares scores, else link(y_hat)."""
+        of_scores = getattr(getattr(metric, "func", metric), "of_scores", False)  # func: partial's
+        return self.scores(y_hat) if of_scores else self.link(y_hat)
+
+    def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:
+        """Raise DataError if y holds invalid values.
+
+        `y_hat_shape` is the shape of the outputs for y, for any number of samples: it gives the
+        number of classes. Without it, the checks that need that number are left out.
         """
 
+    def check_last_layer(self, network: Layer) -> None:
+        """Warn with LastLayerWarning if the network's last layer returns what this loss computes.
+
+        Softmax before CrossEntropy is such a pair: it trains, but slowly and to a larger loss.
+        """
+        returned = _returned(network)
+        accepted = {"numbers", "as its input", self.expects}
+        if self.expects == "logits":
+            accepted.add("log-probabilities")  # they are logits, of the same probabilities
+        if self.expects != "numbers" and returned not in accepted:
+            who = type(self).__name__
+            warnings.warn(
+                f"{who}: y_hat must be {self.expects}, but the network's last layer returns "
+                f"{returned}; leave that layer out, or use a loss on {returned}",
+                LastLayerWarning,
+                stacklevel=3,  # where the network is made
+            )
+
     def cast_targets(self, backend: Backend, y: Array, dtype: str) -> Array:
-        """Return y on a backend, with the numbers that this loss works on."""
+        """Return y on a backend, in the dtype that this loss needs."""
         indices = self.targets == "classes" and not is_float(y)
         return backend.asarray(y, backend.index_dtype() if indices else dtype)
 
     def weight_of(self, y: Array, sample_weight: Array | None = None) -> Array | None:
-        """Return what each sample counts in the mean, (N,), in this loss's dtype; None: all 1.
+        """Return the weight of each sample in the mean, (N,), in this loss's dtype; None: all 1.
 
         sum(forward(y_hat, y)) / sum(weight_of(y)) is the mean loss, of a batch or of an epoch.
         """
@@ -73,9 +107,9 @@ class Loss(Part):
     ) -> Array:
         """Return one loss per sample, shape (N,).
 
-        Raises ShapeError if y does not belong to y_hat ((N,) against (N, 1) is taken as one
-        column, never broadcast), DtypeError or PlacementError if they do not meet, and DataError
-        if a target or a weight has a value that makes no sense.
+        Raises ShapeError if the shape of y does not match y_hat ((N,) against (N, 1) is one column,
+        never broadcast), DtypeError or PlacementError if their dtypes or devices differ, and
+        DataError if a target or a weight has an invalid value.
         """
         y = self.align(y_hat, y)
         if sample_weight is not None:
@@ -108,13 +142,13 @@ class Loss(Part):
         return self.forward(y_hat, y, sample_weight=sample_weight)
 
     def align(self, y_hat: Array, y: Array) -> Array:
-        """Return y in the shape and dtype of y_hat, if that needs no guess."""
+        """Return y in the shape and dtype of y_hat. Raises unless that is unambiguous."""
         who = type(self).__name__
         check_outputs(who, y_hat)
         y = as_column(who, y_hat, y)
         xp = array_namespace(y)
         if xp.isdtype(y.dtype, ("integral", "bool")) and backend_of(y) is backend_of(y_hat):
-            return xp.astype(y, y_hat.dtype)  # labels: 0 and 1 stay 0 and 1
+            return xp.astype(y, y_hat.dtype)  # exact for labels
         check_alike(who, "y", y, "y_hat", y_hat)
         return y
 
@@ -130,11 +164,11 @@ class Loss(Part):
         check_alike(who, "sample_weight", sample_weight, "y_hat", y_hat)
         if tuple(sample_weight.shape) != (n,):
             raise ShapeError(
-                f"{who}: sample_weight must be ({n},), one for each sample, is "
+                f"{who}: sample_weight must be ({n},), one per sample, is "
                 f"{tuple(sample_weight.shape)}"
             )
         if not skips_value_checks():
-            advice = "0 leaves a sample out."
+            advice = "0 excludes a sample."
             refuse(
                 who, sample_weight, ~(sample_weight >= 0), "numbers >= 0", advice, "sample_weight"
             )
@@ -143,38 +177,12 @@ class Loss(Part):
         return f"{type(self).__name__}()"
 
 
-def check_outputs(who: str, y_hat: Array) -> None:
-    """Raise DtypeError or ShapeError unless y_hat is (N, ...) of floats."""
-    if not is_float(y_hat):
-        raise DtypeError(f"{who}: y_hat must be floats, is {dtype_name(y_hat.dtype)}")
-    if y_hat.ndim == 0:
-        raise ShapeError(f"{who}: y_hat must be (N, ...), is a single number")
-
-
-def check_place(who: str, y_hat: Array, y: Array) -> None:
-    """Raise PlacementError unless y is on the device of y_hat."""
-    here, there = backend_of(y), backend_of(y_hat)
-    if here is not there:
-        raise PlacementError(
-            f"{who}: y must be on the device of y_hat, {there}; it is on {here}. "
-            f"Move it with portanet.backends.get({there.name!r}).asarray(...)"
-        )
-
-
-def bounded(x: Array) -> Array:
-    """Return x with what lies beyond ±2^100 = ±1.3e30 put there: infinities become finite.
-
-    Sums of such numbers stay finite in float32, 0 times one is 0, and a NaN stays one.
-
-    >>> import numpy as np
-    >>> bounded(np.asarray([-np.inf, 5.0]))
-    array([-1.2676506e+30,  5.0000000e+00])
-    """
-    xp = array_namespace(x)
-    return xp.minimum(xp.maximum(x, -LARGE), LARGE)
-
-
-LARGE = 2.0**100
+def _returned(layer: Layer) -> str:
+    """Return what a layer's output is: the attribute `returns` of the last layer that has one."""
+    if not isinstance(layer, Sequential):
+        return layer.returns
+    kinds = (_returned(inner) for inner in reversed(layer.layers))
+    return next((kind for kind in kinds if kind != "as its input"), "as its input")
 
 
 def _weighted(x: Array, sample_weight: Array, factor: Array) -> Array:
@@ -184,33 +192,10 @@ def _weighted(x: Array, sample_weight: Array, factor: Array) -> Array:
     return xp.where(counts, x, xp.zeros_like(x)) * xp.reshape(factor, column)
 
 
-def as_column(who: str, y_hat: Array, y: Array) -> Array:
-    """Return y with y_hat's shape: as it is, or (N,) as one column (N, 1). Raises ShapeError."""
-    wanted, came = tuple(y_hat.shape), tuple(y.shape)
-    if came == wanted:
-        return y
-    if wanted == (*came, 1) or (*wanted, 1) == came:
-        return array_namespace(y).reshape(y, wanted)
-    raise ShapeError(f"{who}: y must have y_hat's shape {wanted}, is {came}")
-
-
 def mean_per_sample(losses: Array) -> Array:
-    """Return the mean of losses (N, ...) over all axes but the first, shape (N,)."""
+    """Return the mean of losses (N, ...) over all axes except the first, shape (N,)."""
     if losses.ndim == 1:
         return losses
     xp = array_namespace(losses)
     rows = xp.reshape(losses, (losses.shape[0], prod(losses.shape[1:])))
     return rows[:, 0] if rows.shape[1] == 1 else xp.mean(rows, axis=1)
-
-
-def refuse(who: str, y: Array, bad: Array, wanted: str, advice: str, name: str = "y") -> None:
-    """Raise DataError with the first value of y where `bad` holds; on a GPU this waits for it."""
-    xp = array_namespace(y)
-    if not bool(xp.any(bad)):
-        return
-    flat = xp.reshape(bad, (-1,))
-    where = int(xp.argmax(xp.astype(flat, xp.int32)))
-    value: Any = xp.reshape(y, (-1,))[where]
-    raise DataError(
-        f"{who}: {name} must hold {wanted}; number {where} of it is {float(value):g}. {advice}"
-    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from portanet.checks import check_count, check_number
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, short
 from portanet.groups import Group
 from portanet.layer import Part
 from portanet.rule import Rule
@@ -47,7 +47,7 @@ def check_model(who: str, model: Any) -> None:
     """Raise ArgumentError unless a model is a network with parameters."""
     if not isinstance(model, Part):
         raise ArgumentError(
-            f"{who}: model must be a network such as Sequential([...], loss), is {model!r}"
+            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}"
         )
     if not model.named_parameters():
         raise ArgumentError(f"{who}: the model has no parameters, so there is nothing to train")

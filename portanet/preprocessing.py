@@ -1,23 +1,26 @@
-"""Preparing inputs: normalize, a fit/transform pair that learns from the training data only."""
+"""Preprocessing: normalize, and a fit/transform pair that is fitted to the training data only."""
 
 from typing import Self
 
 import numpy as np
 
-from portanet.backends import array_namespace
-from portanet.checks import is_float
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import dtype_name, is_float, short
 from portanet.errors import DataError, DtypeError, OrderError, ShapeError
+from portanet.layer import moved
+from portanet.state import State
 from portanet.typing import Array
 
 
 class Normalizer:
-    """x' = (x - mean) / std, column by column, with the mean and std of the data it was fitted to.
+    """x' = (x - mean) / std for each column, with the mean and std of the data it was fitted to.
 
-    Shapes: X (N, ...). std is the population's (divided by N), as in scikit-learn's StandardScaler.
-    A column that is constant, up to rounding, is centred and left at that: its std counts as 1.
+    Shapes: X (N, ...). std divides by N, as in scikit-learn's StandardScaler. A column that is
+    constant, up to rounding, is only centred: its std is set to 1. mean and std follow X to another
+    backend. `save(path, model, normalizer=normalizer)` saves them beside a model.
 
-    Raises ShapeError if there is nothing to fit or the columns differ, DataError if X holds NaN
-    or infinities, OrderError if transform comes before fit.
+    Raises ShapeError if X is empty or the columns differ, DataError if X holds NaN or infinities,
+    OrderError if transform is called before fit.
 
     >>> X = np.asarray([[1.0, 7.0], [3.0, 7.0]])
     >>> Normalizer().fit(X).transform(X)
@@ -28,15 +31,17 @@ class Normalizer:
     std: Array = None
 
     def fit(self, X: Array) -> Self:
-        """Learn mean and std from X."""
+        """Compute mean and std of X."""
         X = _floats(X)
         if X.ndim < 2 or X.shape[0] == 0:
             raise ShapeError(f"normalize: X must be (N, ...) with N >= 1, is {tuple(X.shape)}")
         xp = array_namespace(X)
         if not bool(xp.all(xp.isfinite(X))):
-            raise DataError("normalize: X must be finite, holds NaN or infinity; clean it first")
+            raise DataError(
+                "normalize: X must be finite, holds NaN or infinity; drop or replace them"
+            )
         mean = xp.mean(X, axis=0)
-        # the mean of what is left takes away the rounding of the first sum, which grows with N
+        # the mean of X - mean is the rounding error of the first sum, which grows with N
         self.mean = mean + xp.mean(X - mean, axis=0)
         std = xp.sqrt(xp.mean((X - self.mean) ** 2, axis=0))
         # the largest std that rounding gives a constant column
@@ -45,23 +50,41 @@ class Normalizer:
         return self
 
     def transform(self, X: Array) -> Array:
-        """Return X in the units that fit has learned."""
+        """Return (X - mean) / std."""
         if self.mean is None:
-            raise OrderError("normalize: transform came before fit; call fit(X_train) first")
+            raise OrderError("normalize: transform needs mean and std; call fit(X_train) first")
         X = _floats(X)
         if X.shape[1:] != self.mean.shape:
             raise ShapeError(
                 f"normalize: X must have the columns {tuple(self.mean.shape)} that were fitted, "
                 f"has {tuple(X.shape[1:])}"
             )
+        backend = backend_of(X)
+        if backend is not backend_of(self.mean):
+            self.mean = moved(self.mean, backend, dtype_name(self.mean.dtype))
+            self.std = moved(self.std, backend, dtype_name(self.std.dtype))
         return (X - self.mean) / self.std
+
+    def state(self) -> State:
+        """Return mean and std; no arrays before fit."""
+        return State({} if self.mean is None else {"mean": self.mean, "std": self.std}, {})
+
+    def load_state(self, state: State) -> None:
+        """Continue with saved mean and std. Raises DataError unless the state has both, alike."""
+        shapes = {name: tuple(array.shape) for name, array in state.arrays.items()}
+        if shapes and (set(shapes) != {"mean", "std"} or shapes["mean"] != shapes["std"]):
+            raise DataError(
+                f"normalize: the state must have mean and std, of one shape, or nothing; it has "
+                f"{short(shapes)}"
+            )
+        self.mean, self.std = state.arrays.get("mean"), state.arrays.get("std")
 
 
 def normalize(X: Array, *others: Array) -> Array | tuple[Array, ...]:
-    """Return X with mean 0 and standard deviation 1 a column, and others in X's units.
+    """Return X with mean 0 and standard deviation 1 per column, and others scaled like X.
 
-    X_train, X_val = normalize(X_train, X_val) uses nothing of the validation data; Normalizer is
-    the same in two steps, for data that come later.
+    X_train, X_val = normalize(X_train, X_val) uses the statistics of X_train only; Normalizer is
+    the same in two steps, for later data.
 
     >>> normalize(np.asarray([[1.0], [3.0]]), np.asarray([[5.0]]))
     (array([[-1.], [ 1.]]), array([[3.]]))

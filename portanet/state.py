@@ -1,10 +1,10 @@
-"""State: what must be remembered of an object so that another can go on from there."""
+"""State: what a checkpoint saves of an object, so that another one can continue from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from portanet.checks import dtype_name
-from portanet.errors import ArgumentError, DtypeError, ShapeError
+from portanet.checks import dtype_name, short
+from portanet.errors import ArgumentError, DataError, DtypeError, ShapeError
 from portanet.layer import Parameter
 from portanet.typing import Array
 
@@ -18,15 +18,47 @@ class State(NamedTuple):
 
 @runtime_checkable
 class Stateful(Protocol):
-    """An object with something to remember: an optimizer, a schedule that is told the metric …"""
+    """An object with a state to save: an optimizer, a Plateau schedule, a Normalizer …"""
 
     def state(self) -> State:
-        """Return what must be saved."""
+        """Return the state to save."""
         ...
 
     def load_state(self, state: State) -> None:
-        """Go on from there. Changes nothing if the state is not one for this object."""
+        """Continue from a saved state. Changes nothing if the state does not fit this object."""
         ...
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_IS: dict[str, Callable[[Any], bool]] = {
+    "an integer >= 0": _is_count,
+    "a number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "a number or None": lambda value: value is None or _IS["a number"](value),
+    "a list": lambda value: isinstance(value, list),
+    "a dict of integers >= 0": lambda value: (
+        isinstance(value, dict) and all(map(_is_count, value.values()))
+    ),
+}
+
+
+def entry(who: str, state: State, name: str, wanted: str) -> Any:
+    """Return a number of a state. Raises DataError unless it is there and is what is wanted.
+
+    `wanted` is "an integer >= 0", "a number", "a number or None", "a list" or
+    "a dict of integers >= 0".
+
+    >>> entry("Plateau", State({}, {"n_bad": 2}), "n_bad", "an integer >= 0")
+    2
+    """
+    if name not in state.numbers:
+        raise DataError(f"{who}: the state must have {name}, {wanted}; it has none")
+    value = state.numbers[name]
+    if not _IS[wanted](value):
+        raise DataError(f"{who}: {name} of the state must be {wanted}, is {short(value)}")
+    return value
 
 
 def check_like(who: str, name: str, array: Array, value: Array) -> None:
@@ -47,11 +79,13 @@ def check_like(who: str, name: str, array: Array, value: Array) -> None:
 def sorted_slots(
     who: str, state: State, parameters: Mapping[str, Parameter], wanted: Mapping[str, set[str]]
 ) -> tuple[dict[str, dict[str, Array]], dict[str, Array]]:
-    """Return an optimizer's slots and sums of gradients, once all have been found to fit.
+    """Return an optimizer's slots and sums of gradients, after checking the whole state.
 
     A path is "name of the parameter/name of the slot"; the slot "+" is the sum of gradients.
     """
-    ages = state.numbers["ages"]
+    for name in ("n_steps", "n_accumulated"):
+        entry(who, state, name, "an integer >= 0")
+    ages = entry(who, state, "ages", "a dict of integers >= 0")
     slots: dict[str, dict[str, Array]] = {name: {} for name in ages}
     sums: dict[str, Array] = {}
     for path, array in state.arrays.items():
@@ -61,12 +95,12 @@ def sorted_slots(
         into, key = (sums, name) if key == "+" else (slots.setdefault(name, {}), key)
         into[key] = array
     for name in sorted({*slots, *sums} - set(parameters)):
-        raise ArgumentError(f"{who}: the state has {name}, which the model has not")
+        raise ArgumentError(f"{who}: the checkpoint contains {name}, which the model lacks")
     for name, of_name in slots.items():
         if set(of_name) != wanted[name]:
+            needs, has = (", ".join(sorted(names)) for names in (wanted[name], of_name))
             raise ArgumentError(
-                f"{who}: {name} needs {', '.join(sorted(wanted[name])) or 'no arrays'}, the state "
-                f"has {', '.join(sorted(of_name)) or 'none'}; make the optimizer with the options "
-                "that the saved one had"
+                f"{who}: {name} needs {needs or 'no arrays'}, the checkpoint has {has or 'none'}; "
+                "make the optimizer with the options of the saved one"
             )
     return slots, sums

@@ -1,6 +1,7 @@
 """Trainer: a step that can be read aloud, and the loop around it."""
 
 import warnings
+from contextvars import copy_context
 from typing import Any
 
 from portanet.checks import check_count, skip_value_checks
@@ -10,9 +11,8 @@ from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
 from portanet.running_sum import RunningSum
-from portanet.state import State
+from portanet.state import State, entry
 from portanet.training.evaluation import evaluate, try_metric, weight_of
-from portanet.training.isolated import isolated
 from portanet.training.metric import Metric
 from portanet.training.parts import check_loader, check_losses, check_parts
 from portanet.training.row import fetch, format_row, warn_if_diverged
@@ -113,8 +113,9 @@ class Trainer:
             self._check_training()
         diverged = False
         for _ in range(n_epochs):
-            row = isolated(self._train_one_epoch)
-            row |= isolated(self._evaluate, self.val_dl, "val_")
+            # in a copied context, where Ctrl-C cannot leave checks or shuffling switched off
+            row = copy_context().run(self._train_one_epoch)
+            row |= copy_context().run(self._evaluate, self.val_dl, "val_")
             row = fetch(row, self.model.backend)
             self.history.append(row)
             report_epoch(self.optimizer, row)
@@ -129,7 +130,7 @@ class Trainer:
         """
         self._check()
         check_loader("dl", dl)
-        row = fetch(isolated(self._evaluate, dl, ""), self.model.backend)
+        row = fetch(copy_context().run(self._evaluate, dl, ""), self.model.backend)
         return row["loss"], row.get("metric")
 
     def state(self) -> State:
@@ -143,8 +144,10 @@ class Trainer:
 
     def load_state(self, state: State) -> None:
         """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
-        set_streams(state.numbers["streams"], self.model, self.train_dl, self.val_dl)
-        self.history = [dict(row) for row in state.numbers["history"]]
+        history = entry("Trainer.load_state", state, "history", "a list")
+        streams = entry("Trainer.load_state", state, "streams", "a list")
+        set_streams(streams, self.model, self.train_dl, self.val_dl)
+        self.history = [dict(row) for row in history]
 
     def _check(self) -> None:
         """Look at the parts again: each may have been replaced."""
@@ -155,7 +158,7 @@ class Trainer:
         """Raise now what would be raised after the first epoch, and warn of an own step."""
         has_metric = self.val_dl is not None and self.metric is not None
         check_reports(self.optimizer, has_metric=has_metric)
-        isolated(self._try_metric)
+        copy_context().run(self._try_metric)
         if self._own_step() and self.compiled is not None and not self._has_warned:
             self._has_warned = True
             warnings.warn(
@@ -191,8 +194,10 @@ class Trainer:
         """Return the mean loss and the metric over all data of a loader, on the device."""
         if dl is None:
             return {}
-        staged, compiled = self._staged(dl), self._compiled is not None
-        found = evaluate(self.model, self.metric, staged, compiled=compiled)
+        staged, compiled = self._staged(dl), self.compiled
+        if compiled is not None:
+            compiled.settle()
+        found = evaluate(self.model, self.metric, staged, compiled=compiled is not None)
         return {f"{prefix}{name}": value for name, value in found.items()}
 
     def _staged(self, dl: DataLoader) -> Staged:

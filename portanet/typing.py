@@ -1,7 +1,7 @@
-"""Names for the types that stand in signatures.
+"""Names of types in signatures.
 
-`Array` is an array of any backend. It stays `Any` until the standard has a typing package; the
-shapes stand in the docstrings.
+`Array` is an array of any backend. It is `Any` until the standard has a typing package; shapes are
+in the docstrings.
 """
 
 from typing import TYPE_CHECKING, Any, TypeAlias

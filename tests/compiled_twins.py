@@ -69,7 +69,7 @@ class Twins:
         """The last step was a replay, and nobody was warned."""
         assert self.warnings == []
         assert self.compiled.refused is None
-        assert any(planned.verified for planned in self.compiled._plans.values())
+        assert any(planned.verified for planned in self.compiled.plans.values())
 
     def assert_refused(self, why):
         """There was one warning, with this reason."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import portanet
-from portanet import BCEWithLogits, Linear, ReLU, Sequential, backends, doctor
+from portanet import MSE, BCEWithLogits, Linear, ReLU, Sequential, backends, doctor
 from portanet.backends import StandardBackend, _registry
 from portanet.backends._cupy import make as _cupy
 from portanet.errors import ArgumentError, BackendError, DtypeError, MissingBackendError
@@ -52,15 +52,17 @@ def hide(monkeypatch, *packages):
 @pytest.mark.parametrize(
     ("name", "package", "command"),
     [
-        ("cupy", "cupy", "pip install 'portanet[cuda13]'"),
-        ("torch", "torch", "pip install 'portanet[torch]'"),
-        ("jax", "jax", "pip install 'portanet[jax]'"),
-        ("strict", "array_api_strict", "pip install 'portanet[strict]'"),
+        ("cupy", "cupy", "pip install -e '.[cuda13]'"),
+        ("torch", "torch", "pip install -e '.[torch]'"),
+        ("jax", "jax", "pip install -e '.[jax]'"),
+        ("strict", "array_api_strict", "pip install -e '.[strict]'"),
     ],
 )
 def test_a_missing_package_is_named_with_its_command(monkeypatch, name, package, command):
     hide(monkeypatch, package)
-    with pytest.raises(MissingBackendError, match=r"is not installed; run: pip install") as caught:
+    with pytest.raises(
+        MissingBackendError, match=r"is not installed; in a clone of portanet run: pip install"
+    ) as caught:
         backends.get(name)
     assert (caught.value.backend, caught.value.missing) == (name, "package")
     assert caught.value.command == command
@@ -82,9 +84,7 @@ def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None):
             raise FakeCUDAError(status)
         return n_devices
 
-    runtime = SimpleNamespace(
-        getDeviceCount=count, CUDARuntimeError=FakeCUDAError, errorInsufficientDriver=35
-    )
+    runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=FakeCUDAError)
     cupy = ModuleType("cupy")
     cupy.__version__ = version
     cupy.cuda = SimpleNamespace(runtime=runtime, Device=lambda: SimpleNamespace(id=0))
@@ -97,7 +97,7 @@ def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None):
         (
             {"version": "13.6.0"},
             "package",
-            r"CuPy 13.6.0 is too old, 14 or newer.*--upgrade 'portanet\[cuda13\]'",
+            r"CuPy 13.6.0 is too old, 14 or newer.*--upgrade -e '.\[cuda13\]'",
         ),
         (
             {"status": 35},
@@ -154,7 +154,7 @@ def test_jax_without_64_bits_refuses_float64():
     try:
         backend = backends.get("jax")
         with pytest.raises(
-            DtypeError, match=r"float64, which JAX gives only after jax.config.update"
+            DtypeError, match=r"float64 was requested, which JAX has only after jax.config.update"
         ):
             backend.asarray(np.ones(2))
         assert backend.index_dtype() == "int32"
@@ -183,7 +183,7 @@ def test_a_backend_that_cannot_add_is_not_used():
     broken = StandardBackend("broken", array_api_compat.numpy, "cpu")
     broken.to_numpy = lambda x: np.float32(5)
     with pytest.raises(BackendError, match="cannot be used"):
-        _registry._prove(broken)
+        _registry._check_addition(broken)
 
 
 def test_arrays_of_an_unregistered_namespace_are_told_how_to_register():
@@ -262,5 +262,40 @@ def test_cupys_install_commands_are_the_extras_of_pyproject():
 
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
-    assert _cupy.INSTALL == "pip install 'portanet[cuda13]'"
+    assert _cupy.INSTALL == "pip install -e '.[cuda13]'"
     assert {"cuda12", "cuda13", "torch", "jax", "strict", "demo"} <= set(extras)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("cuda", r"for 'cuda' use \.to\('cupy'\)"),
+        ("cuda:0", r"for 'cuda:0' use \.to\('cupy'\), with device="),
+        ("GPU", r"for 'GPU' use \.to\('cupy'\)"),
+        ("mps", r"for 'mps' use \.to\('torch'\)"),
+        ("cpu", r"for 'cpu' use \.to\('numpy'\)"),
+        ("Numpy", r"did you mean 'numpy'\?"),
+        ("tensorflow", r"there are numpy, cupy, torch, jax, strict$"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_backend_that_it_means(name, advice):
+    with pytest.raises(ArgumentError, match=rf"get: there is no backend called '{name}'.*{advice}"):
+        Linear(2, 1).to(name)
+
+
+@pytest.mark.parametrize("dtype", [">f4", "<f4", ">f8", ">i8"])
+def test_numpy_arrays_of_either_byte_order_are_taken(dtype, backend):
+    x = np.asarray([[1.5, 2.0], [-3.0, 4.0]]).astype(dtype)
+    name = {"f4": "float32", "f8": "float32", "i8": backend.index_dtype()}[dtype[1:]]
+    for array in (x, x[::-1], x.T):
+        assert backend.to_numpy(backend.asarray(array, name)).tolist() == array.tolist()
+
+
+def test_a_byte_order_is_named_where_it_is_the_only_difference():
+    X = np.ones((8, 1), np.dtype("f4").newbyteorder())
+    words = r"x must have the byte order of the weights, '[<>]f4'; it is '[<>]f4'.*newbyteorder"
+    with pytest.raises(DtypeError, match=words):
+        Linear(1, 1).forward(X)
+    assert Linear(1, 1).forward(X.astype(X.dtype.newbyteorder("="))).shape == (8, 1)
+    with pytest.raises(DtypeError, match=r"y must have the byte order of y_hat"):
+        MSE()(np.ones((8, 1), np.float32), X)

@@ -12,9 +12,11 @@ from portanet import (
     DataLoader,
     Dataset,
     Embedding,
+    Layer,
     Linear,
     Normalizer,
     ReLU,
+    Residual,
     Sequential,
     Sigmoid,
     Trainer,
@@ -123,7 +125,7 @@ BAD = {
     "a dtype for no network": (lambda: model().to(dtype="int32"), ArgumentError,
         r"Sequential.to: dtype must be 'float32' or 'float64', is 'int32'"),
     "a dtype the device lacks": (lambda: model().to("strict", device="no_float64", dtype="float64"), DtypeError,
-        r"no_float64.*wanted arrays of float64, which this device does not have; choose one of.*float32"),
+        r"no_float64.*float64 was requested, which this device does not have; choose one of.*float32"),
     "one layer twice": (shared, SharedParameterError,
         r"layers\.0\.weights and layers\.2\.weights are one Parameter.*give each layer its own"),
     "backward before forward": (lambda: Linear(3, 4).backward(np.ones((5, 4), F4)), OrderError,
@@ -153,7 +155,7 @@ BAD = {
     "soft targets above 1": (lambda: BinaryCrossEntropy(soft_targets=True)(np.full((2, 1), 0.5, F4), np.full(2, 1.5, F4)), DataError,
         r"numbers in \[0, 1\].*is 1\.5"),
     "weights of another length": (lambda: BCEWithLogits()(np.ones((6, 1), F4), Y, sample_weight=np.ones(5, F4)), ShapeError,
-        r"BCEWithLogits: sample_weight must be \(6,\), one for each sample, is \(5,\)"),
+        r"BCEWithLogits: sample_weight must be \(6,\), one per sample, is \(5,\)"),
     "a negative learning rate": (lambda: SGD(model(), lr=-0.1), ArgumentError,
         r"SGD: lr must be a number in \(0, inf\), is -0\.1"),
     "an infinite learning rate": (lambda: SGD(model(), lr=float("inf")), ArgumentError, r"SGD: lr must.*is inf"),
@@ -202,7 +204,7 @@ BAD = {
     "normalizing NaN": (lambda: normalize(with_nan(X)), DataError, r"normalize: X must be finite"),
     "normalizing nothing": (lambda: normalize(X[:0]), ShapeError, r"normalize: X must be \(N, ...\) with N >= 1"),
     "other columns": (lambda: normalize(X, X[:, :2]), ShapeError, r"normalize: X must have the columns \(3,\).*has \(2,\)"),
-    "transform before fit": (lambda: Normalizer().transform(X), OrderError, r"transform came before fit; call fit"),
+    "transform before fit": (lambda: Normalizer().transform(X), OrderError, r"transform needs mean and std; call fit"),
     "a gradient that was forgotten": (lambda: check_gradients(ForgetfulLinear(2, 2), np.ones((2, 2))), AssertionError,
         r"ForgetfulLinear.*: the gradient of bias must have its shape \(2,\), is None; set it in backward"),
     "a wrong gradient": (lambda: check_gradients(WrongSigmoid(), np.ones((2, 2))), AssertionError,
@@ -232,3 +234,70 @@ def test_bad_input_is_met_by_a_clear_error(name):
 
 def test_there_are_at_least_thirty():
     assert len(BAD) >= 30
+
+
+class MeanOfTokens(Layer):
+    """A user's layer around an Embedding, without takes = "integers"."""
+
+    def __init__(self):
+        self.table = Embedding(10, 4)
+
+    def forward(self, x, *, training=False):
+        return self.table.forward(x, training=training).mean(axis=1)
+
+
+class WithTakes(MeanOfTokens):
+    takes = "integers"
+
+
+TOKENS = np.array([[1, 2, 3], [4, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    "layers", [[MeanOfTokens()], [Residual(MeanOfTokens())], [Sequential([MeanOfTokens()])]]
+)
+def test_integers_into_a_layer_without_takes_name_the_attribute(layers):
+    with pytest.raises(DtypeError, match=r"takes = \"integers\"") as caught:
+        Sequential([*layers, Linear(4, 2)]).forward(TOKENS)
+    assert "astype" not in str(caught.value)  # the Embedding would refuse floats
+    assert Sequential([WithTakes(), Linear(4, 2)]).forward(TOKENS).shape == (2, 2)
+
+
+def test_an_embedding_in_a_layer_that_was_given_floats_names_the_attribute():
+    with pytest.raises(
+        DtypeError, match=r"Embedding.*x must be integers.*set takes = \"integers\""
+    ):
+        train(Sequential([MeanOfTokens(), Linear(4, 1)], BCEWithLogits()), TOKENS, Y[:2])
+
+
+ANYTHING = {"numbers": np.ones((64, 9)).tolist(), "an array": np.ones((64, 9)), "text": "a" * 10_000,
+    "layers": [Linear(3, 3) for _ in range(100)], "a network": Sequential([ReLU()] * 100),
+    "a dict": {i: np.ones(100) for i in range(100)}}  # fmt: skip
+TAKES_NO = {
+    "a count": lambda value: Linear(value, 3),
+    "a number": lambda value: portanet.Dropout(value),
+    "a choice": lambda value: portanet.GELU(approximate=value),
+    "an axis": lambda value: portanet.Softmax(value),
+    "a shape": lambda value: portanet.Reshape((value,)),
+    "a kernel": lambda value: portanet.MaxPool2d(value),
+    "branches": lambda value: portanet.Parallel([ReLU()], how=value),
+    "an index to ignore": lambda value: portanet.CrossEntropy(ignore_index=value),
+    "a seed": lambda value: portanet.seed(value),
+    "a backend": lambda value: Linear(1, 1).to(value),
+    "a dtype": lambda value: Linear(1, 1).to(dtype=value),
+    "a device": lambda value: Linear(1, 1).to("strict", device=value),
+    "a part to save": lambda value: portanet.save("never", Linear(1, 1), part=value),
+    "a model to save": lambda value: portanet.save("never", [value]),
+    "a layer to check": lambda value: check_gradients([value], X),
+    "a schedule": lambda value: portanet.schedules.WarmUp([value], 3),
+    "an average": lambda value: portanet.f1(Y, Y, average=str(value)),
+    "an argument of a loss": lambda value: portanet.Cosine(value),
+}
+
+
+@pytest.mark.parametrize("value", ANYTHING)
+@pytest.mark.parametrize("name", TAKES_NO)
+def test_a_message_shows_little_of_a_large_value(name, value):
+    with pytest.raises(PortanetError) as caught:
+        TAKES_NO[name](ANYTHING[value])
+    assert len(str(caught.value)) <= 400

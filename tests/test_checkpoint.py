@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,7 +238,7 @@ def test_a_file_of_another_model_is_refused_and_changes_nothing(name, tmp_path):
         (
             "SGD",
             "SGD, everything",
-            r"SGD: layers\.\d\.\w+ needs velocity, the state has none; make",
+            r"SGD: layers\.\d\.\w+ needs velocity, the checkpoint has none; make",
         ),
     ],
 )
@@ -302,7 +303,7 @@ def test_a_save_that_fails_leaves_the_older_file(tmp_path):
         def load_state(self, state):
             raise AssertionError
 
-    with pytest.raises(TypeError):
+    with pytest.raises(ArgumentError, match="save: states must be what JSON can hold"):
         save(path, model, broken=Broken())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -319,3 +320,184 @@ def test_the_metadata_is_json_that_anybody_can_read(tmp_path):
         numbers = json.loads(file.metadata()["numbers"])
     assert numbers["optimizer"]["rule"] == "AdamW"
     assert numbers["optimizer"]["n_steps"] == 3
+
+
+@pytest.mark.parametrize("name", ["ema/slow", "model/ema", ""])
+def test_names_that_cannot_be_loaded_are_refused(name, tmp_path):
+    layer = Linear(2, 1)
+    ema = ExponentialMovingAverage(layer)
+    for function in (save, load):
+        with pytest.raises(ArgumentError, match=r"the name of a part must be without '/'.*is '"):
+            function(tmp_path / "run.safetensors", layer, **{name: ema})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    file, link, layer = tmp_path / "disk" / "run.safetensors", tmp_path / "latest", Linear(1, 1)
+    link.symlink_to(file)
+    save(link, layer)  # the file is not there yet
+    layer.bias.value = np.full(1, 7, np.float32)
+    save(link, layer)
+    assert link.is_symlink()
+    assert [p.name for p in file.parent.iterdir()] == ["run.safetensors"]
+    other = Linear(1, 1)
+    load(file, other)
+    assert float(other.bias.value[0]) == 7
+
+
+def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"save: .*checkpoints must be a file, is a folder"):
+        save(tmp_path / "checkpoints", Linear(1, 1))
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoints"]
+
+
+@pytest.mark.parametrize("fails", ["writing", "replacing"])
+def test_a_save_that_the_disk_refuses_names_the_path_and_leaves_nothing(
+    fails, monkeypatch, tmp_path
+):
+    import safetensors.numpy
+
+    path, layer = tmp_path / "run.safetensors", Linear(2, 2)
+    save(path, layer)
+    before = path.read_bytes()
+
+    def full(arrays, partial, metadata):
+        Path(partial).write_bytes(b"half")
+        raise safetensors.SafetensorError(f"I/O error: {partial}: No space left (os error 28)")
+
+    def refused(source, target):
+        raise PermissionError(13, "Permission denied", source, None, target)
+
+    if fails == "writing":
+        monkeypatch.setattr(safetensors.numpy, "save_file", full)
+    else:
+        monkeypatch.setattr("os.replace", refused)
+    words = r"save: .*run\.safetensors could not be written: .*(No space|denied).*is unchanged"
+    with pytest.raises(OSError, match=words) as caught:
+        save(path, layer)
+    assert ".partial" not in str(caught.value)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def parts_of_a_run(seed):
+    """Return a network, an optimizer with a Plateau, and other parts with numbers in their states."""
+    portanet.seed(seed)
+    model = Sequential([Linear(2, 1)], BCEWithLogits())
+    schedule = WarmUp(Plateau(0.5, patience=0), 2)
+    loader = portanet.DataLoader(
+        portanet.Dataset(np.ones((4, 2)), np.ones((4, 1))), 2, shuffle=True
+    )
+    optimizer = SGD(model, lr=schedule, momentum=0.9)
+    trainer = portanet.Trainer(model, optimizer, loader)
+    return model, optimizer, {"trainer": trainer, "ema": ExponentialMovingAverage(model)}
+
+
+def all_numbers(model, optimizer, others):
+    states = [part.state() for part in (optimizer, *others.values())]
+    arrays = [model.layers[0].weights.value, *(a for s in states for a in s.arrays.values())]
+    return json.dumps([s.numbers for s in states]) + str([array.tolist() for array in arrays])
+
+
+PLATEAU = {"lr": 0.5, "best": None, "n_bad": 0, "n_cooling": 0}
+DAMAGES = {  # the part, the entry, its damaged value (None: it is missing), words of the error
+    "no ages": ("optimizer", "ages", None, "SGD: the state must have ages, a dict of integers"),
+    "ages of words": ("optimizer", "ages", {"a": "x"}, "SGD: ages of the state must be a dict"),
+    "steps in words": ("optimizer", "n_steps", "x", r"n_steps of the state must be an integer >= 0, is 'x'"),
+    "steps before the first": ("optimizer", "n_steps", -5, r"n_steps of the state must be .*is -5"),
+    "no schedules": ("optimizer", "schedules", None, "state of optimizer is damaged.*KeyError"),
+    "another schedule": ("optimizer", "schedules", [{"parts": [None]}], r"WarmUp: the state must be of"),
+    "a schedule's rate": ("optimizer", "schedules", [{"parts": [PLATEAU | {"lr": "x"}]}], "Plateau: lr of the state"),
+    "a schedule's count": ("optimizer", "schedules", [{"parts": [PLATEAU | {"n_bad": 0.5}]}], "Plateau: n_bad of the"),
+    "no history": ("trainer", "history", None, "Trainer.load_state: the state must have history, a list"),
+    "streams of one number": ("trainer", "streams", [3], "state of trainer is damaged"),
+    "a decay of words": ("ema", "decay", "x", "decay of the state must be a number, is 'x'"),
+    "a decay of 2": ("ema", "decay", 2, r"decay must be a number in \[0, 1\], is 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damaged_numbers_are_named_and_change_nothing(name, tmp_path):
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    part, key, value, words = DAMAGES[name]
+    model, optimizer, others = parts_of_a_run(0)
+    others["trainer"].train(2, log_level=0)
+    path = tmp_path / "run.safetensors"
+    save(path, model, optimizer, **others)
+    with safe_open(path, "numpy") as file:
+        metadata, arrays = file.metadata(), {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
+    numbers = json.loads(metadata["numbers"])
+    numbers[part][key] = value
+    if value is None:
+        del numbers[part][key]
+    save_file(arrays, path, metadata | {"numbers": json.dumps(numbers)})
+    fresh = parts_of_a_run(1)
+    before = all_numbers(*fresh)
+    with pytest.raises((ArgumentError, DataError), match=words):
+        load(path, fresh[0], fresh[1], **fresh[2])
+    assert all_numbers(*fresh) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ({"extra": '{"epo'}, r"run\.safetensors is damaged: its extra are not JSON"),
+        ({"numbers": '{"optimizer": {'}, r"is damaged: its numbers are not JSON"),
+        (
+            {"numbers": '{"optimizer": null}'},
+            r"is damaged: its numbers must be a dict for each part",
+        ),
+        ({"numbers": "[]"}, r"is damaged: its numbers must be a dict for each part, are \[\]"),
+    ],
+)
+def test_damaged_metadata_change_nothing(damage, words, tmp_path):
+    from safetensors.numpy import save_file
+
+    model, path = Linear(2, 1), tmp_path / "run.safetensors"
+    metadata = {"format": "portanet checkpoint 1", "numbers": "{}"} | damage
+    save_file(
+        {"model/weights": np.ones((2, 1), np.float32), "model/bias": np.ones(1, np.float32)},
+        path,
+        metadata,
+    )
+    before = values(model)
+    with pytest.raises(DataError, match=words):
+        load(path, model)
+    for key, value in values(model).items():
+        assert value is before[key]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(20, 3), (20, 2, 3)])
+def test_a_normalizer_is_saved_with_the_model(dtype, shape, backend, tmp_path):
+    if dtype not in backend.dtypes:
+        pytest.skip(f"no {dtype} here")
+    X = (5 + 3 * np.random.default_rng(0).standard_normal(shape)).astype(dtype)
+    first, other = portanet.Normalizer().fit(backend.asarray(X)), portanet.Normalizer()
+    save(tmp_path / "run.safetensors", Linear(3, 1), normalizer=first)
+    load(tmp_path / "run.safetensors", Linear(3, 1), normalizer=other)
+    for x in (backend.asarray(X), X):  # the statistics follow the data
+        result = other.transform(x)
+        assert portanet.backend_of(result) is portanet.backend_of(x)
+    wanted = backend.to_numpy(first.transform(backend.asarray(X)))
+    assert other.transform(X).dtype == wanted.dtype
+    np.testing.assert_allclose(other.transform(X), wanted, rtol=1e-6)
+
+
+def test_a_normalizer_takes_its_own_states_only(tmp_path):
+    normalizer = portanet.Normalizer().fit(np.ones((3, 2)))
+    for arrays in (
+        {"mean": np.ones(2)},
+        {"mean": np.ones(2), "std": np.ones(3)},
+        {"a": np.ones(2)},
+    ):
+        with pytest.raises(DataError, match="normalize: the state must have mean and std, of one"):
+            normalizer.load_state(State(arrays, {}))
+    np.testing.assert_array_equal(normalizer.mean, [1, 1])
+    save(tmp_path / "run.safetensors", Linear(2, 1), normalizer=portanet.Normalizer())
+    load(tmp_path / "run.safetensors", Linear(2, 1), normalizer=normalizer)  # it was not fitted
+    assert normalizer.mean is None

@@ -34,24 +34,33 @@ def test_demo_on_one_backend(backend, capsys, tmp_path):
 
 @pytest.mark.parametrize(
     ("package", "words"),
-    [("sklearn", "the data come with"), ("matplotlib.figure", "need matplotlib")],
+    [("sklearn", "the data need scikit-learn"), ("matplotlib.figure", "need matplotlib")],
 )
 def test_what_the_demo_lacks_is_named(monkeypatch, capsys, package, words):
     monkeypatch.setitem(sys.modules, package, None)
     assert cli.main(["demo", "--backend", "numpy", "--plot", "never"]) == 2
     err = capsys.readouterr().err
     assert words in err
-    assert "pip install 'portanet[demo]'" in err
+    assert "pip install -e '.[demo]'" in err
 
 
 def test_a_plot_into_no_folder_is_refused_before_the_training(capsys):
     assert cli.main(["demo", "--backend", "numpy", "--plot", "/no/such/folder/a.png"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "plot must be a file in a folder that is there, not in /no/such/folder" in captured.err
+    assert "plot must be a file in an existing folder, not in /no/such/folder" in captured.err
 
 
 def test_python_m_portanet():
     command = [sys.executable, "-m", "portanet", "--version"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert out == f"portanet {portanet.__version__}\n"
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help", "doctor"])
+def test_a_closed_pipe_ends_a_command_without_a_message(argument):
+    command = [sys.executable, "-m", "portanet", argument]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # before the command writes
+        assert process.stderr.read() == b""
+        assert process.wait() in (0, 1)  # argparse itself ignores that the pipe is closed

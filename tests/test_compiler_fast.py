@@ -102,7 +102,7 @@ def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
     for x, y in batches(100):
         step(x, y)
         readable(x, y)
-    (planned,) = step._plans.values()
+    (planned,) = step.plans.values()
     assert isinstance(planned.plan, NumbaPlan)
     assert planned.verified
     for mine, other in zip(model.parameters(), twin.parameters(), strict=True):

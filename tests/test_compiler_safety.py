@@ -21,7 +21,8 @@ from portanet import (
     Tanh,
     compile_step,
 )
-from portanet.compiler.step import MAX_PLANS, MAX_VAIN
+from portanet.compiler.plans import MAX_PLANS
+from portanet.compiler.step import MAX_VAIN
 from portanet.errors import DtypeError
 from portanet.losses import CrossEntropy
 
@@ -49,7 +50,7 @@ def test_each_shape_has_a_plan_and_their_number_has_a_bound():
     for i, size in enumerate(reversed(sizes)):
         both.train(batches(1, size, seed=i))
     both.assert_compiled()
-    assert len(both.compiled._plans) == MAX_PLANS
+    assert len(both.compiled.plans) == MAX_PLANS
 
 
 def test_smaller_last_batches():
@@ -132,7 +133,7 @@ def test_parameters_that_are_set_free_later_are_younger():
     both.train(batches(5))
     both.both(lambda model, _: model.layers[0].unfreeze())
     both.train(batches(6)).assert_compiled()
-    assert len(next(iter(both.compiled._plans.values())).groups) == 2
+    assert len(next(iter(both.compiled.plans.values())).groups) == 2
 
 
 def test_a_parameter_is_frozen_alone():

@@ -64,10 +64,11 @@ def both(optimizer=lambda m: Adam(m, lr=0.01), **options):
 
 
 def assert_same_run(mine, wanted):
-    assert mine.history == wanted.history
+    for row, other in zip(mine.history, wanted.history, strict=True):
+        assert row == pytest.approx(other, rel=2**-20)  # readable losses are added up in float64
     assert_alike(mine.model, wanted.model)
     assert mine.compiled.refused is None
-    assert any(planned.verified for planned in mine.compiled._plans.values())
+    assert any(planned.verified for planned in mine.compiled.plans.values())
 
 
 def trained(pair, n_epochs=5):
@@ -228,7 +229,7 @@ def test_the_peak_of_memory_is_at_most_the_readable_steps(make, record_property)
         take = step if compiled else readable
         for _ in range(4):
             take(x, y)
-        own = sum(plan_bytes(planned.plan) for planned in step._plans.values())
+        own = sum(plan_bytes(planned.plan) for planned in step.plans.values())
         kept = own if compiled else gradients(model)
         peaks.append(kept + peak_of(take, x, y))
     record_property("figure", f"peak of a step: compiled {peaks[0]:,}, readable {peaks[1]:,} bytes")

@@ -99,6 +99,18 @@ def test_missing_numbers_of_pandas_are_not_finite():
         Dataset(X, frame["a"])
 
 
+def test_what_numpy_can_read_is_read_once():
+    class Series:  # such as polars': with a shape and a dtype of its own
+        shape, dtype, ndim = (3,), "Int64", 1
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([0, 1, 0])
+
+    data = Dataset(X, Series())
+    assert type(data.y) is np.ndarray
+    np.testing.assert_array_equal(data.y, [0, 1, 0])
+
+
 def test_masked_numbers_are_refused():
     masked = np.ma.array(X, mask=[[0, 0], [0, 1], [1, 0]])
     with pytest.raises(

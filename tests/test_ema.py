@@ -61,9 +61,9 @@ def test_nothing_is_nested():
     layer = Linear(2, 2)
     ema = ExponentialMovingAverage(layer)
     with ema.weights():
-        with pytest.raises(OrderError, match=r"update\(\): inside of weights\(\)"):
+        with pytest.raises(OrderError, match=r"update\(\): within weights\(\)"):
             ema.update()
-        with pytest.raises(OrderError, match=r"weights\(\): inside of weights\(\)"):
+        with pytest.raises(OrderError, match=r"weights\(\): within weights\(\)"):
             ema.weights().__enter__()
 
 

@@ -109,3 +109,12 @@ def test_backward_needs_a_forward_of_its_own(case):
     layer.backward(upstream(layer.forward(x, training=True).shape))
     with pytest.raises(OrderError):
         layer.backward(upstream(y.shape))
+
+
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_a_layer_without_its_methods_says_which(method):
+    class Unfinished(portanet.Layer):
+        pass
+
+    with pytest.raises(NotImplementedError, match=rf"Unfinished must define {method}\("):
+        getattr(Unfinished(), method)(np.ones((2, 2)))

@@ -25,7 +25,14 @@ from portanet import (
     backends,
 )
 from portanet.checks import dtype_name
-from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
+from portanet.errors import (
+    ArgumentError,
+    DataError,
+    DtypeError,
+    LastLayerWarning,
+    PlacementError,
+    ShapeError,
+)
 
 WEIGHTS = [0.3, 1.7, 0.0, 2.9]
 OPTIONS = {  # CrossEntropy's options, and PyTorch's
@@ -192,6 +199,7 @@ EXTREMES = {  # loss, outputs, targets, losses, gradient times N
     "CrossEntropy of denormals": (CrossEntropy, [[1e-40, -1e-40]], [0], [np.log(2)], [[-0.5, 0.5]]),
     "BCE of denormals": (BCEWithLogits, [[1e-40], [-1e-40]], [1, 0], [np.log(2), np.log(2)], [[-0.5], [0.5]]),
     "MSE of denormals": (MSE, [[1e-40], [-1e-40]], [0.0, 0.0], [0, 0], [[0], [0]]),
+    "Cosine beyond squares": (Cosine, [[1e20, 1e20], [2e38, 3e38]], [[1e20, 1e20], [-2e38, -3e38]], [0, 2], [[0, 0], [0, 0]]),
     "Cosine of denormals": (Cosine, [[1e-40, 0.0]], [[1.0, 0.0]], [1], [[0, 0]]),
     "MSE": (MSE, [[1e4], [-1e4]], [0.0, 0.0], [1e8, 1e8], [[2e4], [-2e4]]),
     "MAE": (MAE, [[1e4], [-INF], [0.0]], [0.0, 0.0, 0.0], [1e4, INF, 0], [[1], [-1], [0]]),
@@ -273,9 +281,9 @@ BAD = {
     "indices as floats, staged": (lambda: CrossEntropy().check_targets(Y * 1.0), ShapeError, r"cast indices with astype"),
     "floats for NLL": (lambda: NLL()(Z, np.ones((3, 4)) / 4), DtypeError, r"NLL: y must be class indices, integers, is float64"),
     "one-hot integers": (lambda: CrossEntropy()(Z, np.eye(4, dtype=int)[Y]), ShapeError, r"y must be \(3,\).*one-hot.*floats"),
-    "percentages": (lambda: CrossEntropy()(Z, np.full((3, 4), 25.0)), DataError, r"sum 1; those of number 0 sum to 100\. Divide"),
+    "percentages": (lambda: CrossEntropy()(Z, np.full((3, 4), 25.0)), DataError, r"sum 1; the sum of number 0 is 100\. Divide"),
     "negative probabilities": (lambda: KLDiv()(Z, np.array([[1.5, -0.5, 0, 0]] * 3)), DataError, r"KLDiv: .*>= 0; number 1"),
-    "logarithms that are none": (lambda: KLDiv(log_target=True)(Z, np.zeros((3, 4))), DataError, r"KLDiv: .*sum to 4"),
+    "logarithms that are none": (lambda: KLDiv(log_target=True)(Z, np.zeros((3, 4))), DataError, r"KLDiv: .*sum of number 0 is 4"),
     "one class": (lambda: CrossEntropy()(Z[:, :1], Y), ShapeError, r"two or more classes.*use BCEWithLogits"),
     "labels of three kinds": (lambda: Hinge()(Z[:, :1], np.array([-1, 0, 1])), DataError, r"Hinge: y must hold two labels"),
     "labels 1 and 2": (lambda: Hinge()(Z[:, :1], np.array([1, 2, 1])), DataError, r"Hinge: .*number 1 of it is 2\. Map"),
@@ -283,10 +291,10 @@ BAD = {
     "a negative sample weight": (lambda: MSE()(Z[:, :1], Y, sample_weight=np.array([1.0, -1, 0])), DataError, r"MSE: sample_weight must hold numbers >= 0; number 1"),
     "weights for other classes": (lambda: CrossEntropy(class_weights=[1, 2])(Z, Y), ShapeError, r"class_weights must be 4 numbers.*are 2"),
     "negative class weights": (lambda: CrossEntropy(class_weights=[1, -2]), ArgumentError, r"class_weights must be finite numbers >= 0"),
-    "one number for all classes": (lambda: CrossEntropy(class_weights=2.0), ArgumentError, r"one for each class, is 2\.0"),
+    "one number for all classes": (lambda: CrossEntropy(class_weights=2.0), ArgumentError, r"one per class, is 2\.0"),
     "a fraction of an index": (lambda: NLL(ignore_index=0.5), ArgumentError, r"NLL: ignore_index must be an integer, is 0\.5"),
     "smoothing everything": (lambda: CrossEntropy(label_smoothing=1.0), ArgumentError, r"label_smoothing must be"),
-    "classes along the samples": (lambda: CrossEntropy(axis=0), ArgumentError, r"axis must be that of the classes"),
+    "classes along the samples": (lambda: CrossEntropy(axis=0), ArgumentError, r"axis must be the axis of the classes, usually -1 or 1, is 0"),
     "weights elsewhere": (lambda: CrossEntropy(class_weights=[1, 2, 1, 1])(*(backends.get("strict").asarray(x) for x in (Z, Y))), PlacementError, r"class_weights must be on the device of y_hat.*\.to\('strict'\)"),
     "targets elsewhere": (lambda: CrossEntropy()(backends.get("strict").asarray(Z), Y), PlacementError, r"y must be on the device of y_hat.*asarray"),
     "a delta of 0": (lambda: Huber(0), ArgumentError, r"Huber: delta must be a number in \(0, inf\), is 0"),
@@ -333,3 +341,80 @@ def test_a_repr_says_the_options(text):
 
 def test_a_repr_leaves_out_arrays():
     assert repr(CrossEntropy(class_weights=[1, 2])) == "CrossEntropy(class_weights=...)"
+
+
+def test_the_cosine_loss_stays_in_its_range(backend):
+    """Rounding takes a quotient beyond 1 for about one vector in six."""
+    a = np.random.default_rng(0).standard_normal((500, 300)).astype(np.float32)
+    a = backend.asarray(a)
+    for sign, exact in ((1, 0), (-1, 2)):
+        losses = backend.to_numpy(Cosine()(a, sign * a))
+        assert losses.min() >= 0
+        assert losses.max() <= 2
+        np.testing.assert_allclose(losses, exact, atol=1e-6)
+
+
+def test_gradients_of_the_cosine_loss_of_long_vectors():
+    """The direction of the gradient does not depend on the length of a vector; its length is 1/|a|."""
+    a, b = np.asarray([[3.0, 4.0]], np.float32), np.asarray([[1.0, 0.0]], np.float32)
+    wanted = Cosine().gradient(a, b)
+    np.testing.assert_allclose(Cosine().gradient(2.0**100 * a, b) * 2.0**100, wanted, rtol=1e-6)
+    np.testing.assert_array_equal(Cosine().gradient(a, 2.0**100 * b), wanted)
+
+
+@pytest.mark.parametrize("arguments", [(1e-3, 100), (0.1,)])
+def test_arguments_of_the_schedule_are_refused_by_the_loss(arguments):
+    words = (
+        r"Cosine: the loss takes no arguments, got .*schedule of this name is portanet\.schedules\."
+    )
+    with pytest.raises(ArgumentError, match=words):
+        Cosine(*arguments)
+    with pytest.raises(ArgumentError, match=words):
+        Cosine(lr=arguments[0])
+
+
+@pytest.mark.parametrize("method", ["loss", "gradient"])
+def test_a_loss_without_its_methods_says_which(method):
+    class Unfinished(portanet.Loss):
+        pass
+
+    with pytest.raises(NotImplementedError, match=rf"Unfinished must define {method}\(y_hat, y\)"):
+        getattr(Unfinished(), method)(Z, Z)
+
+
+TWICE = {  # the last layer already computes what the loss computes
+    "CrossEntropy": (lambda: [Linear(2, 3), portanet.Softmax()], CrossEntropy, "logits"),
+    "CrossEntropy, reshaped": (
+        lambda: [portanet.Softmax(), portanet.Flatten()],
+        CrossEntropy,
+        "logits",
+    ),
+    "BCEWithLogits": (lambda: [Linear(2, 1), portanet.Sigmoid()], BCEWithLogits, "logits"),
+    "in a network": (
+        lambda: [Sequential([Linear(2, 1), portanet.Sigmoid()])],
+        BCEWithLogits,
+        "logits",
+    ),
+    "Hinge": (lambda: [portanet.HardSigmoid()], Hinge, "logits"),
+    "NLL": (lambda: [portanet.Softmax()], NLL, "log-probabilities"),
+    "KLDiv": (lambda: [portanet.Softmax()], KLDiv, "log-probabilities"),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_last_layer_that_the_loss_repeats_is_named(name):
+    layers, loss, wanted = TWICE[name]
+    words = rf"{loss.__name__}: y_hat must be {wanted}, but the network's last layer returns prob"
+    with pytest.warns(LastLayerWarning, match=words) as caught:
+        Sequential(layers(), loss())
+    assert caught[0].filename == __file__
+
+
+def test_right_pairs_of_last_layer_and_loss_pass():
+    for layer, loss in (
+        (portanet.Sigmoid(), BinaryCrossEntropy()), (portanet.LogSoftmax(), NLL()),
+        (portanet.LogSoftmax(), CrossEntropy()), (portanet.Softmax(), MSE()), (Linear(2, 2), CrossEntropy()),
+        (portanet.Flatten(), BCEWithLogits()),
+    ):  # fmt: skip
+        Sequential([layer], loss)  # a warning would be an error here
+    Sequential([portanet.Softmax(), Linear(2, 2)], CrossEntropy())

@@ -196,6 +196,33 @@ def test_scores_that_are_infinite_or_nan(backend):
     assert np.isnan(backend.to_numpy(average_precision(s, y)))
 
 
+PREDICTED = {  # metrics of classes, predictions of one column or of three classes, and targets
+    "accuracy of a column": (accuracy, (4, 1), [0, 0, 0, 1]),
+    "accuracy": (accuracy, (4, 3), [0, 0, 1, 2]),
+    "top 2 accuracy": (top_k_accuracy(2), (4, 3), [0, 0, 1, 1]),
+    "top 2 accuracy of the last": (top_k_accuracy(2), (4, 3), [2, 2, 2, 2]),
+    "precision": (precision, (4, 1), [0, 1, 0, 1]),
+    "recall": (recall, (4, 1), [0, 1, 0, 1]),
+    "f1": (partial(f1, average="macro"), (4, 3), [0, 1, 2, 0]),
+}
+
+
+@pytest.mark.parametrize("name", PREDICTED)
+def test_predictions_of_nan_have_no_score(name, backend):
+    """NaN is of no class: a comparison is False for it and argmax returns 0, the first class."""
+    metric, shape, y = PREDICTED[name]
+    y_hat, y = np.full(shape, np.nan, np.float32), backend.asarray(np.asarray(y))
+    assert np.isnan(float(metric(backend.asarray(y_hat), y)))
+    y_hat[1:] = 0.25  # one of them is enough
+    assert np.isnan(float(metric(backend.asarray(y_hat), y)))
+
+
+def test_predictions_of_nan_are_not_counted():
+    y_hat = np.asarray([[np.nan, 0.0], [0.0, 1.0], [1.0, np.nan]])
+    assert confusion_matrix(y_hat, np.asarray([0, 1, 1])).tolist() == [[0, 0], [0, 1]]
+    assert float(accuracy(y_hat, np.asarray([-1, 1, -1]))) == 1  # what is ignored may be NaN
+
+
 def test_what_is_ignored_is_left_out():
     y_hat = np.random.default_rng(0).standard_normal((9, 5, 4))
     y = np.random.default_rng(1).integers(0, 4, (9, 5))
@@ -222,7 +249,7 @@ def strict(x):
 
 
 BAD = {
-    "an unknown average": (lambda: f1(np.ones(2), np.ones(2), average="mean"), ArgumentError, r"f1: average must be one of"),
+    "an unknown average": (lambda: f1(np.ones(2), np.ones(2), average="mean"), ArgumentError, r"f1: average must be 'binary', 'macro', 'micro' or 'weighted', is 'mean'"),
     "binary for four": (lambda: recall(np.ones((2, 4)), np.ones(2, int)), ArgumentError, r"recall: average='binary' is for two.*partial"),
     "zero_division of text": (lambda: f1(np.ones(2), np.ones(2), zero_division="warn"), ArgumentError, r"zero_division"),
     "k of 0": (lambda: top_k_accuracy(0), ArgumentError, r"top_k_accuracy: k must be an integer >= 1"),

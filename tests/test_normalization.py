@@ -122,6 +122,31 @@ def test_a_large_mean_costs_its_own_digits_only(layer, shape, axes, backend):
     assert np.abs(y - exact).max() <= 16 * np.spacing(F4(1e4))
 
 
+CONSTANT_ROWS = {  # of 256 numbers, whose mean rounding puts beside them: eps magnifies that 316 times
+    "LayerNorm": (lambda: LayerNorm(256), (2, 256)),
+    "LayerNorm over two axes": (lambda: LayerNorm((16, 16)), (2, 16, 16)),
+    "GroupNorm": (lambda: GroupNorm(1, 2), (1, 2, 128)),
+    "BatchNorm1d": (lambda: BatchNorm1d(1), (256, 1)),
+    "BatchNorm2d": (lambda: BatchNorm2d(1), (4, 1, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("constant", [1234.1, 100.1, 99999.9])
+@pytest.mark.parametrize("name", CONSTANT_ROWS)
+def test_constant_rows_are_normalized_to_zero(name, constant, backend):
+    make, shape = CONSTANT_ROWS[name]
+    layer = make().to(backend.name, device=backend.device)
+    x = backend.asarray(np.full(shape, constant, F4))
+    y = backend.to_numpy(layer.forward(x, training=True))
+    assert np.abs(y).max() <= 1e-5
+    # n = 0 and s = sqrt(eps): dL/dx = (G - mean(G)) / s
+    grad = np.random.default_rng(0).standard_normal(shape).astype(F4)
+    grad_x = backend.to_numpy(layer.backward(backend.asarray(grad)))
+    axes = (0, *range(2, len(shape))) if "Batch" in name else tuple(range(1, len(shape)))
+    wanted = (grad - grad.mean(axes, keepdims=True)) / np.sqrt(1e-5)
+    np.testing.assert_allclose(grad_x, wanted, rtol=1e-4, atol=1e-3)
+
+
 def test_one_group_for_each_channel_is_instance_normalization():
     x = batches((2, 3, 4, 4))[0]
     n = (x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)

@@ -298,8 +298,8 @@ BAD = {
         "SGD: a group can change lr, lr_factor, momentum, nesterov, weight_decay, not beta1"),
     "a number out of range in a group": (lambda m: SGD(m, lr=1, groups=[Group(is_vector, momentum=2)]),
         r"SGD: momentum must be a number in \[0, 1\], is 2"),
-    "a group of no rule": (lambda m: Group("bias", lr=1.0), r"Group: give it a function of \(name, parameter\)"),
-    "a group of nothing": (lambda m: Group(is_vector), "Group: give it a function .* and options"),
+    "a group of no rule": (lambda m: Group("bias", lr=1.0), r"Group: needs a function of \(name, parameter\)"),
+    "a group of nothing": (lambda m: Group(is_vector), "Group: needs a function .* and options"),
     "accumulate 0": (lambda m: SGD(m, lr=1, accumulate=0), "SGD: accumulate must be an integer >= 1, is 0"),
     "clip_norm 0": (lambda m: SGD(m, lr=1, clip_norm=0), r"SGD: clip_norm must be a number in \(0, inf\), is 0"),
     "clip_value below 0": (lambda m: SGD(m, lr=1, clip_value=-1.0), r"SGD: clip_value must be a number in \(0, inf\)"),
@@ -320,13 +320,13 @@ def test_options_out_of_their_ranges_are_refused(name):
 
 STATES = {
     "a slot of no parameter": (lambda a, n: (a | {"layers.9.bias/m": np.zeros(1)}, n), ArgumentError,
-        r"Adam: the state has layers\.9\.bias, which the model has not"),
+        r"Adam: the checkpoint contains layers\.9\.bias, which the model lacks"),
     "a slot of another shape": (lambda a, n: (a | {"layers.0.bias/m": np.zeros(9)}, n), ShapeError,
         r"Adam: the state's layers\.0\.bias/m must be \(4,\)"),
     "a slot of another dtype": (lambda a, n: (a | {"layers.0.bias/m": np.zeros(4, np.float32)}, n), DtypeError,
         r"layers\.0\.bias/m must be float64, as the model's value, is float32"),
     "a slot that is missing": (lambda a, n: ({k: v for k, v in a.items() if k != "layers.0.bias/m"}, n), ArgumentError,
-        r"Adam: layers\.0\.bias needs m, v, the state has v"),
+        r"Adam: layers\.0\.bias needs m, v, the checkpoint has v"),
     "a state of another rule": (lambda a, n: (a, n | {"rule": "SGD"}), ArgumentError, "wanted the state of Adam, is of SGD"),
     "other schedules": (lambda a, n: (a, n | {"schedules": [{}]}), ArgumentError, "Adam: the state is of an optimizer with other schedules"),
 }  # fmt: skip

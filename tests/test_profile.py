@@ -96,9 +96,9 @@ def test_rows_say_where_results_lie():
 
 def test_homes_are_parameters_slots_and_sums():
     n = INPUTS * HIDDEN + HIDDEN + HIDDEN + 1
-    assert profiled().homes == F4 * (n + 1)
+    assert profiled().homes == F4 * n + 8  # the sum of losses is kept in float64
     model = blog()
-    assert profiled(model, Adam(model)).homes == F4 * (3 * n + 1)
+    assert profiled(model, Adam(model)).homes == F4 * 3 * n + 8
 
 
 def test_the_arena_holds_the_batch_and_the_gradients():

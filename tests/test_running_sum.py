@@ -21,13 +21,13 @@ def added(backend, numbers):
 
 
 def test_long_sums_do_not_drift(backend):
-    """5000 times 0.1: one after the other in float32 they are 1e-5 too large."""
+    """5000 times 0.1: one after the other in float32 they are 4e-5 too large."""
     wanted = 5_000 * float(F4(0.1))
     assert added(backend, [0.1] * 5_000) == pytest.approx(wanted, rel=2**-23)
     drifted = F4(0)
     for _ in range(5_000):
         drifted = drifted + F4(0.1)
-    assert abs(float(drifted) / wanted - 1) > 2e-6
+    assert abs(float(drifted) / wanted - 1) > 1e-5
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50))

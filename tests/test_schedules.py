@@ -174,7 +174,7 @@ MISTAKES = {
     "a rate of text": (lambda: Cosine("0.1", 10), r"Cosine: lr must .* is '0.1'"),
     "no steps": (lambda: Cosine(0.1, 0), r"Cosine: n_steps must be an integer >= 1"),
     "half a step": (lambda: StepDecay(0.1, every=0.5), r"StepDecay: every must be an integer"),
-    "falling milestones": (lambda: MultiStep(0.1, [5, 3]), r"MultiStep: milestones must rise"),
+    "falling milestones": (lambda: MultiStep(0.1, [5, 3]), r"MultiStep: milestones must increase"),
     "too few milestones": (lambda: Chain([Constant(1.0)] * 3, [1]), r"3 schedules need 2 milestones"),
     "a number for a schedule": (lambda: WarmUp(0.1, 10), r"WarmUp: a schedule must be a function"),
     "a cycle of one step": (lambda: OneCycle(0.1, 1), r"OneCycle: n_steps must be an integer >= 2"),

@@ -234,7 +234,7 @@ def test_a_step_of_the_instance_is_called_and_can_be_taken_back():
     del t.step
     t.train(3, log_level=0)
     assert len(calls) == 4
-    assert any(planned.checked for planned in t.compiled._plans.values())
+    assert any(planned.verified for planned in t.compiled.plans.values())
 
 
 @pytest.mark.parametrize("wrong", [None, F4(0.5), np.ones((16, 1), F4), np.ones(3, F4)])

@@ -164,7 +164,7 @@ def _path() -> str:
     except pathfinder.DynamicLibNotFoundError as error:
         raise BackendError(
             f"cuBLAS: the library was not found ({error}); install CuPy with it: "
-            "pip install 'portanet[cuda13]' (for CUDA 12: pip install 'portanet[cuda12]')"
+            "pip install -e '.[cuda13]' (for CUDA 12: pip install -e '.[cuda12]')"
         ) from error
 
 

@@ -11,9 +11,10 @@ from portanet.backends._standard import StandardBackend
 from portanet.errors import ArgumentError, MissingBackendError
 from portanet.typing import Array
 
-INSTALL = "pip install 'portanet[cuda13]'"
-_CUDA_12 = "(for CUDA 12: pip install 'portanet[cuda12]')"
+INSTALL = "pip install -e '.[cuda13]'"
+_CUDA_12 = "(for CUDA 12: pip install -e '.[cuda12]')"
 _OLDEST = 14
+_INSUFFICIENT_DRIVER = 35  # cudaErrorInsufficientDriver, which not every CuPy names
 
 
 def make(device: object = None) -> "CupyBackend":
@@ -71,14 +72,14 @@ def _import_cupy() -> Any:
         installed = not isinstance(error, ModuleNotFoundError)
         raise MissingBackendError(
             f"backend 'cupy': the package CuPy {_why_no_import(installed, error)}; "
-            f"run: {INSTALL} {_CUDA_12}",
+            f"in a clone of portanet run: {INSTALL} {_CUDA_12}",
             backend="cupy", missing="package", command=INSTALL,
         ) from error  # fmt: skip
     if int(cp.__version__.split(".")[0]) < _OLDEST:
         command = INSTALL.replace("install", "install --upgrade", 1)
         raise MissingBackendError(
             f"backend 'cupy': CuPy {cp.__version__} is too old, {_OLDEST} or newer is needed; "
-            f"run: {command} {_CUDA_12}",
+            f"in a clone of portanet run: {command} {_CUDA_12}",
             backend="cupy", missing="package", command=command,
         )  # fmt: skip
     return cp
@@ -92,7 +93,7 @@ def _require_a_device(cp: Any) -> None:
     try:
         n_devices = cp.cuda.runtime.getDeviceCount()
     except cp.cuda.runtime.CUDARuntimeError as error:
-        if error.status != cp.cuda.runtime.errorInsufficientDriver:
+        if error.status != _INSUFFICIENT_DRIVER:
             n_devices = 0
         else:
             raise MissingBackendError(

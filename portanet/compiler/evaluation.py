@@ -14,9 +14,10 @@ from portanet.compiler.graph.simplify import without_dead, without_repetition
 from portanet.compiler.guards.guards import Guards, difference, survey_of
 from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.tracing.chance import ChanceWatch
+from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.rollback import undone
-from portanet.compiler.tracing.tape import Tape, in_c_order
-from portanet.compiler.verification.evaluation_check import EvaluationCheck, results_of
+from portanet.compiler.tracing.tape import Tape
+from portanet.compiler.verification.evaluation_check import EvaluationCheck, is_own, results_of
 from portanet.compiler.verification.host_run import held
 from portanet.data import Batches
 from portanet.layer import Sequential
@@ -109,7 +110,7 @@ class CompiledEvaluation:
 
     def _verify(self, plan: Any, readable: dict[str, Array] | None) -> None:
         """Compare a plan's results with the readable ones (None: computed now), or refuse."""
-        check = EvaluationCheck(self.model, self._own_metric(), self._batches_now())
+        check = EvaluationCheck(self.model, self.metric, self._batches_now())
         why = check.difference(plan.results, readable)
         if why is not None:
             self.refused = f"verification failed: {why}"
@@ -127,7 +128,7 @@ class CompiledEvaluation:
             plan.replay()
         except Exception:  # noqa: BLE001 - there is a plan that works
             return
-        check = EvaluationCheck(self.model, self._own_metric(), self._batches_now())
+        check = EvaluationCheck(self.model, self.metric, self._batches_now())
         if check.difference(plan.results, None) is None:
             self._plan = plan
 
@@ -143,7 +144,7 @@ class CompiledEvaluation:
             with undone({"": self.model}), skip_value_checks():
                 with held(holders, arrays):
                     parts = [(X[part], y[part]) for part in self._slices]
-                    results = results_of(self.model, self._own_metric(), parts, tape.namespace)
+                    results = results_of(self.model, self.metric, parts, tape.namespace)
                 changed = difference(before.facts, survey_of({"": self.model}, set()).facts)
                 if changed != "nothing":
                     raise TraceError(f"evaluation changes the model: {changed}")
@@ -158,14 +159,6 @@ class CompiledEvaluation:
         without_repetition(tape.graph)
         without_dead(tape.graph)
         return tape
-
-    def _own_metric(self) -> Metric | None:
-        return self.metric if self.metric is not None and is_own(self.metric) else None
-
-
-def is_own(metric: Metric) -> bool:
-    """Return whether a metric is one of portanet's, which do nothing but compute."""
-    return str(getattr(metric, "__module__", "")).startswith("portanet.metrics")
 
 
 def _fits(batches: Batches) -> bool:

@@ -88,11 +88,18 @@ def _as_array(name: str, x: Any) -> Array:
         raise DtypeError(f"Dataset: {name} must be a dense array, is sparse; call {name}.toarray()")
     if is_frame(x):
         return frame_to_numpy(name, x)
-    if not hasattr(x, "shape"):
-        return _to_numpy(name, x)
     if isinstance(x, np.ma.MaskedArray):
         return _without_mask(name, x)
-    return x
+    return x if _is_array(x) else _to_numpy(name, x)
+
+
+def _is_array(x: Any) -> bool:
+    """Return whether x is an array of a backend: a column of polars, say, is none."""
+    try:
+        array_namespace(x)
+    except DtypeError:
+        return False
+    return True
 
 
 def _to_numpy(name: str, x: Any) -> np.ndarray:

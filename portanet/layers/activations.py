@@ -48,6 +48,8 @@ class Sigmoid(Layer):
     1986, equation 2.
     """
 
+    returns = "probabilities"
+
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return sigmoid(x)."""
         y = sigmoid(x)
@@ -175,6 +177,8 @@ class HardSigmoid(Layer):
     >>> HardSigmoid()(np.asarray([-4.0, 0.0, 1.5]))
     array([0.  , 0.5 , 0.75])
     """
+
+    returns = "probabilities"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return min(max(x/6 + 1/2, 0), 1)."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.checks import check_count
-from portanet.errors import ArgumentError, ShapeError, short
+from portanet.checks import check_choice, check_count, short
+from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer, Sequential
 from portanet.typing import Array
 
@@ -89,9 +89,8 @@ class Parallel(Layer):
             raise ArgumentError(
                 f"Parallel: branches must be a list of layers, is {short(branches)}"
             )
-        if how not in ("concat", "sum"):
-            raise ArgumentError(f"Parallel: how must be 'concat' or 'sum', is {short(how)}")
-        self.how, self.axis = how, check_count("Parallel", "axis", axis)
+        self.how = check_choice("Parallel", "how", how, ("concat", "sum"))
+        self.axis = check_count("Parallel", "axis", axis)
         self.branches = [_as_layer("Parallel", f"branches[{i}]", b) for i, b in enumerate(branches)]
 
     @property

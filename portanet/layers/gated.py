@@ -3,7 +3,7 @@
 from math import pi, sqrt
 
 from portanet.backends import array_namespace
-from portanet.errors import ArgumentError, short
+from portanet.checks import check_choice
 from portanet.layer import Layer
 from portanet.layers.activations import hard_sigmoid, sigmoid, softplus
 from portanet.layers.error_function import erf
@@ -72,11 +72,7 @@ class GELU(_Gated):
     """
 
     def __init__(self, *, approximate: str = "none") -> None:
-        if approximate not in ("none", "tanh"):
-            raise ArgumentError(
-                f"GELU: approximate must be 'none' or 'tanh', is {short(approximate)}"
-            )
-        self.approximate = approximate
+        self.approximate = check_choice("GELU", "approximate", approximate, ("none", "tanh"))
 
     def gate(self, x: Array) -> Array:
         """Return Phi(x)."""

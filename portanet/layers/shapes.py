@@ -22,6 +22,8 @@ class Flatten(Layer):
     (10, 128)
     """
 
+    returns = "as its input"
+
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x as rows."""
         if x.ndim == 0:
@@ -50,6 +52,8 @@ class Reshape(Layer):
     >>> Reshape((1, 8, 8))(np.zeros((10, 64))).shape
     (10, 1, 8, 8)
     """
+
+    returns = "as its input"
 
     def __init__(self, shape: Sequence[int]) -> None:
         if not isinstance(shape, tuple | list):

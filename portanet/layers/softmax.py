@@ -86,6 +86,8 @@ class Softmax(_AlongAxis):
            [1. , 0. ]])
     """
 
+    returns = "probabilities"
+
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return softmax(x)."""
         self._check(x)
@@ -120,6 +122,8 @@ class LogSoftmax(_AlongAxis):
     array([[-6.93e-01, -6.93e-01],
            [ 0.00e+00, -1.00e+04]])
     """
+
+    returns = "log-probabilities"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return log_softmax(x)."""

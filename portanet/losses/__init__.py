@@ -1,4 +1,4 @@
-"""The losses."""
+"""The losses, one concept per file."""
 
 from portanet.losses.binary import BCEWithLogits, BinaryCrossEntropy
 from portanet.losses.cosine import Cosine

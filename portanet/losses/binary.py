@@ -1,4 +1,4 @@
-"""Binary cross entropy, on probabilities (the blog's) and on logits (the one to use)."""
+"""Binary cross entropy, on probabilities (as in the blog) and on logits (recommended)."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,15 @@ from portanet.backends import array_namespace
 from portanet.checks import skips_value_checks
 from portanet.layer import Buffer
 from portanet.layers.activations import sigmoid
-from portanet.loss import Loss, bounded, refuse
+from portanet.loss import Loss
+from portanet.losses._bounded import bounded
 from portanet.losses.weights import Weights, parse_weights, weights_like
+from portanet.targets import refuse
 from portanet.typing import Array
 
 
 class _Binary(Loss):
-    """What the two share: labels are 0 or 1, or with soft_targets anything between."""
+    """Shared by both: labels are 0 or 1, or with soft_targets numbers in [0, 1]."""
 
     def __init__(self, *, soft_targets: bool = False) -> None:
         self.soft_targets = soft_targets
@@ -31,21 +33,21 @@ class _Binary(Loss):
 
 
 class BinaryCrossEntropy(_Binary):
-    """l = -(y log p + (1 - y) log(1 - p)), p = y_hat a probability: what a Sigmoid gives.
+    """l = -(y log p + (1 - y) log(1 - p)), p = y_hat a probability: the output of a Sigmoid.
 
     Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
 
     dl/dp = (p - y) / (p (1 - p)).
 
-    p, 1 - p and their product count as at least the smallest normal number (1e-38 in float32), so
-    that the loss stays finite for p of exactly 0 or 1 (at most 87.3, or 708.4 in float64), and
-    the gradient behind a Sigmoid is exactly p - y even there: Sigmoid.backward multiplies by what
-    this divides by. (The blog clips p at 1e-8, which float32 rounds to 1; PyTorch clips the log
-    at -100, Keras p at 1e-7.) A p near 1 has lost digits that only the logit has: BCEWithLogits
-    keeps the loss exact, too.
+    p, 1 - p and their product are at least the smallest normal number (1e-38 in float32), so that
+    the loss is finite at p = 0 and p = 1 (at most 87.3, or 708.4 in float64), and the gradient
+    with respect to the logit of a Sigmoid is exactly p - y even there: Sigmoid.backward multiplies
+    by the same bounded p (1 - p). (The blog clips p at 1e-8, which float32 rounds to 1; PyTorch
+    clips the log at -100, Keras p at 1e-7.) A p near 1 has few significant digits in 1 - p:
+    BCEWithLogits keeps the loss exact as well.
 
     Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]), and in direct
-    calls for a p outside [0, 1]; see Loss.
+    calls if p is outside [0, 1]; see Loss.
 
     Source: Cox, "The regression analysis of binary sequences", 1958: minus the log-likelihood of
     the labels.
@@ -55,8 +57,10 @@ class BinaryCrossEntropy(_Binary):
     array([0.693, 0. ])
     """
 
+    expects = "probabilities"
+
     def align(self, y_hat: Array, y: Array) -> Array:
-        """Return y as Loss does. Raises DataError for what cannot be a probability."""
+        """Return y as Loss does. Raises DataError unless y_hat holds probabilities."""
         y = super().align(y_hat, y)
         if not skips_value_checks():
             advice = "Put a Sigmoid before this loss, or use BCEWithLogits on logits."
@@ -82,28 +86,29 @@ class BinaryCrossEntropy(_Binary):
 class BCEWithLogits(_Binary):
     """l = log(1 + exp(z)) - y z, z = y_hat a logit: the loss of Sigmoid + BinaryCrossEntropy.
 
-    Written max(z, 0) - y z + log1p(exp(-|z|)), which neither overflows nor loses digits.
+    Computed as max(z, 0) - y z + log1p(exp(-|z|)), which neither overflows nor cancels.
     Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
 
     dl/dz = sigmoid(z) - y: the derivative of log(1 + exp(z)) is the sigmoid.
 
-    positive_weight w, a number or one for each column, >= 0, makes positives count w times:
-    l = w y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)), of which the mean is still taken over the
-    number of samples (as by PyTorch's pos_weight). It is (number of 0s) / (number of 1s) for
-    classes that shall count alike.
+    positive_weight w, a number or one per column, >= 0, multiplies the loss of positives:
+    l = w y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)); the mean still divides by the number of
+    samples (as with PyTorch's pos_weight). (number of 0s) / (number of 1s) balances the classes.
 
-    Logits count as between -2^100 and 2^100: an infinite one on the right side costs 0, on the
-    wrong side 1.3e30. (PyTorch gives NaN and inf.) Metrics see link(z) = sigmoid(z), the
+    Logits are clipped to [-2^100, 2^100]: the loss of an infinite logit is 0 if its sign is right,
+    else 1.3e30. (PyTorch: NaN and inf.) The input of metrics is link(z) = sigmoid(z), the
     probabilities.
 
     Raises DataError unless the labels are 0 or 1 (soft_targets=True: in [0, 1]); see Loss.
 
-    Source: as of BinaryCrossEntropy.
+    Source: see BinaryCrossEntropy.
 
     >>> import numpy as np
     >>> BCEWithLogits()(np.asarray([[0.0], [1e4]]), np.asarray([1, 0])).round(3)
     array([6.93e-01, 1.00e+04])
     """
+
+    expects = "logits"
 
     def __init__(
         self, *, soft_targets: bool = False, positive_weight: float | Sequence[float] | None = None
@@ -130,6 +135,10 @@ class BCEWithLogits(_Binary):
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(z), the probabilities."""
         return sigmoid(y_hat)
+
+    def scores(self, y_hat: Array) -> Array:
+        """Return y_hat: the logits, which do not saturate."""
+        return y_hat
 
     def __repr__(self) -> str:
         weight = "..." if isinstance(self.positive_weight, Buffer) else self.positive_weight

@@ -1,14 +1,16 @@
-"""What losses over C classes share: indices as targets, weights of classes, what is ignored."""
+"""Shared by losses over C classes: class indices as targets, class weights, ignore_index."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from portanet.backends import array_namespace, backend_of
-from portanet.checks import check_alike, dtype_name, is_float
+from portanet.checks import check_alike, dtype_name, is_float, short
 from portanet.errors import ArgumentError, DataError, DtypeError, ShapeError
 from portanet.layer import Buffer
-from portanet.loss import Loss, check_outputs, check_place, refuse
+from portanet.loss import Loss
+from portanet.losses._bounded import bounded
 from portanet.losses.weights import Weights, parse_weights, weights_like
+from portanet.targets import check_outputs, check_place, refuse
 from portanet.typing import Array, Dtype
 
 _USUAL = (
@@ -17,13 +19,13 @@ _USUAL = (
     ("ignore_index", None),
     ("label_smoothing", 0.0),
 )  # what a repr leaves out
-_SUM_TOLERANCE = 1e-3  # lets rounding pass, also of float32, and catches percentages and logits
+_SUM_TOLERANCE = 1e-3  # more than float32 rounds, less than percentages or logits are off
 
 
 class _Classes(Loss):
-    """What losses over classes share: indices as targets, weights of classes, what is ignored.
+    """Shared by losses over classes: class indices as targets, class weights, ignore_index.
 
-    `masses` says what each class counts in a sample's loss; a loss is made of that and y_hat.
+    `masses` are the coefficients of the classes in a sample's loss.
     """
 
     targets: ClassVar[str] = "classes"
@@ -37,20 +39,20 @@ class _Classes(Loss):
         who = type(self).__name__
         if class_weights is not None and isinstance(class_weights, int | float):
             raise ArgumentError(
-                f"{who}: class_weights must be numbers, one for each class, is {class_weights!r}"
+                f"{who}: class_weights must be numbers, one per class, is {short(class_weights)}"
             )
         if axis == 0 or not isinstance(axis, int):
             raise ArgumentError(
-                f"{who}: axis must be that of the classes, -1 or 1 as a rule, is {axis!r}; 0 is "
-                "the samples'"
+                f"{who}: axis must be the axis of the classes, usually -1 or 1, is {short(axis)}; "
+                "0 is the axis of the samples"
             )
         if ignore_index is not None and not isinstance(ignore_index, int):
-            raise ArgumentError(f"{who}: ignore_index must be an integer, is {ignore_index!r}")
+            raise ArgumentError(f"{who}: ignore_index must be an integer, is {short(ignore_index)}")
         self.class_weights: Weights = parse_weights(who, "class_weights", class_weights)
         self.ignore_index, self.axis = ignore_index, axis
 
     def align(self, y_hat: Array, y: Array) -> Array:
-        """Return class indices with an axis of length 1 for the classes; probabilities as is."""
+        """Return indices with an axis of length 1 for the classes; probabilities unchanged."""
         who = type(self).__name__
         check_outputs(who, y_hat)
         kept = self._kept_shape(tuple(y_hat.shape))
@@ -71,9 +73,9 @@ class _Classes(Loss):
         return xp.reshape(xp.astype(y, backend.dtype(backend.index_dtype()), copy=False), kept)
 
     def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:
-        """Raise DataError if y holds what is no class index (or no probabilities).
+        """Raise DataError unless y holds class indices (or probabilities).
 
-        With y_hat_shape indices are compared with the number of classes, too.
+        With y_hat_shape indices are also compared with the number of classes.
         """
         who = type(self).__name__
         if is_float(y):
@@ -90,10 +92,10 @@ class _Classes(Loss):
         if self.ignore_index is not None:
             bad = bad & (y != self.ignore_index)
         advice = "Number the classes from 0, or give the network more outputs; "
-        refuse(who, y, bad, wanted, advice + "ignore_index=... leaves targets out.")
+        refuse(who, y, bad, wanted, advice + "ignore_index=... excludes targets.")
 
     def element_weights(self, y: Array, dtype: Dtype) -> Array | None:
-        """Return the weight of each target's class, 0 for what is ignored; None where all are 1."""
+        """Return the weight of each target's class, 0 for ignored targets; None: all are 1."""
         if is_float(y) or (self.ignore_index is None and self.class_weights is None):
             return None
         xp, counts = array_namespace(y), self._counts(y)
@@ -104,7 +106,7 @@ class _Classes(Loss):
         return xp.reshape(weights, tuple(y.shape)) * xp.astype(counts, dtype)
 
     def masses(self, y_hat: Array, y: Array, smoothing: float = 0.0) -> Array:
-        """Return what -log p of each class counts in the loss, y_hat's shape: one-hot, say."""
+        """Return the coefficient of -log p of each class in the loss, in y_hat's shape."""
         xp, n_classes = array_namespace(y_hat), y_hat.shape[self.axis]
         if is_float(y):
             masses = y
@@ -122,6 +124,16 @@ class _Classes(Loss):
             masses = xp.where(self._counts(y), masses, xp.zeros_like(masses))
         return masses
 
+    def scores(self, y_hat: Array) -> Array:
+        """Return y_hat, which does not saturate; of two classes the difference to the other one.
+
+        Between samples only the difference has the order of the probabilities.
+        """
+        if y_hat.shape[self.axis] != 2:
+            return y_hat
+        y_hat = bounded(y_hat)
+        return y_hat - array_namespace(y_hat).flip(y_hat, axis=self.axis)
+
     def __repr__(self) -> str:
         options = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         if isinstance(self.class_weights, Buffer):
@@ -137,17 +149,17 @@ class _Classes(Loss):
         )
 
     def _kept_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return y_hat's shape with 1 in the place of the number of classes."""
+        """Return y_hat's shape with 1 instead of the number of classes."""
         who, n = type(self).__name__, len(shape)
         if n < 2 or not -n < self.axis < n or shape[self.axis] < 2:
             raise ShapeError(
                 f"{who}: y_hat must hold two or more classes along axis {self.axis}, is {shape}; "
-                "for one output of yes or no use BCEWithLogits"
+                "for a single output, of two classes, use BCEWithLogits"
             )
         axis = self.axis % n
         return (*shape[:axis], 1, *shape[axis + 1 :])
 
-    _advice = "; give indices, y.argmax(axis), for one-hot targets"
+    _advice = "; convert one-hot targets to indices with y.argmax(axis)"
 
     def _check_soft(
         self,
@@ -155,7 +167,7 @@ class _Classes(Loss):
         y_hat_shape: tuple[int, ...] | None,  # noqa: ARG002
         dtype: str,
     ) -> None:
-        """Raise DtypeError: floats are no class indices. Some losses take probabilities, though."""
+        """Raise DtypeError for floats. Losses that take probabilities as targets override this."""
         raise DtypeError(
             f"{type(self).__name__}: y must be class indices, integers, is {dtype}; cast it with "
             f"astype('int64'){self._advice}"
@@ -174,6 +186,6 @@ def check_probabilities(who: str, y: Array, axis: int) -> None:
         where = int(xp.argmax(xp.astype(xp.reshape(far, (-1,)), xp.int32)))
         total = float(xp.reshape(sums, (-1,))[where])
         raise DataError(
-            f"{who}: y must hold probabilities with the sum 1; those of number {where} sum to "
+            f"{who}: y must hold probabilities with the sum 1; the sum of number {where} is "
             f"{total:g}. {advice}"
         )

@@ -1,10 +1,14 @@
-"""The cosine loss: do two vectors point the same way?"""
+"""The cosine loss: the angle between two vectors."""
+
+from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.checks import short
+from portanet.errors import ArgumentError
 from portanet.loss import Loss
 from portanet.typing import Array
 
-_SHORTEST = 1e-8  # a vector below this length has no direction
+_SHORTEST = 1e-8  # a vector of at most this length has no direction
 
 
 class Cosine(Loss):
@@ -12,14 +16,16 @@ class Cosine(Loss):
 
     Shapes: y_hat (N, ..., n), y alike; l (N,), in [0, 2], the mean over a sample's vectors.
 
-    dl/da = -(b/|b| - cos(a, b) a/|a|) / |a|: what of b's direction is not a's own.
+    dl/da = -(b/|b| - cos(a, b) a/|a|) / |a|: the component of b/|b| orthogonal to a.
 
-    A vector shorter than 1e-8 (PyTorch's eps) has no direction: its cosine is 0 and so is its
-    gradient, so that a dead layer before this loss gets no gradient of 1e8. (PyTorch's
-    CosineEmbeddingLoss with target 1 is this loss; its target -1, for pairs that shall differ, has
-    no equal here. Keras' CosineSimilarity is -cos: one less, the same gradient.)
+    A vector of at most length 1e-8 (PyTorch's eps) has no direction: its cosine and gradient are 0,
+    so that an output near 0 causes no gradient of 1e8. (PyTorch's CosineEmbeddingLoss with
+    target 1 is this loss; there is no counterpart of its target -1. Keras' CosineSimilarity is
+    -cos: one less, the same gradient.)
 
-    Raises what Loss raises.
+    The learning-rate schedule of the same name is portanet.schedules.Cosine.
+
+    Raises ArgumentError for any argument; else see Loss.
 
     Source: Salton, Wong & Yang, "A vector space model for automatic indexing", 1975.
 
@@ -28,22 +34,36 @@ class Cosine(Loss):
     array([0., 1.])
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        if arguments or options:
+            raise ArgumentError(
+                f"Cosine: the loss takes no arguments, got {short([*arguments, *options.values()])}"
+                "; the learning-rate schedule of this name is portanet.schedules.Cosine"
+            )
+
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return 1 - cos, the last axis kept with length 1."""
-        a, b = _direction(y_hat)[0], _direction(y)[0]
-        return 1 - array_namespace(y_hat).sum(a * b, axis=-1, keepdims=True)
+        (a, _), (b, _), xp = _direction(y_hat), _direction(y), array_namespace(y_hat)
+        distance = 1 - xp.sum(a * b, axis=-1, keepdims=True)
+        return xp.minimum(xp.maximum(distance, 0), 2)  # rounding may leave [0, 2]
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
         """Return -(b/|b| - cos a/|a|) / |a|."""
-        (a, length), (b, _) = _direction(y_hat), _direction(y)
-        xp = array_namespace(y_hat)
-        cosine = xp.sum(a * b, axis=-1, keepdims=True)
-        gradient = (cosine * a - b) / length
-        return xp.where(length > _SHORTEST, gradient, xp.zeros_like(gradient))
+        (a, inverse_length), (b, _) = _direction(y_hat), _direction(y)
+        cosine = array_namespace(y_hat).sum(a * b, axis=-1, keepdims=True)
+        return (cosine * a - b) * inverse_length
 
 
 def _direction(x: Array) -> tuple[Array, Array]:
-    """Return x / |x| (zeros for a vector without direction) and |x|, at least 1e-8."""
+    """Return x / |x| and 1 / |x|, both 0 for a vector without direction.
+
+    The numbers are divided by the largest first, as a square leaves float32's range at 2e19.
+    """
     xp = array_namespace(x)
-    length = xp.maximum(xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True)), _SHORTEST)
-    return xp.where(length > _SHORTEST, x / length, xp.zeros_like(x)), length
+    largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
+    root = xp.sqrt(xp.maximum(largest, _SHORTEST))  # of the scale: 1 / scale may be denormal
+    scaled = x / root / root
+    norm = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))  # |x| / root²
+    known = (largest > _SHORTEST) | (norm > 1)
+    norm = xp.maximum(norm, 1)
+    return xp.where(known, scaled / norm, 0), xp.where(known, 1 / root / root / norm, 0)

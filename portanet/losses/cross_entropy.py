@@ -1,4 +1,4 @@
-"""Cross entropy: on logits (the one to use), and on log-probabilities."""
+"""Cross entropy: on logits (recommended), and on log-probabilities."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.errors import ShapeError
 from portanet.layers.softmax import log_softmax, softmax
-from portanet.loss import bounded
+from portanet.losses._bounded import bounded
 from portanet.losses.classes import _Classes
 from portanet.typing import Array
 
@@ -21,18 +21,19 @@ class CrossEntropy(_Classes):
     With masses q (one-hot for an index) the gradient is dl/dz = p sum(q) - q: log p_c = z_c -
     log sum exp(z), and the derivative of the latter is p.
 
-    label_smoothing e in [0, 1) gives e of each target to all classes alike: (1 - e) q + e / C.
-    class_weights w: -log p_c counts w_c times; targets y weigh w_y in the mean. ignore_index: such
-    targets cost nothing and weigh nothing. Probabilities always weigh 1, as in PyTorch. A batch
-    where nothing weighs has the loss 0 and the gradient 0 (PyTorch: NaN).
+    label_smoothing e in [0, 1) distributes e of each target over all classes: (1 - e) q + e / C.
+    class_weights w: the coefficient of -log p_c is w_c, and a target y has the weight w_y in the
+    mean. ignore_index: targets with this index have loss 0 and weight 0. Probabilities always have
+    the weight 1, as in PyTorch. A batch of weight 0 has the loss 0 and the gradient 0 (PyTorch:
+    NaN).
 
-    Logits count as between -2^100 and 2^100 (1.3e30), so -inf (a masked class) and inf give the
-    limits and no NaN; the cost of a target that is masked is 1.3e30 where PyTorch's is inf.
-    (PyTorch ignores -100 without being told; Keras' takes probabilities unless from_logits=True.)
-    Metrics see link(z) = softmax(z).
+    Logits are clipped to [-2^100, 2^100] (1.3e30), so that -inf (a masked class) and inf give
+    limits instead of NaN; the loss of a masked target is 1.3e30, where PyTorch's is inf. (PyTorch
+    ignores the index -100 by default; Keras takes probabilities unless from_logits=True.) The input
+    of metrics is link(z) = softmax(z).
 
     Raises DataError for indices outside 0 ... C - 1 and for probabilities that are negative or do
-    not sum to 1 (within 1e-3), ArgumentError for options out of their range; see Loss.
+    not sum to 1 (within 1e-3), ArgumentError for options outside their range; see Loss.
 
     Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture", 2016,
     section 7.
@@ -41,6 +42,8 @@ class CrossEntropy(_Classes):
     >>> CrossEntropy()(np.asarray([[0.0, 0.0], [0.0, 1e4]]), np.asarray([1, 0])).round(3)
     array([6.93e-01, 1.00e+04])
     """
+
+    expects = "logits"
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class CrossEntropy(_Classes):
         """Return softmax(z), the probabilities."""
         return softmax(bounded(y_hat), self.axis)
 
-    _advice = "; for one-hot targets or probabilities give floats in y_hat's shape"
+    _advice = "; one-hot targets and probabilities must be floats in y_hat's shape"
 
     def _check_soft(
         self, shape: tuple[int, ...], y_hat_shape: tuple[int, ...] | None, dtype: str
@@ -85,17 +88,17 @@ class CrossEntropy(_Classes):
 
 
 class NLL(_Classes):
-    """l = -log p_y, y_hat log-probabilities (what a LogSoftmax gives): CrossEntropy's second half.
+    """l = -log p_y, y_hat log-probabilities: LogSoftmax before this loss makes CrossEntropy.
 
     Shapes: y_hat (N, C) or (N, L, C), classes along the last axis (axis=1 for images), C >= 2; y
     the same without the classes' axis, integers; l (N,), the mean over a sample's positions.
 
     dl/dy_hat = -1 at class y, 0 elsewhere (times the weight of y).
 
-    class_weights and ignore_index as in CrossEntropy. A target of probability 0 (-inf) costs inf.
-    Metrics see link(y_hat) = exp(y_hat).
+    class_weights and ignore_index as in CrossEntropy. The loss of a target of probability 0 (-inf)
+    is inf. The input of metrics is link(y_hat) = exp(y_hat).
 
-    Raises DataError for indices outside 0 ... C - 1, ArgumentError for bad options; see Loss.
+    Raises DataError for indices outside 0 ... C - 1, ArgumentError for invalid options; see Loss.
 
     Source: Fisher, "On the mathematical foundations of theoretical statistics", 1922.
 
@@ -103,6 +106,8 @@ class NLL(_Classes):
     >>> NLL()(np.log(np.asarray([[0.5, 0.5], [0.25, 0.75]])), np.asarray([1, 0])).round(3)
     array([0.693, 1.386])
     """
+
+    expects = "log-probabilities"
 
     def __init__(
         self,

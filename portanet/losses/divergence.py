@@ -1,4 +1,4 @@
-"""The Kullback-Leibler divergence: how far is one distribution from another?"""
+"""The Kullback-Leibler divergence between two distributions."""
 
 from portanet.backends import array_namespace
 from portanet.loss import Loss
@@ -9,16 +9,16 @@ from portanet.typing import Array
 class KLDiv(Loss):
     """l = sum over classes of q (log q - y_hat): y_hat log-probabilities, q = y probabilities.
 
-    log_target=True: y is log q, which is kinder to small probabilities.
+    log_target=True: y is log q, which represents small probabilities more accurately.
     Shapes: y_hat (N, ..., C), classes along `axis`, y alike; l (N,), the sum over classes, the
     mean over a sample's other axes.
 
     dl/dy_hat = -q: y_hat enters once, linearly.
 
-    A class with q = 0 costs nothing, even where y_hat is -inf (PyTorch: NaN).
-    (PyTorch's default divides by the number of classes, too, and warns about it; this is its
-    reduction="batchmean". Keras takes probabilities for y_hat.) Metrics see link(y_hat) =
-    exp(y_hat).
+    A class with q = 0 contributes 0, even where y_hat is -inf (PyTorch: NaN).
+    (PyTorch's default also divides by the number of classes, and warns about it; this is its
+    reduction="batchmean". Keras takes probabilities as y_hat.) The input of metrics is
+    link(y_hat) = exp(y_hat).
 
     Raises DataError unless the targets are probabilities, >= 0 and with the sum 1; see Loss.
 
@@ -29,6 +29,8 @@ class KLDiv(Loss):
     >>> KLDiv()(half, np.asarray([[1.0, 0.0]])).round(3)
     array([0.693])
     """
+
+    expects = "log-probabilities"
 
     def __init__(self, *, log_target: bool = False, axis: int = -1) -> None:
         self.log_target, self.axis = log_target, axis
@@ -54,6 +56,10 @@ class KLDiv(Loss):
     def link(self, y_hat: Array) -> Array:
         """Return exp(y_hat), the probabilities."""
         return array_namespace(y_hat).exp(y_hat)
+
+    def scores(self, y_hat: Array) -> Array:
+        """Return y_hat: the log-probabilities, which do not saturate."""
+        return y_hat
 
     def _probabilities(self, y: Array) -> Array:
         return array_namespace(y).exp(y) if self.log_target else y

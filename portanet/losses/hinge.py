@@ -1,9 +1,10 @@
-"""The hinge loss: a margin between two classes."""
+"""The hinge loss, which enforces a margin between two classes."""
 
 from portanet.backends import array_namespace
 from portanet.errors import DataError
 from portanet.layers.activations import sigmoid
-from portanet.loss import Loss, refuse
+from portanet.loss import Loss
+from portanet.targets import refuse
 from portanet.typing import Array
 
 
@@ -14,13 +15,13 @@ class Hinge(Loss):
 
     dl/ds = -t where t s < 1, else 0 (0 at the kink itself).
 
-    Labels are 0 and 1, as everywhere in portanet, or -1 and 1: positive is what is above 0. (Keras
-    takes both as well, and looks at each batch to know; PyTorch has no hinge loss for two classes:
-    its HingeEmbeddingLoss is another function.) With L2 weight decay on a Linear(n, 1) this is the
+    Labels are 0 and 1, as in all losses of portanet, or -1 and 1: positive is y > 0. (Keras accepts
+    both as well, and inspects each batch; PyTorch has no hinge loss for two classes: its
+    HingeEmbeddingLoss is another function.) With L2 weight decay on a Linear(n, 1) this is the
     linear support vector machine.
 
-    Metrics see link(s) = sigmoid(s), which is above 1/2 where s is above 0, so that accuracy and
-    ROC AUC mean the same as for other losses; it is no calibrated probability.
+    The input of metrics is link(s) = sigmoid(s), above 1/2 where s is above 0, so that accuracy and
+    ROC AUC are comparable with other losses; it is not a calibrated probability.
 
     Raises DataError unless the labels are 0 and 1, or -1 and 1; see Loss.
 
@@ -30,6 +31,8 @@ class Hinge(Loss):
     >>> Hinge()(np.asarray([[0.5], [0.5], [3.0]]), np.asarray([1, 0, 1]))
     array([0.5, 1.5, 0. ])
     """
+
+    expects = "logits"
 
     def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:  # noqa: ARG002
         """Raise DataError unless the labels are 0 and 1, or -1 and 1."""
@@ -53,8 +56,12 @@ class Hinge(Loss):
         return xp.where(t * y_hat < 1, -t, xp.zeros_like(t))
 
     def link(self, y_hat: Array) -> Array:
-        """Return sigmoid(s): above 1/2 for what is predicted positive."""
+        """Return sigmoid(s): above 1/2 where the prediction is positive."""
         return sigmoid(y_hat)
+
+    def scores(self, y_hat: Array) -> Array:
+        """Return y_hat: the scores s, which do not saturate."""
+        return y_hat
 
 
 def _sign(y: Array) -> Array:

@@ -1,30 +1,32 @@
-"""Poisson regression: y_hat says how many events to expect."""
+"""Poisson regression: y_hat is the expected number of events, or its logarithm."""
 
 from math import log
 
 from portanet.backends import array_namespace
 from portanet.checks import check_number
-from portanet.loss import LARGE, Loss, bounded, refuse
+from portanet.loss import Loss
+from portanet.losses._bounded import LARGE, bounded
+from portanet.targets import refuse
 from portanet.typing import Array
 
 _LOG_LARGE = log(LARGE)
 
 
 class PoissonNLL(Loss):
-    """l = r - y log r: minus the log-likelihood of y events where the rate r is expected.
+    """l = r - y log r: minus the log-likelihood of y events at the rate r.
 
-    The term log(y!) is left out, as it does not depend on the network (PyTorch: full=False).
+    The term log(y!) is omitted, as it does not depend on y_hat (PyTorch: full=False).
     log_input=True (the default): y_hat is log r, so l = exp(y_hat) - y y_hat.
     log_input=False: y_hat is r >= 0 itself, and l = r - y log(r + eps).
     Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
 
     dl/dy_hat = exp(y_hat) - y, and 1 - y / (r + eps): each term's derivative.
 
-    Rates count as at most 2^100 = 1.3e30 (a y_hat of 69), where PyTorch's overflow from 89 on in
-    float32. eps > 0, used with log_input=False only, is PyTorch's and Keras' 1e-8 or 1e-7.
-    Metrics see link(y_hat) = r, the expected count.
+    Rates are clipped at 2^100 = 1.3e30 (y_hat = 69); PyTorch's overflow from 89 on in float32.
+    eps > 0 is used with log_input=False only (PyTorch: 1e-8, Keras: 1e-7). The input of metrics is
+    link(y_hat) = r, the expected count.
 
-    Raises ArgumentError if eps is out of its range, DataError unless y >= 0; see Loss.
+    Raises ArgumentError if eps is outside its range, DataError unless y >= 0; see Loss.
 
     Source: Nelder & Wedderburn, "Generalized linear models", 1972.
 
@@ -39,7 +41,7 @@ class PoissonNLL(Loss):
 
     def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:  # noqa: ARG002
         """Raise DataError unless y >= 0."""
-        advice = "Counts of events are never negative; for other numbers use MSE."
+        advice = "Counts of events are not negative; for other numbers use MSE."
         refuse("PoissonNLL", y, ~(y >= 0), "numbers >= 0", advice)
 
     def loss(self, y_hat: Array, y: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Losses for numbers: how far is y_hat from y?"""
+"""Losses for regression."""
 
 from portanet.backends import array_namespace
 from portanet.checks import check_number
@@ -13,7 +13,7 @@ class MSE(Loss):
 
     dl/dy_hat = 2 (y_hat - y): the power rule. (Some books halve l; PyTorch and Keras do not.)
 
-    Raises what Loss raises.
+    Raises: see Loss.
 
     Source: Legendre, "Nouvelles méthodes pour la détermination des orbites des comètes", 1805.
 
@@ -37,9 +37,9 @@ class MAE(Loss):
 
     Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
 
-    dl/dy_hat = sign(y_hat - y), at the kink 0, as in PyTorch (L1Loss).
+    dl/dy_hat = sign(y_hat - y), which is 0 at the kink, as in PyTorch (L1Loss).
 
-    Raises what Loss raises.
+    Raises: see Loss.
 
     Source: Laplace, "Sur quelques points du système du monde", 1789 (after Boscovich).
 
@@ -60,15 +60,15 @@ class MAE(Loss):
 class Huber(Loss):
     """l = d²/2 where |d| <= delta, else delta (|d| - delta/2), with d = y_hat - y.
 
-    Squared near the target, absolute far from it, so that outliers pull no harder than delta.
+    Squared near the target, absolute far from it, so that outliers have gradients of at most delta.
     With m = min(|d|, delta) both cases are l = m (|d| - m/2).
     Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
 
-    dl/dy_hat = d, held between -delta and delta.
+    dl/dy_hat = d, clipped to [-delta, delta].
 
     delta > 0 is in the units of y; infinity gives MSE / 2.
 
-    Raises ArgumentError if delta is out of its range; see Loss.
+    Raises ArgumentError if delta is outside its range; see Loss.
 
     Source: Huber, "Robust estimation of a location parameter", 1964. As in PyTorch and Keras.
 
@@ -80,7 +80,7 @@ class Huber(Loss):
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = (
             delta
-            if delta == float("inf")  # no outliers then: half the square everywhere
+            if delta == float("inf")  # half the square everywhere
             else check_number("Huber", "delta", delta, 0, float("inf"), open_low=True)
         )
 
@@ -92,7 +92,7 @@ class Huber(Loss):
         return near * (distance - near / 2)
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
-        """Return y_hat - y, held between -delta and delta."""
+        """Return y_hat - y, clipped to [-delta, delta]."""
         xp = array_namespace(y_hat)
         return xp.minimum(xp.maximum(y_hat - y, -self.delta), self.delta)
 
@@ -103,14 +103,14 @@ class Huber(Loss):
 class SmoothL1(Loss):
     """l = d²/(2 beta) where |d| <= beta, else |d| - beta/2, with d = y_hat - y.
 
-    It is Huber(delta=beta) / beta: slope 1 far from the target, whatever beta.
+    It is Huber(delta=beta) / beta: its slope far from the target is 1 for every beta.
     Shapes: y_hat (N, ...), y alike, or (N,) for y_hat (N, 1); l (N,), the mean over a sample.
 
-    dl/dy_hat = d / beta, held between -1 and 1.
+    dl/dy_hat = d / beta, clipped to [-1, 1].
 
-    beta > 0 is in the units of y. (PyTorch takes 0 as well, which is MAE.)
+    beta > 0 is in the units of y. (PyTorch accepts 0 as well, which is MAE.)
 
-    Raises ArgumentError if beta is out of its range; see Loss.
+    Raises ArgumentError if beta is outside its range; see Loss.
 
     Source: Girshick, "Fast R-CNN", 2015, equation 3, with beta = 1.
 
@@ -130,7 +130,7 @@ class SmoothL1(Loss):
         return near / self.beta * (distance - near / 2)
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
-        """Return (y_hat - y) / beta, held between -1 and 1."""
+        """Return (y_hat - y) / beta, clipped to [-1, 1]."""
         xp = array_namespace(y_hat)
         return xp.minimum(xp.maximum(y_hat - y, -self.beta), self.beta) / self.beta
 

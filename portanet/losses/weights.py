@@ -1,4 +1,4 @@
-"""Weights of classes and of columns: options of losses that are arrays."""
+"""Weights of classes and of columns: options of losses that may be arrays."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from portanet.backends import array_namespace, backend_of
-from portanet.checks import check_number
+from portanet.checks import check_number, short
 from portanet.errors import ArgumentError, PlacementError, ShapeError
 from portanet.layer import Buffer
 from portanet.typing import Array
@@ -15,7 +15,7 @@ Weights: TypeAlias = float | Buffer | None
 
 
 def parse_weights(who: str, name: str, weights: float | Sequence[float] | None) -> Weights:
-    """Return a number as it is, several as a Buffer (float64 until the loss is moved).
+    """Return a number unchanged, several as a Buffer (float64 until the loss is moved).
 
     Raises ArgumentError unless all are finite, >= 0 and not all 0.
     """
@@ -27,14 +27,14 @@ def parse_weights(who: str, name: str, weights: float | Sequence[float] | None) 
     fits = values.ndim == 1 and values.size > 0 and values.dtype.kind in "iuf"
     if not fits or not (np.isfinite(values) & (values >= 0)).all() or not values.any():
         raise ArgumentError(
-            f"{who}: {name} must be finite numbers >= 0, one for each class and not all 0, is "
-            f"{weights!r}"
+            f"{who}: {name} must be finite numbers >= 0, one per class and not all 0, is "
+            f"{short(weights)}"
         )
     return Buffer(values.astype(np.float64))
 
 
 def weights_like(who: str, name: str, weights: Weights, y_hat: Array, axis: int) -> Array:
-    """Return weights with y_hat's dtype, in a shape that multiplies along an axis of y_hat."""
+    """Return weights in y_hat's dtype, in a shape that broadcasts along an axis of y_hat."""
     if not isinstance(weights, Buffer):
         return weights
     value, n = weights.value, y_hat.shape[axis]
@@ -46,8 +46,8 @@ def weights_like(who: str, name: str, weights: Weights, y_hat: Array, axis: int)
         )
     if value.shape[0] != n:
         raise ShapeError(
-            f"{who}: {name} must be {n} numbers, one for each of y_hat's columns along axis "
-            f"{axis}, are {value.shape[0]}"
+            f"{who}: {name} must be {n} numbers, one for each entry of y_hat along axis {axis}, "
+            f"are {value.shape[0]}"
         )
     xp, shape = array_namespace(y_hat), [1] * y_hat.ndim
     shape[axis] = n

@@ -1,18 +1,13 @@
-"""How well a network does, in numbers for people. Metrics are computed on the device.
+"""Metrics of a network's predictions, computed on the device.
 
-A metric is a function of predictions (what the loss's `link` makes of the network's outputs:
-probabilities) and targets, over a whole data set, that returns a 0-d array (confusion_matrix:
-(C, C)). Options are set with functools.partial: `metric=partial(f1, average="macro")`.
+A metric is a function of predictions (the loss's `link` of the network's outputs: probabilities,
+say) and targets, of a whole data set, that returns a 0-d array (confusion_matrix: (C, C)). Options
+are set with functools.partial: `metric=partial(f1, average="macro")`. NaN among the predictions
+makes a metric NaN.
 """
 
-from portanet.metrics.classification import (
-    accuracy,
-    confusion_matrix,
-    f1,
-    precision,
-    recall,
-    top_k_accuracy,
-)
+from portanet.metrics.accuracies import accuracy, top_k_accuracy
+from portanet.metrics.confusion import confusion_matrix, f1, precision, recall
 from portanet.metrics.ranking import average_precision, roc_auc
 from portanet.metrics.regression import mae, mse, r2
 

@@ -1,23 +1,26 @@
-"""Metrics of rankings: do positives score higher than negatives? Nothing is thresholded.
+"""Metrics of rankings: whether positives have higher scores than negatives, without a threshold.
 
-Both count, for every score, how many others it beats: a sort and binary searches, so equal scores
-are treated alike whatever their order, and nothing depends on the values of the data but values.
+Both count, for every score, how many other scores are lower, with a sort and binary searches: the
+result does not depend on the order of equal scores, and no shape depends on the data.
 """
 
 from portanet.backends import array_namespace
 from portanet.errors import ShapeError
-from portanet.loss import as_column, check_place
+from portanet.metrics._scores import of_scores
+from portanet.targets import as_column, check_place
 from portanet.typing import Array
 
 
+@of_scores
 def roc_auc(y_hat: Array, y: Array) -> Array:
-    """Return the area under the ROC curve: the chance that a positive outscores a negative.
+    """Return the area under the ROC curve: the probability that a positive outscores a negative.
 
     Ties count half. Shapes: y_hat (N,) or (N, 1) of any scores, y alike, positive above 0.5; or
-    y_hat (N, 2), of which the second column counts, with y (N,).
+    y_hat (N, 2), of which the second column is the score, with y (N,). The trainer passes logits
+    where the loss has logits, as probabilities of 0 and 1 would be ties.
 
-    With one class only there is no curve, and the result is NaN (scikit-learn: NaN and a warning);
-    so it is if a score is NaN. Raises ShapeError if y does not belong to y_hat.
+    With one class only, or if a score is NaN, the result is NaN (scikit-learn also warns). Raises
+    ShapeError if the shape of y does not match y_hat.
 
     >>> import numpy as np
     >>> float(roc_auc(np.asarray([0.9, 0.2, 0.6, 0.6]), np.asarray([1, 0, 0, 1])))
@@ -27,24 +30,24 @@ def roc_auc(y_hat: Array, y: Array) -> Array:
     xp, dtype = array_namespace(scores), scores.dtype
     n_negatives = xp.sum(xp.astype(~positive, xp.int32))
     negatives = xp.sort(xp.where(positive, xp.full_like(scores, xp.inf), scores))
-    # what stands in for positives is no negative, even where a score is infinite, too
+    # the placeholders of positives are not counted, not even below an infinite score
     below = xp.searchsorted(negatives, scores, side="left")
     up_to = xp.searchsorted(negatives, scores, side="right")
     up_to = xp.minimum(up_to, xp.astype(n_negatives, up_to.dtype))
-    beaten = xp.astype(below + up_to, dtype) / 2 / _at_least_one(n_negatives, dtype)
-    enough = n_negatives > 0
-    return _mean_over_positives(beaten, positive, scores, enough)
+    share_below = xp.astype(below + up_to, dtype) / 2 / _at_least_one(n_negatives, dtype)
+    return _mean_over_positives(share_below, positive, scores, n_negatives > 0)
 
 
+@of_scores
 def average_precision(y_hat: Array, y: Array) -> Array:
     """Return the area under the precision-recall curve: the mean precision over the positives.
 
-    For each positive the precision is that of predicting everything positive that scores as high
-    or higher. No interpolation, equal scores are one threshold: as in scikit-learn.
-    Shapes: as for roc_auc.
+    The precision of a positive is that of predicting as positive all samples with its score or a
+    higher one. Without interpolation, equal scores are one threshold: as in scikit-learn.
+    Shapes and scores: as for roc_auc.
 
-    Without a positive the result is NaN (scikit-learn: 0 and a warning); so it is if a score is
-    NaN. Raises ShapeError if y does not belong to y_hat.
+    Without a positive (scikit-learn: 0 and a warning), or if a score is NaN, the result is NaN.
+    Raises ShapeError if the shape of y does not match y_hat.
 
     >>> import numpy as np
     >>> scores, labels = np.asarray([0.9, 0.2, 0.6, 0.6]), np.asarray([1, 0, 0, 1])
@@ -75,13 +78,13 @@ def _scores(who: str, y_hat: Array, y: Array) -> tuple[Array, Array]:
             f"{tuple(y_hat.shape)}"
         )
     y = as_column(who, y_hat, y)
-    # + 0.0 copies a column into a row of its own (PyTorch warns of searches in strided ones)
+    # + 0.0 copies a column to contiguous memory (PyTorch warns of searches in strided arrays)
     y = xp.astype(y, y_hat.dtype)
     return xp.reshape(y_hat, (-1,)) + 0.0, xp.reshape(y, (-1,)) > 0.5
 
 
 def _mean_over_positives(values: Array, positive: Array, scores: Array, enough: Array) -> Array:
-    """Return the mean of values where positive; NaN if that is nothing or a score is NaN."""
+    """Return the mean of values where positive; NaN without a positive or if a score is NaN."""
     xp = array_namespace(values)
     n_positives = xp.sum(xp.astype(positive, xp.int32))
     total = xp.sum(xp.where(positive, values, xp.zeros_like(values)))

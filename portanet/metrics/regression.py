@@ -1,14 +1,14 @@
-"""Metrics of numbers: how far off, and how much better than the mean."""
+"""Metrics of regression."""
 
 from portanet.backends import array_namespace
-from portanet.loss import as_column, check_place
+from portanet.targets import as_column, check_place
 from portanet.typing import Array
 
 
 def mse(y_hat: Array, y: Array) -> Array:
     """Return the mean squared error. Shapes: y_hat (N, ...), y alike or (N,) for (N, 1).
 
-    Raises ShapeError if y does not belong to y_hat.
+    Raises ShapeError if the shape of y does not match y_hat.
 
     >>> import numpy as np
     >>> float(mse(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0])))
@@ -21,7 +21,7 @@ def mse(y_hat: Array, y: Array) -> Array:
 def mae(y_hat: Array, y: Array) -> Array:
     """Return the mean absolute error. Shapes: y_hat (N, ...), y alike or (N,) for (N, 1).
 
-    Raises ShapeError if y does not belong to y_hat.
+    Raises ShapeError if the shape of y does not match y_hat.
 
     >>> import numpy as np
     >>> float(mae(np.asarray([[1.0], [4.0]]), np.asarray([1.0, 2.0])))
@@ -32,11 +32,11 @@ def mae(y_hat: Array, y: Array) -> Array:
 
 
 def r2(y_hat: Array, y: Array) -> Array:
-    """Return R², the share of y's variance that is explained: 1 - sum (y - y_hat)² / sum (y - m)².
+    """Return R², the explained share of y's variance: 1 - sum (y - y_hat)² / sum (y - m)².
 
-    m is the mean of y: predicting it scores 0, perfection 1, worse than m is negative. Several
-    columns score the mean of their R². A column that is constant scores 1 if it is met exactly and
-    0 otherwise, as in scikit-learn.
+    m is the mean of y; R² is 1 for exact predictions, 0 for the constant m, negative for worse
+    ones. The result for several columns is the mean of their R². A constant column has 1 if the
+    predictions are exact and 0 otherwise, as in scikit-learn.
     Shapes: y_hat (N, ...), y alike or (N,) for (N, 1). Raises ShapeError as mse.
 
     >>> import numpy as np
@@ -46,7 +46,7 @@ def r2(y_hat: Array, y: Array) -> Array:
     xp = array_namespace(y_hat)
     difference = _difference("r2", y_hat, y)
     y = xp.astype(as_column("r2", y_hat, y), y_hat.dtype)
-    deviation = y - y[:1, ...]  # first from one sample: what is constant is then exactly 0
+    deviation = y - y[:1, ...]  # relative to a sample: exactly 0 for a constant column
     deviation = deviation - xp.mean(deviation, axis=0)
     unexplained = xp.sum(difference * difference, axis=0)
     variance = xp.sum(deviation * deviation, axis=0)

@@ -1,10 +1,10 @@
-"""Checks that schedules share."""
+"""Checks shared by schedules."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from portanet.checks import check_count, check_number
+from portanet.checks import check_count, check_number, short
 from portanet.errors import ArgumentError
 
 Schedule = Callable[[int], float]
@@ -17,18 +17,18 @@ def check_options(schedule: Any, **options: tuple[Any, float, float]) -> None:
 
 
 def check_schedules(who: str, schedules: Sequence[Any]) -> None:
-    """Raise ArgumentError unless all are functions."""
+    """Raise ArgumentError unless all are callable."""
     for schedule in schedules:
         if not callable(schedule):
             raise ArgumentError(
                 f"{who}: a schedule must be a function of the step such as Constant(0.1), "
-                f"is {schedule!r}"
+                f"is {short(schedule)}"
             )
 
 
 def check_rising(who: str, name: str, values: Sequence[Any]) -> None:
-    """Raise ArgumentError unless values are rising integers >= 1."""
+    """Raise ArgumentError unless values are increasing integers >= 1."""
     for value in values:
         check_count(who, name, value)
     if any(a >= b for a, b in pairwise(values)):
-        raise ArgumentError(f"{who}: {name} must rise, are {list(values)}")
+        raise ArgumentError(f"{who}: {name} must increase, are {short(list(values))}")

@@ -1,40 +1,45 @@
-"""Schedules made of schedules."""
+"""Schedules composed of schedules."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portanet.checks import check_count
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, DataError, short
 from portanet.schedules._checks import Schedule, check_options, check_rising, check_schedules
-from portanet.state import State, Stateful
+from portanet.state import State, Stateful, entry
 
 
 class Composed:
-    """A schedule made of others: remembers what they remember."""
+    """A schedule composed of others: its state is that of its parts."""
 
     def parts(self) -> Sequence[Schedule]:
-        """Return the schedules that this one is made of."""
-        raise NotImplementedError
+        """Return the schedules that this one is composed of."""
+        raise NotImplementedError(f"{type(self).__name__} must define parts(): its schedules")
 
     def state(self) -> State:
-        """Return where the parts stand, for a checkpoint."""
+        """Return the states of the parts; None for parts without a state."""
         states = [p.state().numbers if isinstance(p, Stateful) else None for p in self.parts()]
         return State({}, {"parts": states})
 
     def load_state(self, state: State) -> None:
-        """Go on from there."""
-        for part, numbers in zip(self.parts(), state.numbers["parts"], strict=True):
+        """Continue from a saved state. Raises DataError unless it has the same parts."""
+        who, states = type(self).__name__, entry(type(self).__name__, state, "parts", "a list")
+        parts = self.parts()
+        for part, numbers in zip(parts, states, strict=False):
+            if isinstance(part, Stateful) != isinstance(numbers, dict) or len(parts) != len(states):
+                raise DataError(f"{who}: the state must be of {parts}, is {short(states)}")
+        for part, numbers in zip(parts, states, strict=True):
             if isinstance(part, Stateful):
                 part.load_state(State({}, numbers))
 
 
 @dataclass(frozen=True)
 class WarmUp(Composed):
-    """In n_steps from a share of the schedule's first rate up to it; then the schedule from its 0.
+    """A linear increase to the schedule's first rate in n_steps, then the schedule from its step 0.
 
-    LinearLR of PyTorch followed by another, in SequentialLR. By default the first of n_steps has
-    1 / n_steps of the rate; `start` is the share at step 0, reaching 1 at step n_steps.
+    PyTorch's LinearLR followed by another schedule, in SequentialLR. By default the first of
+    n_steps has 1 / n_steps of the rate; `start` is the share at step 0, which is 1 at step n_steps.
 
     >>> from portanet.schedules import StepDecay
     >>> schedule = WarmUp(StepDecay(0.8, every=2, gamma=0.5), 4)
@@ -53,7 +58,7 @@ class WarmUp(Composed):
             check_options(self, start=(self.start, 0, 1))
 
     def parts(self) -> Sequence[Schedule]:
-        """Return the schedules that this one is made of."""
+        """Return the schedules that this one is composed of."""
         return [self.after]
 
     def __call__(self, step: int) -> float:
@@ -92,7 +97,7 @@ class Chain(Composed):
             )
 
     def parts(self) -> Sequence[Schedule]:
-        """Return the schedules that this one is made of."""
+        """Return the schedules that this one is composed of."""
         return self.schedules
 
     def __call__(self, step: int) -> float:
@@ -118,7 +123,7 @@ class PerEpoch(Composed):
         check_count("PerEpoch", "steps_per_epoch", self.steps_per_epoch)
 
     def parts(self) -> Sequence[Schedule]:
-        """Return the schedules that this one is made of."""
+        """Return the schedules that this one is composed of."""
         return [self.schedule]
 
     def __call__(self, step: int) -> float:

@@ -1,4 +1,4 @@
-"""Rates that follow half a cosine, down or up and down."""
+"""Rates along half a cosine: decreasing, or increasing and decreasing."""
 
 from dataclasses import dataclass
 from math import cos, inf, pi
@@ -9,10 +9,12 @@ from portanet.schedules._checks import check_options
 
 @dataclass(frozen=True)
 class Cosine:
-    """lowest + (lr - lowest) (1 + cos(π step / n_steps)) / 2; lowest ever after.
+    """lowest + (lr - lowest) (1 + cos(π step / n_steps)) / 2; lowest from then on.
 
-    CosineAnnealingLR of PyTorch, which rises again after n_steps (T_max). With `restarts` the curve
-    begins anew at its end, each time `longer` times as long (CosineAnnealingWarmRestarts).
+    PyTorch's CosineAnnealingLR, which increases again after n_steps (T_max). With `restarts` the
+    curve restarts at its end, each time `longer` times as long (CosineAnnealingWarmRestarts).
+
+    The loss of the same name is portanet.Cosine.
 
     Source: Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017,
     equation 5.
@@ -47,8 +49,8 @@ class Cosine:
 class OneCycle:
     """Up from lr / start to lr in a share of n_steps, then down to lr / start / end, by cosines.
 
-    OneCycleLR of PyTorch (max_lr, pct_start, div_factor, final_div_factor; its momentum is not
-    cycled here). The last step is n_steps - 1; the rate stays as it is there.
+    PyTorch's OneCycleLR (max_lr, pct_start, div_factor, final_div_factor), without its cycle of the
+    momentum. The last step is n_steps - 1; the rate is constant from there on.
 
     Source: Smith & Topin, "Super-convergence: very fast training of neural networks using large
     learning rates", 2018.
@@ -85,5 +87,5 @@ class OneCycle:
 
 
 def _cosine(start: float, end: float, share: float) -> float:
-    """Return where half a cosine from start to end stands after a share of its way."""
+    """Return the value of half a cosine from start to end after a share of its length."""
     return end + (start - end) / 2 * (1 + cos(pi * share))

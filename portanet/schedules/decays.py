@@ -1,4 +1,4 @@
-"""Rates that fall, or stay."""
+"""Decreasing and constant rates."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """lr gamma^(step // every): a fall every so many steps (StepLR of PyTorch).
+    """lr gamma^(step // every) (StepLR of PyTorch).
 
     >>> schedule = StepDecay(0.8, every=10, gamma=0.5)
     >>> schedule(9), schedule(10), schedule(20)
@@ -51,7 +51,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class MultiStep:
-    """lr gamma^(how many of the milestones have been reached) (MultiStepLR of PyTorch).
+    """lr gamma^(number of milestones reached) (MultiStepLR of PyTorch).
 
     >>> schedule = MultiStep(0.8, [10, 30], gamma=0.5)
     >>> schedule(9), schedule(10), schedule(30)
@@ -92,7 +92,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """(lr - lowest) (1 - step / n_steps)^power + lowest; lowest ever after.
+    """(lr - lowest) (1 - step / n_steps)^power + lowest; lowest from then on.
 
     power = 1 is a straight line (PolynomialLR of PyTorch, where lowest is 0).
 

@@ -1,14 +1,14 @@
-"""Plateau: a learning rate that falls when the metric stops to improve."""
+"""Plateau: a learning rate that decreases when a metric stops improving."""
 
 from typing import Any
 
-from portanet.checks import check_count, check_number
+from portanet.checks import check_choice, check_count, check_number
 from portanet.errors import ArgumentError
-from portanet.state import State
+from portanet.state import State, entry
 
 
 class Plateau:
-    """lr, times `factor` whenever `report` has not been told of anything better for long.
+    """lr, multiplied by `factor` whenever reports of a metric have stopped improving.
 
         trainer = Trainer(model, SGD(model, lr=Plateau(0.1, patience=2)), train_dl, val_dl)
 
@@ -16,13 +16,14 @@ class Plateau:
     best="largest" val_metric. In a loop of your own call `schedule.report(value)`.
 
     A report is better if it is below best (1 - threshold), or with best="largest" above
-    best (1 + threshold). More than `patience` reports in a row that are not: the rate falls, down
-    to `lowest`, and the next `cooldown` reports are not counted. Checkpoints save where it stands.
+    best (1 + threshold). After more than `patience` reports in a row that are not better the rate
+    decreases, to `lowest` at least, and the next `cooldown` reports are not counted. Checkpoints
+    save its state.
 
     lr >= 0, factor in [0, 1), patience and cooldown integers >= 0, threshold >= 0. The rules are
-    those of ReduceLROnPlateau of PyTorch (with threshold_mode="rel").
+    those of PyTorch's ReduceLROnPlateau (with threshold_mode="rel").
 
-    Raises ArgumentError if an option is out of its range.
+    Raises ArgumentError if an option is outside its range.
 
     >>> schedule = Plateau(0.5, factor=0.5, patience=1)
     >>> for loss in (3.0, 2.0, 2.0, 2.0):
@@ -50,9 +51,8 @@ class Plateau:
         ):
             check_number("Plateau", name, value, 0, high)
         if factor == 1:
-            raise ArgumentError("Plateau: factor must be less than 1, or the rate never falls")
-        if best not in ("smallest", "largest"):
-            raise ArgumentError(f"Plateau: best must be 'smallest' or 'largest', is {best!r}")
+            raise ArgumentError("Plateau: factor must be less than 1, or the rate never decreases")
+        check_choice("Plateau", "best", best, ("smallest", "largest"))
         self.lr, self.factor, self.threshold, self.lowest = float(lr), factor, threshold, lowest
         self.patience = check_count("Plateau", "patience", patience, 0)
         self.cooldown = check_count("Plateau", "cooldown", cooldown, 0)
@@ -60,12 +60,12 @@ class Plateau:
         self._best: float | None = None
         self._n_bad = self._n_cooling = 0
 
-    def __call__(self, step: int) -> float:  # noqa: ARG002 - what counts is what was reported
-        """Return the rate in force."""
+    def __call__(self, step: int) -> float:  # noqa: ARG002 - the rate depends on the reports
+        """Return the current rate."""
         return self.lr
 
     def report(self, value: float) -> None:
-        """Take note of a metric (NaN counts as no improvement)."""
+        """Report the value of a metric; NaN is not an improvement."""
         value = float(value)
         if self._is_better(value):
             self._best, self._n_bad = value, 0
@@ -83,16 +83,18 @@ class Plateau:
         return self._sign * value < self._sign * self._best * (1 - self._sign * self.threshold)
 
     def state(self) -> State:
-        """Return where the schedule stands, for a checkpoint."""
+        """Return the rate and the counts of reports."""
         best = None if self._best is None else float(self._best)
         numbers: dict[str, Any] = {"lr": self.lr, "best": best}
         return State({}, numbers | {"n_bad": self._n_bad, "n_cooling": self._n_cooling})
 
     def load_state(self, state: State) -> None:
-        """Go on from there."""
-        numbers = state.numbers
-        self.lr, self._best = numbers["lr"], numbers["best"]
-        self._n_bad, self._n_cooling = numbers["n_bad"], numbers["n_cooling"]
+        """Continue from a saved state. Raises DataError unless it is one of a Plateau."""
+        lr = entry("Plateau", state, "lr", "a number")
+        best = entry("Plateau", state, "best", "a number or None")
+        n_bad = entry("Plateau", state, "n_bad", "an integer >= 0")
+        n_cooling = entry("Plateau", state, "n_cooling", "an integer >= 0")
+        self.lr, self._best, self._n_bad, self._n_cooling = lr, best, n_bad, n_cooling
 
     def __repr__(self) -> str:
         return f"Plateau({self.lr:g}, factor={self.factor:g}, patience={self.patience})"

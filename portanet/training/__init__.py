@@ -6,7 +6,6 @@ Read evaluation.py first.
     staged.py       loaders whose data lie on the device, for as long as the loaders live
     evaluation.py   the mean loss and the metric over a loader's data
     metric.py       what a metric returns, and whether it can be computed at all
-    isolated.py     calls that leave no setting behind, whatever ends them
     row.py          an epoch's numbers: fetched, checked, printed
     streams.py      how far loaders and layers have drawn their random numbers
     schedules.py    learning rates that depend on the loss

@@ -24,11 +24,9 @@ def evaluate(
     with skip_value_checks(), batches.in_data_order():
         found = None if plan is None else plan(batches)
         if found is None:
-            found = _passes(model, batches, with_predictions=metric is not None)
+            found = _passes(model, batches, metric)
         elif metric is not None and "metric" not in found:
-            n, xp = found["predictions"].shape[0], batches.backend.xp
-            found["predictions"] = xp.asarray(found["predictions"], copy=True)
-            found["targets"] = batches.y[:n, ...]
+            found["targets"] = batches.y[: found["predictions"].shape[0], ...]
         return _row(found, metric)
 
 
@@ -63,18 +61,18 @@ def _row(found: dict[str, Any], metric: Metric | None) -> dict[str, Any]:
     return row
 
 
-def _passes(model: Sequential, batches: Batches, *, with_predictions: bool) -> dict[str, Any]:
-    """Return sums over all batches and, if asked, the predictions and targets of all samples."""
+def _passes(model: Sequential, batches: Batches, metric: Metric | None) -> dict[str, Any]:
+    """Return sums over all batches and, for a metric, predictions and targets of all samples."""
     xp, criterion = batches.backend.xp, model.criterion
     losses, weight, predictions, targets = [], 0, [], []
     for x, y in batches:
         y_hat = model.forward(x)
         losses.append(criterion.forward(y_hat, y))
         weight = weight + weight_of(model, y)
-        if with_predictions:
-            predictions.append(criterion.link(y_hat))
+        if metric is not None:
+            predictions.append(criterion.predictions(y_hat, metric))
             targets.append(y)
     found = {"loss": xp.sum(xp.concat(losses)), "weight": weight}
-    if with_predictions:
+    if metric is not None:
         found |= {"predictions": xp.concat(predictions), "targets": xp.concat(targets)}
     return found

@@ -47,7 +47,7 @@ def works_on_a_batch(model: Sequential, metric: Metric, batches: Batches) -> boo
     with skip_value_checks(), warnings.catch_warnings(), batches.in_data_order():
         warnings.simplefilter("ignore")
         x, y = next(iter(batches))
-        predictions = model.criterion.link(model.forward(x))
+        predictions = model.criterion.predictions(model.forward(x), metric)
         try:
             one_number(metric, metric(predictions, y))
         except Exception:  # noqa: BLE001 - the whole data set decides what is an error

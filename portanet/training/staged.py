@@ -22,7 +22,6 @@ class Staged:
         self.batches = Batches(loader, model, weak=True)
         self.tried: Metric | None = None  # the metric that is known to work for these batches
         self._evaluation: CompiledEvaluation | None = None
-        self._cut: tuple[int, bool, int] | None = None
 
     def compiled(self, model: Sequential, metric: Metric | None) -> CompiledEvaluation | None:
         """Return the compiled evaluation of these batches; None if only readable steps can do it.
@@ -33,9 +32,8 @@ class Staged:
         loader: DataLoader = self.batches.loader
         if not self.batches.resident or loader.has_own_order() or loader.has_own_slices():
             return None
-        known, cut = self._evaluation, (loader.batch_size, loader.drop_last, len(loader))
-        if known is None or known.metric is not metric or cut != self._cut:
-            self._evaluation, self._cut = CompiledEvaluation(model, metric), cut
+        if self._evaluation is None or self._evaluation.metric is not metric:
+            self._evaluation = CompiledEvaluation(model, metric)
         return self._evaluation
 
 

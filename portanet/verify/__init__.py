@@ -1,4 +1,4 @@
-"""Proofs: gradients against finite differences."""
+"""Verification: gradients against finite differences."""
 
 from portanet.verify.gradients import check_gradients
 

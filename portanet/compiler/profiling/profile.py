@@ -117,7 +117,7 @@ def _planned(step: CompiledStep, x: Array, y: Array) -> CheckedPlan:
         for _ in range(6 * optimizer.accumulate):
             step(x, y)
             moves = optimizer.n_accumulated + 1 >= optimizer.accumulate
-            planned = step.plan_for(x.shape, y.shape, x.dtype, y.dtype) if moves else None
+            planned = step.plan_for(x, y) if moves else None
             if planned is not None:
                 return planned
     why = step.refused or f"backend {step.model.backend.name!r} takes steps as they are written"

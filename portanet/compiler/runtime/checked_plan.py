@@ -37,11 +37,12 @@ class CheckedPlan:
         self.graph, self.attributes = trace.tape.graph, trace.attributes
         self.groups = [group.without_arrays() for group in trace.groups]
         self.n_changes = trace.n_changes  # how often draws assign to attributes
+        self.moves = trace.moves
         self.levels: dict[str, float] = {}  # errors of arrays that were judged to be harmless
         self._counted = _owners_of(trace)
         self._proved: Any = None  # the plan that a faster one has replaced
         self._may_be_faster = True
-        self._counters = Counters(optimizer, self.groups)
+        self.counters = Counters(optimizer, self.groups, memory)
         self._good_until = 1
         self.use(engine.plan(self.graph, memory.homes))
 
@@ -52,7 +53,7 @@ class CheckedPlan:
 
     def bind(self) -> None:
         """Let the plan advance the counters that the optimizer has now."""
-        self.plan.finally_call(self._counters.calls())
+        self.plan.finally_call(self.counters.calls())
 
     def attributes_now(self) -> dict[str, Array]:
         """Return the arrays that a readable step has left in layers, by the results' names."""
@@ -68,6 +69,8 @@ class CheckedPlan:
     def scalars(self) -> list[dict[str, float]]:
         """Return the numbers of this step, for each group of parameters."""
         state, found = self.optimizer.memory, []
+        if not self.moves:
+            return found
         n_steps, ages = state.n_steps, state.ages
         for group in self.groups:
             rule, age = group.rule, ages.get(group.names[0], 0) + 1
@@ -99,7 +102,7 @@ class CheckedPlan:
         """Run the plan with the numbers of this step, and leave what the step would."""
         plan, memory = self.plan, self.memory
         plan.set_numbers(scalars, drawn)
-        self._counters.prepare()
+        self.counters.prepare()
         plan.replay()
         if memory.plan is not plan or not memory.shown:
             memory.show(plan)
@@ -107,7 +110,7 @@ class CheckedPlan:
         if self.attributes:
             for part, attribute, name in self.attributes:
                 vars(part)[attribute] = self.engine.new(plan.results[name])
-        if self.engine.replaces or self.optimizer.accumulate > 1:
+        if self.engine.replaces:
             memory.bind_slots()
 
     def _place(self) -> tuple[int, int]:

@@ -4,21 +4,24 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from portanet.compiler.tracing.optimizer_rules import RuleGroup
+from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.optimizer import Optimizer
 
 Pair = tuple[dict[str, Any], dict[str, Any]]
 
 
 class Counters:
-    """n_steps, n_accumulated and the ages of some groups' parameters.
+    """n_steps, n_accumulated, the ages of some groups' parameters, and which sums wait.
 
     `prepare` writes down what they will be; `calls` are C-level calls that then store it, for the
     plan to make right after it has written the states.
     """
 
-    def __init__(self, optimizer: Optimizer, groups: list[RuleGroup]) -> None:
-        self._optimizer, self._groups = optimizer, groups
+    def __init__(
+        self, optimizer: Optimizer, groups: list[RuleGroup], memory: ParameterMemory
+    ) -> None:
+        self._optimizer, self._groups, self._memory = optimizer, groups, memory
         self._news: dict[str, Any] = {}
         self._ages: dict[str, int] = {}
 
@@ -27,6 +30,7 @@ class Counters:
         state, accumulate = self._optimizer.memory, self._optimizer.accumulate
         if accumulate > 1:
             self._news["n_accumulated"] = waiting = (state.n_accumulated + 1) % accumulate
+            self._news["sums"] = self._memory.sums(waiting=waiting > 0)
             if waiting:
                 self._news.pop("n_steps", None)
                 self._ages.clear()

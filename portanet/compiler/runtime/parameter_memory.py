@@ -8,22 +8,19 @@ Where arrays cannot be written in place (`engine.replaces`: JAX) there are no vi
 an array of its own, which a step replaces, and readers get the array itself.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from portanet.backends import backend_of
 from portanet.commit import update_together
-from portanet.compiler.tracing.optimizer_rules import RuleGroup
+from portanet.compiler.runtime.homes import Homes
 from portanet.compiler.tracing.trace import Trace
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.parameter import Holder, Parameter
 from portanet.typing import Array
 
-TOTALS = ("total:loss", "total:weight")
 
-
-class ParameterMemory:
+class ParameterMemory(Homes):
     """Homes of all states by name, and the model's and the optimizer's views of them.
 
     touched  somebody has read or assigned a value or a gradient since the last step
@@ -32,16 +29,10 @@ class ParameterMemory:
     """
 
     def __init__(self, model: Sequential, optimizer: Optimizer, trace: Trace, engine: Any) -> None:
-        self._new, self._copy, self._replaces = engine.new, engine.copy, engine.replaces
+        super().__init__(trace, engine, model.backend.xp)
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
         self.shown = False
-        zeros, states = model.backend.xp.zeros, trace.tape.graph.states
-        self.homes = {name: zeros(value.shape, dtype=value.dtype) for name, value in states.items()}
-        self._views = self.homes if self._replaces else dict(self.homes)
-        self._piece_functions = [_pieces_of(group) for group in trace.groups]
-        for pieces in self._piece_functions:
-            self._views |= pieces(self.homes)
         self.holders: list[tuple[Holder, str]] = [
             *((p, name) for name, p in model.named_parameters().items()),
             *((b, name) for name, b in model.named_buffers().items()),
@@ -53,6 +44,9 @@ class ParameterMemory:
             for name in group.names
         }
         self._sums = {n: f"{n}/+" for group in trace.groups for n in group.names if group.sums}
+        # what the optimizer was given: no need to take it over
+        self._bound: dict[str, Array] = {}
+        self._bound_sums: dict[str, Array] = {}
 
     # a Lender
 
@@ -111,17 +105,19 @@ class ParameterMemory:
         for holder, name in self.holders:
             if not holder.lent(self):
                 self.put(name, holder.value)
+        state = self._optimizer.memory
         for name, slots in self._slots.items():
-            held = self._optimizer.memory.slots.get(name) or self._fresh_slots(name)
+            held = state.slots.get(name) or self._fresh_slots(name)
             for key, path in slots.items():
                 self._adopt(path, held[key])
-        for name, path in self._sums.items() if self._optimizer.n_accumulated else ():
-            total, view = self._optimizer.memory.sums.get(name), self._views[path]
-            self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
+        if state.n_accumulated and state.sums is not self._bound_sums:
+            for name, path in self._sums.items():
+                total, view = state.sums.get(name), self._views[path]
+                self._adopt(path, backend_of(view).xp.zeros_like(view) if total is None else total)
         self.lend()
 
     def _adopt(self, name: str, array: Array) -> None:
-        if array is not self._views[name]:
+        if array is not self._bound.get(name):
             self.put(name, array)
 
     def _fresh_slots(self, name: str) -> dict[str, Array]:
@@ -131,20 +127,21 @@ class ParameterMemory:
 
     def bind_slots(self) -> None:
         """Let the optimizer have views of its slots, and of its sums while some wait there."""
-        memory, views = self._optimizer.memory, self._views
+        state, views = self._optimizer.memory, self._views
         for name, slots in self._slots.items():
-            if name in memory.ages:  # a parameter has slots once it has moved
-                memory.slots[name] = {key: views[path] for key, path in slots.items()}
-        self.bind_sums()
-
-    def bind_sums(self) -> None:
-        """Let the optimizer have views of the sums of gradients while some wait there."""
+            if name in state.ages:  # a parameter has slots once it has moved
+                state.slots[name] = own = {key: views[path] for key, path in slots.items()}
+                self._bound |= {path: own[key] for key, path in slots.items()}
         if self._sums:
-            waiting = self._sums if self._optimizer.n_accumulated > 0 else {}
-            self._optimizer.memory.sums.clear()
-            self._optimizer.memory.sums.update(
-                {name: self._views[path] for name, path in waiting.items()}
-            )
+            state.sums = self.sums(waiting=state.n_accumulated > 0)
+
+    def sums(self, *, waiting: bool) -> dict[str, Array]:
+        """Return views of the sums of gradients while some wait, for the optimizer to have."""
+        found = self._bound_sums = {
+            name: self._views[path] for name, path in self._sums.items() if waiting
+        }
+        self._bound |= {self._sums[name]: view for name, view in found.items()}
+        return found
 
     def give_back(self) -> None:
         """Let the model have its arrays for its own: this memory is not used any more."""
@@ -153,63 +150,3 @@ class ParameterMemory:
                 vars(holder).update(_array=self._new(self._views[name]), _lender=None)
             if isinstance(holder, Parameter):
                 holder.grad = holder.grad  # a copy, which counts as used
-
-    # states
-
-    def put(self, name: str, array: Array) -> None:
-        """Give a state an array's numbers."""
-        if self._replaces:
-            self._views[name] = self._new(array)
-        else:
-            self._copy(self._views[name], array)
-
-    def view(self, name: str) -> Array:
-        """Return the memory of a state, or of a parameter's piece of one."""
-        return self._views[name]
-
-    def totals(self) -> dict[str, Array]:
-        """Return the sums of the epoch."""
-        return {name: self.homes[name] for name in TOTALS if name in self.homes}
-
-    def clear_totals(self) -> None:
-        """Begin an epoch's sums anew."""
-        for name, total in self.totals().items():
-            self.put(name, backend_of(total).xp.zeros_like(total))
-
-    def copies(self) -> dict[str, Array]:
-        """Return copies of all homes."""
-        return {name: self._new(home) for name, home in self.homes.items()}
-
-    def named(self, homes: dict[str, Array]) -> dict[str, Array]:
-        """Return states by name, parameters' pieces of vectors too, as they lie in other homes."""
-        found = dict(homes)
-        for pieces in self._piece_functions:
-            found |= pieces(homes)
-        return found
-
-    def restore(self, copies: dict[str, Array]) -> None:
-        """Give all homes the numbers of copies."""
-        for name, array in copies.items():
-            self.put(name, array)
-
-    def slots(self, name: str) -> dict[str, Array]:
-        """Return views of a parameter's slots."""
-        return {key: self._views[path] for key, path in self._slots.get(name, {}).items()}
-
-
-def _pieces_of(group: RuleGroup) -> Callable[[dict[str, Array]], dict[str, Array]]:
-    """Return a function of homes that gives each parameter's piece of its vector, by name."""
-    if group.flat is None:
-        return lambda homes: {}  # noqa: ARG005 - each parameter has a home of its own
-    nodes: dict[str, Any] = {name: tracer.traced.node for name, tracer in group.values.items()}
-    number, slot_names = group.number, group.slot_names
-
-    def pieces(homes: dict[str, Array]) -> dict[str, Array]:
-        found = {}
-        for name, node in nodes.items():
-            found[name] = node.function(homes[f"flat:{number}"])
-            for key in slot_names[name]:
-                found[f"{name}/{key}"] = node.function(homes[f"flat:{number}/{key}"])
-        return found
-
-    return pieces

@@ -5,62 +5,25 @@ matrices) it can as well be given all its parameters end to end, as one long vec
 memory in place of one for each. Whether it does is read off its traced operations, never assumed.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.compiler.graph.graph import Node, Value, replaced
-from portanet.compiler.graph.host_scalar import HostScalar
-from portanet.compiler.graph.operations import ELEMENTWISE
+from portanet.compiler.tracing.number_by_number import treats_numbers_alone
+from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
+from portanet.groups import Numbers
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
-_SOME = 3  # numbers of a vector that stands for all parameters: what is done to each is the same
 
+def rule_groups(tape: Tape, optimizer: Optimizer, numbers: Numbers) -> list[RuleGroup]:
+    """Return the groups of an optimizer's parameters, with tracers of their values and slots.
 
-@dataclass
-class RuleGroup:
-    """Parameters that share a rule and an age.
-
-    flat    the vector that they lie in, end to end; None where the rule needs their shapes
-    values  each parameter's tracer: where flat is not None, a view of it
-    slots   the vector of each slot, or each parameter's: {"m": …} or {"layers.0.bias/m": …}
+    `numbers` holds each parameter's rule, age and scalars.
     """
-
-    rule: Any
-    age: int
-    scalars: dict[str, float]
-    names: list[str]
-    number: int
-    flat: Tracer | None = None
-    values: dict[str, Tracer] = field(default_factory=dict)
-    slots: dict[str, Tracer] = field(default_factory=dict)
-    sums: dict[str, Tracer] = field(default_factory=dict)
-    slot_names: dict[str, list[str]] = field(default_factory=dict)
-
-    def without_arrays(self) -> "RuleGroup":
-        """Return what a replay needs to know."""
-        kept = RuleGroup(self.rule, self.age, {}, self.names, self.number)
-        kept.slot_names = self.slot_names
-        return kept
-
-    def host_scalars(self) -> dict[str, HostScalar]:
-        """Return the numbers of a step; numbers[self.number] has them when it is replayed."""
-        number = self.number
-
-        def scalar(key: str, value: float) -> HostScalar:
-            return HostScalar((number, key), value, lambda numbers: numbers[number][key])
-
-        return {key: scalar(key, value) for key, value in self.scalars.items()}
-
-
-def rule_groups(tape: Tape, optimizer: Optimizer) -> list[RuleGroup]:
-    """Return the groups of an optimizer's parameters, with tracers of their values and slots."""
     parameters = optimizer.trainable()
-    optimizer.follow()
     together: dict[Any, RuleGroup] = {}
-    for name, (rule, age, scalars) in optimizer.numbers(parameters).items():
+    for name, (rule, age, scalars) in numbers.items():
         new = RuleGroup(rule, age, scalars, [], len(together))
         together.setdefault((id(rule), age), new).names.append(name)
     for group in together.values():
@@ -147,7 +110,7 @@ def _make_leaves(
     """Fill in a group's tracers: of vectors if its rule may see its parameters end to end."""
     group.slot_names = {name: list(own) for name, own in slots.items()}
     group.sums = {name: tape.state(f"{name}/+", array) for name, array in sums.items()}
-    if _treats_numbers_alone(tape, group, arrays, slots):
+    if treats_numbers_alone(tape, group, arrays, slots):
         group.flat = tape.state(f"flat:{group.number}", end_to_end(tape, arrays.values()))
         group.values = views(group.flat, arrays)
         for key in next(iter(slots.values())):
@@ -176,58 +139,3 @@ def views(flat: Tracer, arrays: dict[str, Array]) -> dict[str, Tracer]:
             flat, name, lambda v, part=part, shape=shape: xp.reshape(v[part], shape)
         )
     return found
-
-
-def _treats_numbers_alone(
-    tape: Tape, group: RuleGroup, arrays: dict[str, Array], slots: dict[str, dict[str, Array]]
-) -> bool:
-    """Return whether the rule does the same, number by number, to all of a group's parameters."""
-    first = next(iter(arrays.values()))
-    if not tape.same_memory(first, first):
-        return False  # no piece of a vector can show the vector's memory: JAX
-    names = [list(own) for own in slots.values()]
-    if names.count(names[0]) != len(names):
-        return False
-    shapes = {}
-    for name, array in arrays.items():
-        shapes.setdefault(tuple(array.shape), (array, slots[name]))
-    vector = tape.backend.xp.zeros((_SOME,), dtype=first.dtype, device=first.device)
-    wanted = _operations(tape, group, vector, dict.fromkeys(names[0], vector))
-    return wanted is not None and all(
-        _operations(tape, group, array, own) == wanted for array, own in shapes.values()
-    )
-
-
-def _operations(tape: Tape, group: RuleGroup, value: Array, slots: dict[str, Array]) -> Any:
-    """Return what a rule does to one parameter, in comparable form; None if not number by number.
-
-    It is traced on a tape of its own.
-    """
-    scratch = Tape(tape.backend, tape.same_memory)
-    leaves = {"value": scratch.leaf("state", value), "grad": scratch.leaf("state", value)}
-    of_slots = {key: scratch.leaf("state", slot) for key, slot in slots.items()}
-    try:
-        result, new = group.rule.update(*leaves.values(), of_slots, group.host_scalars())
-    except (KeyError, IndexError, ValueError, TypeError):  # a rule for matrices, shown a vector
-        return None
-    shape = tuple(value.shape)
-    names = {id(t.traced): key for key, t in (leaves | of_slots).items()}
-    steps = []
-    for i, node in enumerate(scratch.graph.nodes):
-        if node.op not in ELEMENTWISE or node.output.shape != shape:
-            return None
-        names[id(node.output)] = str(i)
-        steps.append((node.op, _comparable(node, names)))
-    outputs = {"value": result, **new}
-    return steps, {key: names.get(id(scratch.tracer_of(t).traced)) for key, t in outputs.items()}
-
-
-def _comparable(node: Node, names: dict[int, str]) -> str:
-    def name(x: Any) -> Any:
-        if isinstance(x, HostScalar):
-            return ("scalar", repr(x.key))
-        if id(x) in names:
-            return ("value", names[id(x)])
-        return ("constant", x.array.tolist() if x.array.size == 1 else "many")
-
-    return repr(replaced((node.args, node.options), name, (Value, HostScalar)))

@@ -1,7 +1,7 @@
 """Tape: writes down what happens to tracers, as a graph."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -9,21 +9,11 @@ from portanet.backends import Backend, backend_of
 from portanet.compiler.errors import TraceError
 from portanet.compiler.graph.graph import Graph, Node, replaced, value_like
 from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.tracing.layout import in_c_order
+from portanet.compiler.tracing.namespace import TracedNamespace
+from portanet.compiler.tracing.refusals import reason_not
 from portanet.compiler.tracing.tracer import Tracer
 
-# What only looks at dtypes and shapes: nothing to remember.
-_LOOKS = {
-    "isdtype", "result_type", "can_cast", "finfo", "iinfo", "broadcast_shapes",
-    "__array_namespace_info__",
-}  # fmt: skip
-# The shape of their result depends on numbers: another batch, another shape.
-_SHAPE_OF_NUMBERS = {
-    "argwhere", "bincount", "compress", "extract", "flatnonzero", "histogram", "intersect1d",
-    "nonzero", "setdiff1d", "trim_zeros", "union1d", "unique", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values",
-}  # fmt: skip
-# They write into their first argument.
-_IN_PLACE = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
 # Their result does not depend on the numbers in their first argument.
 _SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like"}
 
@@ -39,6 +29,7 @@ class Tape:
         self.around_draw: Callable[[Any], Any] = lambda draw: draw()
         self.inlined: frozenset[str] = frozenset()  # kernels that the plan does without
         self.closed = False
+        self.failed: str | None = None  # why not, also where somebody has caught the error
         self.results: dict[str, Any] = {}  # the arrays that the traced step gave
         self.states: dict[str, Any] = {}  # and those that it began with, or left
         self._kind = type("Tracer", (Tracer,), {"__portanet_backend__": backend})
@@ -50,6 +41,16 @@ class Tape:
         """Write nothing more down: from now on tracers that somebody has kept are mere arrays."""
         self.closed = True
         self.around_draw, self.place_at_work = lambda draw: draw(), str
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether numbers may be taken out of arrays."""
+        return self.closed
+
+    def fail(self, why: str) -> NoReturn:
+        """Raise TraceError, and remember why: code that catches the error goes another way."""
+        self.failed = self.failed or why
+        raise TraceError(why)
 
     def forget_arrays(self) -> None:
         """Let the arrays of states and results go: a plan needs to know what they look like."""
@@ -111,7 +112,9 @@ class Tape:
         """Call a function on the real arrays, and write it down."""
         if self.closed:
             return function(*_concrete(args), **_concrete(options))
-        _refuse(op, args, options)
+        why = reason_not(op, args, options)
+        if why is not None:
+            self.fail(why)
         args, options = replaced((args, options), self.tracer_of, (Tracer, *self._raw_kinds))
         tracers = list(_tracers_in((args, options)))
         result = function(*_concrete(args), **_concrete(options))
@@ -159,34 +162,6 @@ class Tape:
         return wrap(result) if hasattr(result, "shape") else result
 
 
-def in_c_order(array: Any, *, copy: bool = False) -> Any:
-    """Return an array whose numbers lie end to end, the last axis running fastest.
-
-    Plans lay out what they read: a user's strides are never theirs.
-    """
-    flags = getattr(array, "flags", None)
-    if flags is None or not hasattr(flags, "c_contiguous"):  # JAX: layouts are its own business
-        return array
-    return array.copy(order="C") if copy or not flags.c_contiguous else array
-
-
-def _refuse(op: str, args: Any, options: Any) -> None:
-    """Raise TraceError for what writes in place, or has a shape that depends on numbers."""
-    name = op.removeprefix("method:")
-    if name in _IN_PLACE or options.get("out") is not None:
-        raise TraceError(f"an array is written in place, by {name}")
-    by_shape = name in _SHAPE_OF_NUMBERS or (name == "where" and len(args) == 1)
-    if by_shape or (name == "getitem" and _picks(args[1])):
-        raise TraceError(f"the shape of what {name} gives depends on the numbers in an array")
-
-
-def _picks(index: Any) -> bool:
-    """Return whether an index holds a traced array of booleans."""
-    if isinstance(index, tuple):
-        return any(map(_picks, index))
-    return isinstance(index, Tracer) and index.dtype == np.bool_ and index.ndim > 0
-
-
 def _is_constant(node: Node) -> bool:
     if any(isinstance(x, HostScalar) for x in (*node.args, *node.options.values())):
         return False
@@ -203,23 +178,3 @@ def _concrete(item: Any) -> Any:
     return replaced(
         item, lambda x: x.array if isinstance(x, Tracer) else x.value, (Tracer, HostScalar)
     )
-
-
-class TracedNamespace:
-    """A namespace whose functions are written down. Dtypes and constants are the library's own."""
-
-    def __init__(self, tape: Tape, xp: Any) -> None:
-        self._tape, self._xp = tape, xp
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._xp, name)
-        if not callable(attribute) or isinstance(attribute, type | np.dtype):
-            return attribute
-        tape = self._tape
-        if name in _LOOKS:
-            return lambda *args, **options: attribute(*_looked(args), **_looked(options))
-        return lambda *args, **options: tape.record(name, attribute, args, options)
-
-
-def _looked(item: Any) -> Any:
-    return replaced(item, lambda x: x.array, (Tracer,))

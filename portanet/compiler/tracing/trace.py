@@ -5,8 +5,7 @@ back as it was, random streams included: a trace is a rehearsal, and the step is
 written.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -22,12 +21,13 @@ from portanet.compiler.tracing.call_site import place_at_work
 from portanet.compiler.tracing.chance import ChanceWatch
 from portanet.compiler.tracing.left_behind import left_behind
 from portanet.compiler.tracing.live_numbers import NOT_GUARDED, live_numbers
-from portanet.compiler.tracing.optimizer_rules import RuleGroup, rule_groups, trace_rules
+from portanet.compiler.tracing.optimizer_rules import rule_groups, trace_rules
+from portanet.compiler.tracing.passes import forward_and_backward, refuse_assigned, swapped
 from portanet.compiler.tracing.rollback import undone
+from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.tape import Tape
 from portanet.layer import Part, Sequential
 from portanet.optimizer import Optimizer
-from portanet.parameter import Buffer, Parameter
 from portanet.typing import Array
 from portanet.versioned import LATEST
 
@@ -43,6 +43,7 @@ class Trace:
     counted     the attributes that the draws of a step change: (dict of the object, name)
     n_changes   by how much the draws of a step advance the version number
     y_hat_shape the shape of the model's output
+    moves       whether the step moves parameters, or only adds gradients to those that wait
     """
 
     tape: Tape
@@ -53,6 +54,7 @@ class Trace:
     counted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     n_changes: int = 0
     y_hat_shape: tuple[int, ...] = ()
+    moves: bool = True
 
 
 def trace_step(
@@ -104,30 +106,35 @@ class _Tracing:
         tape.place_at_work = lambda: place_at_work(names)
         tape.around_draw = self._watched_draw
         trace.groups, by_scalars = self._rule_groups()
-        with _swapped(tape, self.model, trace) as (parameters, buffers):
+        trace.values = {name: v for group in trace.groups for name, v in group.values.items()}
+        with swapped(tape, self.model, trace.values) as (parameters, buffers):
             trace.y_hat_shape = forward_and_backward(tape, self.model, x, y)
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
             for name, grad in grads.items():
                 tape.result(f"grad:{name}", grad)
-            _refuse_assigned(parameters, trace.values)
+            refuse_assigned(parameters, trace.values)
             for name, buffer in buffers.items():
                 tape.update(name, buffer.value)
             waiting = self.optimizer.n_accumulated
+            trace.moves = waiting + 1 >= self.optimizer.accumulate
             with live_numbers(self.optimizer, by_scalars):
                 trace_rules(tape, self.optimizer, trace.groups, grads, waiting)
             trace.attributes = left_behind(tape, self.model, self.before)
+        if tape.failed is not None:
+            raise TraceError(tape.failed)
         trace.ignored |= {(id(part), key) for part, key, _ in trace.attributes}
         self.chance.check()
         self._refuse_changes()
 
     def _rule_groups(self) -> tuple[list[RuleGroup], set[Attribute]]:
         """Return the groups, and the attributes of rules that computing their numbers changes."""
+        self.optimizer.follow()
         before = self.survey()
-        groups = rule_groups(self.tape, self.optimizer)
+        numbers = self.optimizer.numbers(self.optimizer.trainable())
         changed = _changed(before, self.survey())
         by_scalars = {before.attributes[name] for name in changed if name in before.attributes}
         self.trace.ignored |= by_scalars
-        return groups, by_scalars
+        return rule_groups(self.tape, self.optimizer, numbers), by_scalars
 
     def _watched_draw(self, draw: Callable[[], Any]) -> Any:
         """Draw, and note which attributes count the draws."""
@@ -161,60 +168,3 @@ def _changed(before: Survey, now: Survey) -> list[str]:
     """Return the names of the facts in which two surveys differ."""
     names = dict.fromkeys([*before.facts, *now.facts])
     return [name for name in names if before.facts.get(name) != now.facts.get(name)]
-
-
-def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> tuple[int, ...]:
-    """Run the readable step up to the gradients; the losses are added to those of the epoch.
-
-    Returns the shape of the model's output.
-    """
-    tx, ty = tape.leaf("input", x, "x"), tape.leaf("input", y, "y")
-    tape.graph.inputs |= {"x": tx.traced, "y": ty.traced}
-    xp, criterion = tape.namespace, model.criterion
-    y_hat = model.forward(tx, training=True)
-    losses = criterion.forward(y_hat, ty, training=True)
-    model.backward()
-    weights = criterion.weight_of(ty)
-    tape.result("losses", losses)
-    _add_up(tape, "total:loss", xp.sum(losses))
-    if weights is not None:
-        _add_up(tape, "total:weight", xp.sum(weights))
-    return tuple(y_hat.shape)
-
-
-def _add_up(tape: Tape, name: str, number: Any) -> None:
-    zero = tape.backend.xp.zeros_like(number.array)
-    tape.update(name, tape.state(name, zero) + number)
-
-
-def _refuse_assigned(parameters: dict[str, Parameter], values: dict[str, Any]) -> None:
-    """Raise TraceError if a forward or backward pass has assigned to a parameter's value."""
-    for name, parameter in parameters.items():
-        if parameter.value is not values[name]:
-            raise TraceError(f"a forward or backward pass assigns to the value of {name}")
-
-
-@contextmanager
-def _swapped(
-    tape: Tape, model: Part, trace: Trace
-) -> Iterator[tuple[dict[str, Parameter], dict[str, Buffer]]]:
-    """Let parameters and buffers hold tracers; put back at the end what they held."""
-    parameters, buffers = model.named_parameters(), model.named_buffers()
-    values = [(p, p.value, p.grad) for p in parameters.values()]
-    kept = [(b, b.value) for b in buffers.values()]
-    try:
-        trace.values = {name: v for group in trace.groups for name, v in group.values.items()}
-        for name, p in parameters.items():
-            if name not in trace.values:
-                trace.values[name] = tape.state(name, p.value)
-            p.value, p.grad = trace.values[name], None
-        for name, b in buffers.items():
-            b.value = tape.state(name, b.value)
-        yield parameters, buffers
-    finally:
-        for p, value, grad in values:
-            p.value, p.grad = value, grad
-        for b, value in kept:
-            b.value = value
-        for part in model.named_parts().values():
-            part._saved = None

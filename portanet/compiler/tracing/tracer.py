@@ -9,23 +9,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from portanet.compiler.errors import TraceError
 from portanet.compiler.graph.graph import Value
-from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.tracing.operators import Operators
 
-_OPERATORS = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "pow",
-    "floordiv": "floor_divide", "mod": "remainder", "matmul": "matmul", "and": "bitwise_and",
-    "or": "bitwise_or", "xor": "bitwise_xor",
-}  # fmt: skip
-_COMPARISONS = {
-    "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
-    "ne": "not_equal",
-}  # fmt: skip
-_IN_PLACE = {
-    "iadd": "+", "isub": "-", "imul": "*", "itruediv": "/", "ipow": "**", "ifloordiv": "//",
-    "imod": "%", "imatmul": "@", "iand": "&", "ior": "|", "ixor": "^",
-}  # fmt: skip
 _OF_NUMPY = {  # NumPy's names of the standard's functions
     "true_divide": "divide", "absolute": "abs", "power": "pow", "concatenate": "concat",
     "transpose": "permute_dims", "invert": "bitwise_invert", "amax": "max", "amin": "min",
@@ -39,7 +25,7 @@ _UNSAFE = {
 }  # fmt: skip
 
 
-class Tracer:
+class Tracer(Operators):
     """An array of a step that is being traced."""
 
     __slots__ = ("array", "tape", "traced")
@@ -136,18 +122,18 @@ class Tracer:
         return array.__array__(*args, **options)
 
     def __dlpack__(self, *args: Any, **options: Any) -> Any:
-        raise TraceError("an array is handed to another library")
+        self.tape.fail("an array is handed to another library")
 
     def _fetched(self, why_not: str) -> Any:
         """Return the array once the step is over. Raises TraceError while it is traced."""
-        if not self.tape.closed:
-            raise TraceError(why_not)
+        if not self.tape.may_fetch:
+            self.tape.fail(why_not)
         return self.array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         """NumPy's own functions work, too: a user's layer may call them."""
         if method != "__call__" or options.get("out") is not None:
-            raise TraceError(f"numpy.{ufunc.__name__}.{method} or out= is used")
+            self.tape.fail(f"numpy.{ufunc.__name__}.{method} or out= is used")
         name = str(ufunc.__name__)
         return self.tape.record(_OF_NUMPY.get(name, name), ufunc, args, options)
 
@@ -159,8 +145,8 @@ class Tracer:
         """Methods of the library's arrays, such as x.sum(axis=0), as the function of that name."""
         if name.startswith("_") or not callable(getattr(self.array, name, None)):
             raise AttributeError(f"a traced array has no {name!r}")
-        if name in _UNSAFE and not self.tape.closed:
-            raise TraceError(f"an array's {name}() is called")
+        if name in _UNSAFE and not self.tape.may_fetch:
+            self.tape.fail(f"an array's {name}() is called")
         kind, tape = type(self.array), self.tape
         op = _OF_NUMPY.get(name, name)
         return lambda *args, **options: tape.record(
@@ -177,32 +163,3 @@ def _transposed(x: Any) -> Any:
 
 def _reversed(x: Any) -> Any:
     return x.T
-
-
-def _operator(name: str, op: str, swapped: bool) -> Callable[..., Any]:
-    function = getattr(operator, f"__{name}__")
-
-    def method(self: Tracer, other: Any) -> Any:
-        if not isinstance(other, Tracer | HostScalar | int | float | complex) and not hasattr(
-            other, "shape"
-        ):
-            return NotImplemented
-        return self.tape.record(op, function, (other, self) if swapped else (self, other), {})
-
-    return method
-
-
-def _in_place(name: str, sign: str) -> Callable[..., Any]:
-    def method(self: Tracer, other: Any) -> Any:
-        array = self._fetched(f"an array is written in place, by {sign}=; x = x {sign} ... is not")
-        return getattr(operator, name)(array, other)
-
-    return method
-
-
-for _name, _op in (_OPERATORS | _COMPARISONS).items():
-    setattr(Tracer, f"__{_name}__", _operator(_name, _op, swapped=False))
-for _name, _op in _OPERATORS.items():
-    setattr(Tracer, f"__r{_name}__", _operator(_name, _op, swapped=True))
-for _name, _sign in _IN_PLACE.items():
-    setattr(Tracer, f"__{_name}__", _in_place(_name, _sign))

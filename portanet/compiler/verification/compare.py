@@ -71,9 +71,10 @@ def _worst(off: np.ndarray, wanted: np.ndarray, bad: np.ndarray) -> str:
     """Return where and by how much an array is off most, in units of the last place."""
     off = np.where(bad, np.nan_to_num(off, nan=np.inf), 0)
     at = np.unravel_index(int(np.argmax(off)), off.shape)
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         ulp = float(np.spacing(np.abs(wanted[at]))) or float(np.finfo(wanted.dtype).tiny)
-    return f"differ by {off[at] / ulp:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
+        n = off[at] / ulp
+    return f"differ by {n:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
 
 
 def first(found: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
 """Runs of the readable code on the host, under a tape, from a given start; nothing is changed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,21 @@ def held(holders: Mapping[str, Holder], arrays: Mapping[str, Any]) -> Iterator[N
         for now, before in kept:
             now.clear()
             now.update(before)
+
+
+@contextmanager
+def holding(attributes: Iterable[tuple[dict[str, Any], str, Any]]) -> Iterator[None]:
+    """Within this block some objects' attributes, (dict, name, value), are others, on the host."""
+    attributes = list(attributes)
+    kept = [held.get(key) for held, key, _ in attributes]
+    try:
+        for held, key, value in attributes:
+            array = hasattr(value, "dtype")
+            held[key] = on_host({key: value})[key] if array else value
+        yield
+    finally:
+        for (held, key, _), value in zip(attributes, kept, strict=True):
+            held[key] = value
 
 
 def forward_and_backward(

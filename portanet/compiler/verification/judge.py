@@ -14,7 +14,13 @@ from portanet.compiler.verification.noise import NoisyTape
 
 _ROUNDS = (range(1, 5), range(5, 33))  # few runs acquit most; many are asked before a verdict
 
+_OWN = 8  # times the noise that the readable step's own error may be
+
 Run = Callable[[NoisyTape], dict[str, np.ndarray]]
+
+
+class JudgeError(RuntimeError):
+    """The code does something else in float64 than in the network's dtype."""
 
 
 class Judge:
@@ -29,20 +35,29 @@ class Judge:
         self.levels: dict[str, float] = {}
 
     def verdict(self, got: Arrays, names: Iterable[str]) -> dict[str, str]:
-        """Return which of the named arrays are wrong, each with words."""
+        """Return which of the named arrays are wrong, each with words.
+
+        Raises JudgeError if the readable step itself is far from the run in float64: then that run
+        did something else, and says nothing.
+        """
         readable = {name: self._readable[name] for name in names}
         center = self._once(0.0, 0, readable)
-        noise = {name: _distance(array, center[name]) for name, array in readable.items()}
+        noise = {name: np.zeros(array.shape) for name, array in readable.items()}
         wanted = {name: _wanted(array, center[name]) for name, array in readable.items()}
-        found: dict[str, str] = dict.fromkeys(readable, "")
+        errors, own, found = noise, dict[str, str](), dict[str, str]()
         for seeds in _ROUNDS:
             for seed in seeds:
-                self._take_in(noise, center, seed, {name: readable[name] for name in found})
-            found = difference(got, wanted_of(wanted, found), lambda n, w: by_noise(noise[n], w))
-            if not found:
+                self._take_in(noise, center, seed, readable)
+            errors = {n: np.maximum(noise[n], _distance(a, center[n])) for n, a in readable.items()}
+            own = difference(readable, wanted, lambda n, w: _OWN * by_noise(noise[n], w))
+            found = difference(got, wanted, lambda n, w: by_noise(errors[n], w))  # noqa: B023
+            if not (found or own):
                 break
+        if own:
+            raise JudgeError(f"in float64 `{next(iter(own))}` is something else")
         for name in readable.keys() - found.keys():
-            self.levels[name] = float(np.max(by_noise(noise[name], wanted[name]), initial=0))
+            level = np.max(by_noise(errors[name], wanted[name]), initial=0)
+            self.levels[name] = float(level)
         return found
 
     def _take_in(self, noise: dict[str, np.ndarray], center: Arrays, seed: int, of: Arrays) -> None:
@@ -56,11 +71,6 @@ class Judge:
         with np.errstate(all="ignore"):
             results = self._run(tape)
         return {name: np.asarray(results[name], np.float64) for name in of}
-
-
-def wanted_of(wanted: Arrays, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Return some arrays of many."""
-    return {name: wanted[name] for name in names}
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

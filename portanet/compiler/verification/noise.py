@@ -40,6 +40,11 @@ class NoisyTape(Tape):
         self._rng = np.random.default_rng(seed)
         self.draws: list[Any] = []  # what from_host gives, in order
 
+    @property
+    def may_fetch(self) -> bool:
+        """Whether numbers may be taken out of arrays: this is a run as it is written."""
+        return True
+
     def enter(self, array: Any) -> Tracer:
         """Return a tracer of an array, floats as float64."""
         array = np.asarray(array, np.float64) if array.dtype.kind == "f" else array

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from portanet.checks import skip_value_checks
+from portanet.commit import update_together
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.verification import compare, host_run
@@ -59,6 +60,9 @@ class StepCheck:
         self.memory.touched = True
         for holder, name in self.memory.holders:
             holder.value = self.start[name]
+        self.attributes = [
+            (vars(part), key, vars(part).get(key)) for part, key, _ in self.planned.attributes
+        ]
         state = self.optimizer.memory
         self.counters = {"n_steps": state.n_steps, "n_accumulated": state.n_accumulated}
         self.ages = dict(state.ages)
@@ -66,8 +70,9 @@ class StepCheck:
     def _readable_half(self) -> Array:
         model, (x, y) = self.model, self.batch
         with draws_given(self.drawn), skip_value_checks():
-            losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
-        model.backward()
+            y_hat = model.forward(x, training=True)
+            losses = model.criterion.forward(y_hat, y, training=True)
+            model.backward()
         self.readable = {**self.planned.attributes_now(), "losses": losses}
         grads = {n: p.grad for n, p in model.named_parameters().items() if p.grad is not None}
         self.readable |= {f"grad:{name}": grad for name, grad in grads.items()}
@@ -127,21 +132,36 @@ class StepCheck:
     def _run_gradients(self, tape: NoisyTape) -> dict[str, np.ndarray]:
         start = host_run.on_host({name: self.start[name] for _, name in self.memory.holders})
         batch = host_run.on_host(dict(zip("xy", self.batch, strict=True)))
-        return host_run.forward_and_backward(self.model, tape, start, batch, self.drawn)
+        with host_run.holding(self.attributes):
+            return host_run.forward_and_backward(self.model, tape, start, batch, self.drawn)
 
     def _take_readable(self, losses: Array) -> Array:
         """Go back to the start, and take the step as it is written."""
         self.grads = {name: self.planned.engine.new(grad) for name, grad in self.grads.items()}
         self.memory.restore(self.homes)
-        vars(self.optimizer.memory).update(self.counters)
-        self.optimizer.memory.ages.clear()
-        self.optimizer.memory.ages.update(self.ages)
+        state, own = self.optimizer.memory, self.planned.counters
+        vars(state).update(self.counters)
+        state.ages.clear()
+        state.ages.update(self.ages)
         self.memory.lend()
+        grads = self.readable | self.grads
         for name, parameter in self.model.named_parameters().items():
-            parameter.grad = (self.readable | self.grads).get(f"grad:{name}")
+            parameter.grad = grads.get(f"grad:{name}")
         for name, buffer in self.model.named_buffers().items():
             buffer.value = self.readable[name]
         for part, attribute, name in self.planned.attributes:
             vars(part)[attribute] = self.readable[name]
-        self.optimizer.step()
+        own.prepare()
+        pairs = own.pairs()
+        update_together([target for target, _ in pairs], [new for _, new in pairs])
+        self._assign(grads)
         return losses
+
+    def _assign(self, grads: dict[str, Array]) -> None:
+        """Give the model what the rules make of gradients, with the numbers that were asked for."""
+        named = {name.removeprefix("grad:"): grad for name, grad in grads.items()}
+        waiting = self.counters["n_accumulated"]
+        new = RuleRun(self.planned, self.scalars, self.start, named, waiting).readable()
+        for name, array in new.items():
+            self.memory.put(name, array)
+        self.memory.lend()

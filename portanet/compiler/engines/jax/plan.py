@@ -40,7 +40,7 @@ class JaxPlan:
         self._changed = [name for name, value in updates if value is not graph.states[name]]
         self._kept = [name for name in graph.states if name not in self._changed]
         self._scalars = graph.scalars()
-        self._dtype = graph.states["total:loss"].dtype  # the model's
+        self._dtype = graph.results["losses"].dtype  # the model's
         self._xp = backend.xp
         self._batch: tuple[Any, ...] = ()
         self._hosts: list[np.ndarray] = []

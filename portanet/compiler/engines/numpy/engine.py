@@ -31,7 +31,7 @@ class NumpyEngine(Engine):
         if fast and fuse and not compiling.available():
             raise ArgumentError(
                 "compile_step: fast=True needs numba 0.62 or newer, which is not installed or does "
-                "not compile here; run: pip install 'portanet[fast]'"
+                "not compile here; run: pip install -e '.[fast]'"
             )
 
     def new(self, array: np.ndarray) -> np.ndarray:

@@ -1,0 +1,51 @@
+"""StepParts: the model and the optimizer of a compiled step, and how it is copied."""
+
+from typing import Any
+
+from portanet.compiler.plans import Plans
+from portanet.layer import Sequential
+from portanet.optimizer import Optimizer
+
+
+class StepParts:
+    """Has a model and an optimizer, which may be replaced, and options, which are kept by copies.
+
+    `_start` begins anew, without plans.
+    """
+
+    plans: Plans
+    _model: Sequential
+    _optimizer: Optimizer
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def model(self) -> Sequential:
+        """The model that is trained; another one starts anew."""
+        return self._model
+
+    @model.setter
+    def model(self, model: Sequential) -> None:
+        self.plans.drop("the model")
+        self._model = model
+        self._start()
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer that moves it; another one starts anew."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        self.plans.drop("the optimizer")
+        self._optimizer = optimizer
+        self._start()
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("_model", "_optimizer", "refused", "_options")
+        return {name: value for name, value in vars(self).items() if name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()

@@ -1,0 +1,49 @@
+"""Checks of a network's outputs and of targets, for losses and metrics."""
+
+from typing import Any
+
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import dtype_name, is_float
+from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
+from portanet.typing import Array
+
+
+def check_outputs(who: str, y_hat: Array) -> None:
+    """Raise DtypeError or ShapeError unless y_hat is (N, ...) of floats."""
+    if not is_float(y_hat):
+        raise DtypeError(f"{who}: y_hat must be floats, is {dtype_name(y_hat.dtype)}")
+    if y_hat.ndim == 0:
+        raise ShapeError(f"{who}: y_hat must be (N, ...), is a single number")
+
+
+def check_place(who: str, y_hat: Array, y: Array) -> None:
+    """Raise PlacementError unless y is on the device of y_hat."""
+    here, there = backend_of(y), backend_of(y_hat)
+    if here is not there:
+        raise PlacementError(
+            f"{who}: y must be on the device of y_hat, {there}; it is on {here}. "
+            f"Move it with portanet.backends.get({there.name!r}).asarray(...)"
+        )
+
+
+def as_column(who: str, y_hat: Array, y: Array) -> Array:
+    """Return y in y_hat's shape: unchanged, or (N,) as a column (N, 1). Raises ShapeError."""
+    wanted, came = tuple(y_hat.shape), tuple(y.shape)
+    if came == wanted:
+        return y
+    if wanted == (*came, 1) or (*wanted, 1) == came:
+        return array_namespace(y).reshape(y, wanted)
+    raise ShapeError(f"{who}: y must have y_hat's shape {wanted}, is {came}")
+
+
+def refuse(who: str, y: Array, bad: Array, wanted: str, advice: str, name: str = "y") -> None:
+    """Raise DataError with the first value of y where `bad` is true; this waits for a GPU."""
+    xp = array_namespace(y)
+    if not bool(xp.any(bad)):
+        return
+    flat = xp.reshape(bad, (-1,))
+    where = int(xp.argmax(xp.astype(flat, xp.int32)))
+    value: Any = xp.reshape(y, (-1,))[where]
+    raise DataError(
+        f"{who}: {name} must hold {wanted}; number {where} of it is {float(value):g}. {advice}"
+    )
