@@ -57,9 +57,8 @@ class CupyPlan:
         self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
         settle_strides(graph, homes, xp.empty)
         self.units = cuda_units(graph) if fuse else single_units(graph)
-        self.layout = lay_out(
-            graph, self.units, graph.inputs.values(), partial(runs_in_c, own_products=fuse)
-        )
+        in_c = partial(runs_in_c, own_products=fuse)
+        self.layout = lay_out(graph, self.units, graph.inputs.values(), in_c)
         self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
         self._arrays = PlanArrays(self.layout, self.arena, homes, xp.may_share_memory)
         kernels = kernels_of(self.units)
@@ -67,24 +66,24 @@ class CupyPlan:
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.n_samples = graph.n_samples
-        calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
-        self.source = calls.source
-        self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
-        self._copies = [
-            partial(setitem, homes[name], ..., self.find(value))
-            for name, value in self.layout.copies
-        ]
-        commit = self.layout.commit
-        self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
-        self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
-        self._commit += self._copies
+        self._make_calls(kernels, fuse)
         self._after: list[Call] = []
         self._loaded = self._replay = Replay(self._calls, self._commit, self._after)
         self._gathered: Replay | None = None
         self._data: tuple[Any, ...] = ()
-        self._order: Any = None
-        self._order_seen: Any = None
+        self._order = self._order_seen = None
         self._position = 0
+
+    def _make_calls(self, kernels: dict[int, list[Kernel]], fuse: bool) -> None:
+        """Make the calls of all units: those before the first that writes a home, and the rest."""
+        calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
+        self.source, copies = calls.source, self.layout.copies
+        self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
+        self._copies = [partial(setitem, self.homes[n], ..., self.find(v)) for n, v in copies]
+        commit = self.layout.commit
+        self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
+        self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
+        self._commit += self._copies
 
     # a step
 

@@ -48,7 +48,6 @@ class NumpyPlan:
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
         self.made_at = perf_counter()
-        self.replay: Callable[[], None]
         self.graph, self.homes = graph, homes
         settle_strides(graph, homes, np.empty)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
@@ -64,6 +63,9 @@ class NumpyPlan:
         self.lines = self.make_lines()
         self.scalars = self.writer.scalars
         self.n_before = self._n_before()
+        self._compile_source()
+
+    def _compile_source(self) -> None:
         self.source = self._replay_text()
         names = {"partial": partial, "call": call, "call_all": call_all, "forget": forget}
         names |= self.writer.names
