@@ -1,11 +1,11 @@
-"""Calls that are made all or none: the part of a replay that writes states.
+"""Uninterruptible sequences of calls: all are made, or none.
 
-Python looks for an interrupt (Ctrl-C) between two of its own instructions, and raises
-KeyboardInterrupt there. While a deque takes what `map` gives, and `map` calls functions that are
-written in C, there is no such instruction: the interrupt waits until the last call has returned.
+Python raises KeyboardInterrupt (Ctrl-C) between two instructions of bytecode. While `deque.extend`
+consumes a `map` over C functions, no bytecode runs: an interrupt is raised after the last call. The
+replay of a plan relies on it:
 
-    compute …            writes the plan's own memory; an interrupt leaves the step before
-    call_all(calls)      writes the states; an interrupt leaves the step before, or the step after
+    compute …            writes the plan's own memory; after an interrupt no state has changed
+    call_all(calls)      writes the states: all of them, or none
 """
 
 from collections import deque
@@ -15,15 +15,15 @@ from typing import Any
 
 Call = Callable[[], Any]
 
-forget = deque(maxlen=0).extend  # takes what calls return, and keeps nothing
+forget = deque(maxlen=0).extend  # consumes an iterator without keeping its items
 
 
 def call_all(calls: Iterator[Call], take: Callable[[Iterator[Any]], Any] = forget) -> None:
-    """Make calls of functions that are written in C, uninterrupted.
+    """Make calls of C functions without interruption.
 
-    `take` is such a function, too, and is given what they return: list.extend keeps it.
-    A call may raise: NumPy looks for overflow, and warns or raises, when a result is written.
-    Then the calls after it are made too, before the error is raised: the step is whole.
+    `take` consumes what they return, such as list.extend; it must be a C function, too.
+    If a call raises, the remaining calls are made before the error is re-raised. NumPy checks for
+    overflow after it has written a result, so the result of a call that raised is complete.
     """
     try:
         take(map(call, calls))

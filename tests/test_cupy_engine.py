@@ -261,7 +261,7 @@ def test_large_step_inputs_have_a_short_ring(backend, memory):
 
 def test_step_inputs_refuse_what_they_do_not_hold(backend, memory):
     inputs = StepInputs(FIELDS, memory)
-    with pytest.raises(ArgumentError, match="nothing called 'rate'; there are lr, position, mask"):
+    with pytest.raises(ArgumentError, match="no field 'rate'; there are lr, position, mask"):
         inputs.send({"rate": 0.1})
     with pytest.raises(DtypeError, match="mask must be bool, is float64; convert it"):
         inputs.send({"mask": np.ones((3, 5))})

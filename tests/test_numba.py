@@ -33,7 +33,9 @@ FUNCTIONS = {  # in float64 by NumPy, and within how many ulps of float32
     ),
     "erf32": (np.vectorize(math.erf), 0.63),
 }
-HEAD = "from portanet.backends._numba.math import *\nfrom portanet.backends._numba.gemm import *\n"
+HEAD = "".join(
+    f"from portanet.backends._numba.{name} import *\n" for name in ("math", "math_llvm", "gemm")
+)
 
 
 @pytest.fixture(autouse=True)

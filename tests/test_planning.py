@@ -205,7 +205,7 @@ def test_a_view_that_would_be_a_copy_is_an_error():
     x.traced.strides = (4, 16)  # of an array in Fortran's order
     home = {"x": np.zeros((4, 6), F4, order="F")}
     arrays = PlanArrays(Layout(), np.zeros(0), home, np.may_share_memory)
-    with pytest.raises(PlanError, match=r"must show the memory of <x .*, is a copy in its plan"):
+    with pytest.raises(PlanError, match=r"must be a view of <x .*, is a copy in its plan"):
         arrays.find(view)
 
 

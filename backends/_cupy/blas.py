@@ -1,7 +1,7 @@
-"""Matrix products straight from cuBLAS, on the current stream, also while that is captured.
+"""Matrix products by cuBLAS on the current stream, also while it is captured.
 
-CuPy's own products refuse to be captured into a CUDA graph; cuBLAS does not. So the library that
-CuPy has loaded is called through ctypes, with a handle of our own: CuPy's keeps its state.
+CuPy's own products raise while a stream is captured; cuBLAS supports capture. So the library that
+CuPy has loaded is called through ctypes, with a separate handle.
 """
 
 import ctypes
@@ -27,18 +27,18 @@ _MIB = 2**20
 
 
 class Memory(Protocol):
-    """Where a workspace comes from."""
+    """An allocator for the workspace."""
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """Return an array whose numbers have yet to be written."""
+        """Return an uninitialized array."""
         ...
 
 
 class Products:
-    """Products of float32 or float64 arrays, written into arrays that are there.
+    """Products of float32 or float64 arrays, written into existing arrays.
 
-    Nothing is allocated in a product: cuBLAS works in the `workspace`, which is this object's own,
-    so that the graphs of two of them can run side by side. Results are the same from run to run.
+    A product allocates nothing: cuBLAS uses a workspace that belongs to this object, so that graphs
+    of two objects can run concurrently. Results are reproducible.
 
     Raises BackendError if cuBLAS is not found.
     """
@@ -46,9 +46,9 @@ class Products:
     def __init__(self, memory: Memory) -> None:
         import cupy as cp
 
-        _handle(cp.cuda.runtime.getDevice())  # made now: nothing is, while a stream is captured
+        _handle(cp.cuda.runtime.getDevice())  # created now: not possible during a capture
         self._workspace = None
-        if hasattr(_library(), "cublasSetWorkspace_v2"):  # what needs no workspace takes none
+        if hasattr(_library(), "cublasSetWorkspace_v2"):  # since cuBLAS 11.2
             self._workspace = memory.empty((_workspace_size(),), "uint8")
 
     def matmul(self, a: Array, b: Array, out: Array) -> None:
@@ -56,12 +56,12 @@ class Products:
         self.prepare(a, b, out)()
 
     def prepare(self, a: Array, b: Array, out: Array) -> "Product | Callable[[], None]":
-        """Return the call that sets out to the matrix product a b, as often as it is made.
+        """Return a call that sets out to the matrix product a b.
 
         Shapes: as in matmul: a (..., m, k) or (k,), b (..., k, n) or (k,). `out` may not share
-        memory with a or b. The call keeps all three.
+        memory with a or b. The call keeps references to all three.
 
-        Raises ShapeError, DtypeError or ArgumentError (how they lie in memory) as `gemm` does,
+        Raises ShapeError, DtypeError or ArgumentError (for strides) as `gemm` does,
         PlacementError unless all lie on the current device; the call raises BackendError with
         cuBLAS' status.
         """
@@ -72,13 +72,13 @@ class Products:
         return Product(self, request, a, b, out)
 
     def _bound_handle(self) -> int:
-        """Return the handle, on the current stream and with our workspace."""
+        """Return the handle, set to the current stream and this object's workspace."""
         import cupy as cp
 
         handle = _handle(cp.cuda.runtime.getDevice())
         stream = cp.cuda.get_current_stream().ptr
         _check("cublasSetStream_v2", _library().cublasSetStream_v2(handle, stream))
-        if self._workspace is not None:  # setting the stream has taken it away
+        if self._workspace is not None:  # setting the stream has reset it
             _check("cublasSetWorkspace_v2", _library().cublasSetWorkspace_v2(
                 handle, self._workspace.data.ptr, self._workspace.nbytes
             ))  # fmt: skip
@@ -86,7 +86,7 @@ class Products:
 
 
 class Product:
-    """One call of cuBLAS, made as often as it is called."""
+    """A cuBLAS call with its arguments bound."""
 
     def __init__(self, products: Products, request: Gemm, a: Array, b: Array, out: Array) -> None:
         dtype = str(out.dtype)
@@ -94,25 +94,25 @@ class Product:
         self._name, self._request = f"cublas{_LETTER[dtype]}{form}", request
         self._routine = getattr(_library(), self._name)
         self._arguments = _arguments(request, a, b, out, dtype)
-        self._products, self._arrays = products, (a, b, out)  # their memory must stay
+        self._products, self._arrays = products, (a, b, out)  # keeps their memory alive
 
     def __call__(self) -> None:
         self.check(self.ready()())
 
     def ready(self) -> Callable[[], int]:
-        """Return the call of cuBLAS itself on the current stream; it returns a status."""
+        """Return a C-level call of cuBLAS on the current stream; it returns a status."""
         return partial(self._routine, self._products._bound_handle(), *self._arguments)
 
     def check(self, status: int) -> None:
-        """Raise BackendError if a call has given a status that says so."""
+        """Raise BackendError unless a call's status is 0."""
         _check(self._name, status, self._request)
 
 
-_of_thread = threading.local()  # a handle's stream is state: threads must not share it
+_of_thread = threading.local()  # the stream is state of a handle: threads must not share one
 
 
 def _handle(device: int) -> int:
-    """Return this thread's handle on a device; it lives as long as the thread."""
+    """Return the handle of this thread for a device."""
     handles = _of_thread.__dict__.setdefault("handles", {})
     if device not in handles:
         value = _POINTER()
@@ -123,7 +123,7 @@ def _handle(device: int) -> int:
 
 
 def _arguments(request: Gemm, a: Array, b: Array, out: Array, dtype: str) -> tuple[Any, ...]:
-    """Return what follows the handle in a call of gemm, or of its batched form."""
+    """Return the arguments of gemm, or of its batched form, after the handle."""
     r, number = request, _NUMBER[dtype]
     left, right = (a, b) if r.a_is_first else (b, a)
     one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
@@ -137,7 +137,7 @@ def _arguments(request: Gemm, a: Array, b: Array, out: Array, dtype: str) -> tup
 
 @cache
 def _library() -> Any:
-    """Return cuBLAS with the types of the functions that are used here."""
+    """Return cuBLAS with the argument types of the functions used here."""
     library = ctypes.CDLL(_path())
     size = [_INT] * 5
     for letter in "SD":
@@ -156,7 +156,7 @@ def _library() -> Any:
 
 
 def _path() -> str:
-    """Return the file of the cuBLAS that CuPy uses: CuPy finds it by NVIDIA's path finder, too."""
+    """Return the path of the cuBLAS that CuPy uses; both ask NVIDIA's path finder."""
     from cuda import pathfinder
 
     try:
@@ -169,7 +169,7 @@ def _path() -> str:
 
 
 def _workspace_size() -> int:
-    """Return what NVIDIA recommends: 32 MiB from Hopper on (9.0), 4 MiB before."""
+    """Return the size that NVIDIA recommends: 32 MiB from Hopper on (9.0), 4 MiB before."""
     import cupy as cp
 
     return (32 if int(cp.cuda.Device().compute_capability) >= 90 else 4) * _MIB

@@ -1,4 +1,4 @@
-"""CUDA C++ text made into kernels, by NVRTC through CuPy."""
+"""Compilation of CUDA C++ sources by NVRTC, through CuPy."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -6,9 +6,9 @@ from typing import Any
 
 from portanet.errors import BackendError
 
-# Without --fmad=false the compiler joins a product and a sum into one rounding: a fused kernel
-# would then differ in the last bit from the kernels that it replaces. These kernels wait for
-# memory, not for arithmetic, so it costs nothing.
+# Without --fmad=false the compiler contracts products and sums to fused multiply-adds: a fused
+# kernel would differ in the last bit from the kernels that it replaces. The kernels are bound by
+# memory bandwidth, so this costs nothing.
 _OPTIONS = ("--std=c++17", "--fmad=false")
 
 

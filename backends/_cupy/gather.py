@@ -1,8 +1,8 @@
-"""Batches gathered on the device, straight into the buffers that a captured graph reads.
+"""Gathering of batches on the device, into the buffers that a captured graph reads.
 
-One launch copies the rows of a batch from all resident arrays. Which rows they are is read from
-device memory: `order`, the epoch's order of the samples, and `position`, where in it the batch
-begins. So one graph serves every batch of its size.
+One launch copies the rows of a batch from all resident arrays. The kernel reads their indices from
+device memory: `order` is the permutation of the epoch, `position` the start of the batch in it. So
+one graph serves all batches of its size.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,11 +20,11 @@ _WORDS = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsign
 def gather(
     sources: Sequence[Array], order: Array | None, position: Array, outs: Sequence[Array]
 ) -> Callable[[], None]:
-    """Return the call that sets out[i] = source[order[position + i]] for each source, at once.
+    """Return a call that sets out[i] = source[order[position + i]] for each source, in one launch.
 
     Shapes: source (N, ...), order (N,) of int64 or None (as they lie), position () of int64, out
     (B, ...); all on the current device, order C-contiguous, the others in any order of axes.
-    position + B must not exceed N: nobody can look at that without waiting for the device.
+    position + B must not exceed N: that is not checked, since it would need a synchronization.
 
     Raises ShapeError if an out is not like a batch of its source.
     """
@@ -47,7 +47,7 @@ def _check(source: Array, out: Array) -> None:
 
 
 def _source(sources: Sequence[Array], outs: Sequence[Array], *, ordered: bool) -> str:
-    """Return the kernel: the numbers of all batches in a row, a thread for each."""
+    """Return the kernel's source: one thread for each element of all outputs."""
     parameters, parts, start = ["const long long* position"], [], 0
     if ordered:
         parameters.append("const long long* order")
@@ -72,7 +72,7 @@ def _source(sources: Sequence[Array], outs: Sequence[Array], *, ordered: bool) -
 
 
 def _index(array: Array, row: str) -> str:
-    """Return where number k of a batch lies in an array, in a row that is given as text."""
+    """Return the index of element k of a batch in an array, given the text of its row."""
     itemsize = array.dtype.itemsize
     terms, inner = [f"({row}) * {array.strides[0] // itemsize}LL"], 1
     for n, stride in _axes(array.shape[1:], array.strides[1:]):
@@ -82,7 +82,7 @@ def _index(array: Array, row: str) -> str:
 
 
 def _axes(shape: Sequence[int], strides: Sequence[int]) -> list[tuple[int, int]]:
-    """Return lengths and strides from the last axis to the first, those as one that go on so."""
+    """Return lengths and strides from the last axis to the first; contiguous ones are merged."""
     axes: list[tuple[int, int]] = []
     for n, stride in zip(reversed(shape), reversed(strides), strict=True):
         if axes and stride == axes[-1][0] * axes[-1][1]:

@@ -1,9 +1,9 @@
-"""A list of launches, run one by one or captured once and replayed by a single launch.
+"""A sequence of launches, captured into a CUDA graph if possible.
 
-Launching ten kernels costs the host some 50 µs, more than they run; a CUDA graph is launched as
-one. It is launched on the caller's current stream, like any of CuPy's functions: so it is ordered
-behind what made its inputs and before what reads its results, without events and without waiting.
-Only the capture has a stream of its own, since the legacy default stream cannot be captured.
+Launching ten kernels takes the host some 50 µs, longer than they run; a CUDA graph is one launch.
+It is launched on the current stream, as CuPy's functions are: so it is ordered after the work that
+produces its inputs and before the work that reads its results, without events or synchronization.
+Only the capture uses a stream of its own, since the legacy default stream cannot be captured.
 """
 
 import contextlib
@@ -17,16 +17,16 @@ from portanet.errors import BackendError
 
 
 class Replay:
-    """Calls that launch work on the current stream, on arrays that stay where they are.
+    """Calls that launch work on the current stream, on arrays with fixed addresses.
 
-    `run` makes the calls. Once it has run (so that kernels are compiled and loaded), `capture`
-    records them without executing anything; `launch` is then one graph launch, before it is `run`.
-    Calls that wait, or copy from or to the host, cannot be captured. `replay` does what can be
-    done: it runs, then captures and launches; `refused` says why if it goes on running.
+    `run` makes the calls. After a first run, which compiles and loads kernels, `capture` records
+    them into a graph without executing anything. Calls that synchronize, or copy from or to the
+    host, cannot be captured. `replay` runs once, then captures and launches the graph; if that is
+    not possible it goes on running, and `refused` says why.
 
-    `commit` holds the calls that write what lives on: with those of `after`, a list that may change
-    from launch to launch, they are made all or none (see `call_all`), once a first run has
-    compiled what they launch. They are products, or functions that are written in C.
+    `commit` are the calls that write states, `after` a list of C-level calls that may change
+    between launches. All of them are made without interruption (see `call_all`), except in the
+    first run, which compiles kernels. `commit` consists of Products and C functions.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Replay:
         return self._graph is not None
 
     def run(self) -> None:
-        """Launch the work piece by piece."""
+        """Make the calls one by one."""
         for call in self._calls:
             call()
         ready = [call.ready() if isinstance(call, Product) else call for call in self._commit]
@@ -54,14 +54,14 @@ class Replay:
                 call.check(status)
 
     def launch(self) -> None:
-        """Launch the work: as one graph if it was captured."""
+        """Launch the graph, or make the calls if they are not captured."""
         if self._graph is None:
             self.run()
         else:
             call_all(iter([self._graph.launch, *self._after]))
 
     def replay(self) -> None:
-        """Launch the work; capture it before the second time, if it can be captured."""
+        """Launch the work; before the second time, try to capture it."""
         if self._warm and self._graph is None and self.refused is None:
             try:
                 self.capture()
@@ -71,7 +71,7 @@ class Replay:
         self._warm = True
 
     def capture(self) -> None:
-        """Record the calls into a graph and bring it to the device.
+        """Record the calls into a graph and upload it.
 
         Raises BackendError if a call cannot be captured; `run` and `launch` work as before.
         """
@@ -95,7 +95,7 @@ class Replay:
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Let no other plan be freed now: that waits for the device, which spoils a capture."""
+    """Disable garbage collection: freeing device memory synchronizes, which ends a capture."""
     enabled = gc.isenabled()
     try:
         gc.disable()
@@ -106,7 +106,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _abandon(stream: Any) -> None:
-    """End a capture that failed: CUDA reports once more that it is invalid, if it is."""
+    """End a failed capture; CUDA may report again that it is invalid."""
     import cupy as cp
 
     with contextlib.suppress(cp.cuda.runtime.CUDARuntimeError):

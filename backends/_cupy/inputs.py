@@ -1,13 +1,13 @@
-"""What changes from step to step (a learning rate, a position, a mask), where a graph reads it.
+"""Inputs of a captured graph that change from step to step: learning rates, positions, masks.
 
-A graph's arguments are frozen when it is captured, so it reads such numbers from device memory.
-All of them lie in one record, which is sent by one copy when one of them has changed.
+The arguments of a graph's kernels are fixed by the capture, so kernels read these numbers from
+device memory. All of them are fields of one record, which is sent in one copy if one has changed.
 
-The copy is asynchronous, so its source must stay as it is until it has run. From ordinary
-(pageable) host memory CUDA may wait for the stream; so there is a ring of pinned slots. A slot has
-an event that is recorded behind its copy, and it is not written again before the device has passed
-that event: no race, and no waiting unless the host is a whole ring of steps ahead. On the device
-the record is written and read on one stream, in order.
+The copy is asynchronous, so its source must not change until it has run. Copies from pageable host
+memory may synchronize; so there is a ring of pinned slots. An event is recorded after the copy of a
+slot, and the slot is not written again before that event has completed: there is no race, and no
+waiting unless the host is a whole ring of steps ahead. On the device the record is written and read
+on one stream, in order.
 """
 
 import weakref
@@ -21,19 +21,19 @@ from portanet.backends._whole import call_all
 from portanet.errors import ArgumentError, DtypeError
 from portanet.typing import Array
 
-_MOST_SLOTS, _LEAST_SLOTS = 64, 4  # steps that the host may be ahead
+_MOST_SLOTS, _LEAST_SLOTS = 64, 4  # steps that the host can be ahead
 _RING_BYTES = 4 * 2**20  # of pinned memory, unless that is less than the fewest slots
-_ALIGNMENT = 16  # bytes: a field begins where any type may
+_ALIGNMENT = 16  # bytes: suits all dtypes
 _KINDS = "biuf"
 
 Layout = tuple[tuple[int, ...], str]  # shape and dtype
 
 
 class StepInputs:
-    """A record on the device: `inputs["lr"]` is an array there, always the same one.
+    """A record on the device: `inputs["lr"]` is a view of one of its fields.
 
-    `fields` says what it holds: {"lr": ((), "float32"), "mask": ((64, 20), "bool")}. All begin as
-    zeros, once something is sent.
+    `fields` has shapes and dtypes: {"lr": ((), "float32"), "mask": ((64, 20), "bool")}. The fields
+    are 0 until they are sent.
 
     Raises ArgumentError if a dtype is not of real numbers or truth values.
     """
@@ -48,9 +48,9 @@ class StepInputs:
         self._device = memory.empty((size,), "uint8")
         self._slots = cupyx.zeros_pinned((n_slots, size), np.uint8)
         self._events = [cp.cuda.Event(disable_timing=True) for _ in range(n_slots)]
-        # pinned memory goes back to CuPy's pool, which may give it away, when its last copy has run
+        # pinned memory may be reused only after its last copy
         weakref.finalize(self, _wait, self._events).atexit = False
-        self._current = np.zeros(size, np.uint8)  # written here; sent if it is not what was sent
+        self._current = np.zeros(size, np.uint8)  # compared with what was sent
         self._sent: bytes | None = None
         self._n_sent = 0
         self._fields = _views(self._current, fields, offsets)
@@ -60,13 +60,13 @@ class StepInputs:
         return self._arrays[name]
 
     def send(self, values: Mapping[str, Any]) -> bool:
-        """Set these on the device, in the order of the current stream.
+        """Set fields on the device, on the current stream.
 
-        One copy from host to device if anything has changed, else none. What is not named keeps
-        its value. Returns whether a copy was made.
+        This is one copy from host to device if anything has changed, else none. Other fields keep
+        their values. Returns whether a copy was made.
 
-        Raises ArgumentError for a name that the record has not, DtypeError for an array of
-        another dtype (plain numbers take the field's), ValueError for one of another shape.
+        Raises ArgumentError for an unknown name, DtypeError for an array of
+        another dtype (plain numbers are converted), ValueError for one of another shape.
         """
         for name, value in values.items():
             self._write(name, value)
@@ -81,8 +81,7 @@ class StepInputs:
         field = self._fields.get(name)
         if field is None:
             raise ArgumentError(
-                f"StepInputs.send: there is nothing called {name!r}; there are "
-                f"{', '.join(self._fields)}"
+                f"StepInputs.send: there is no field {name!r}; there are {', '.join(self._fields)}"
             )
         if getattr(value, "dtype", field.dtype) != field.dtype:
             raise DtypeError(
@@ -103,7 +102,7 @@ class StepInputs:
         call_all(iter([copy, partial(event.record, stream)]))  # no copy without its event
 
     def _free_slot(self) -> tuple[Any, Any]:
-        """Return the next slot and its event; wait if the slot's last copy has not run."""
+        """Return the next slot and its event; wait until the slot's last copy has run."""
         i = self._n_sent % len(self._slots)
         event = self._events[i]
         if self._n_sent >= len(self._slots) and not event.done:
@@ -119,7 +118,7 @@ def _wait(events: Sequence[Any]) -> None:
 
 
 def _offsets(fields: Mapping[str, Layout]) -> tuple[dict[str, int], int]:
-    """Return where in the record each field begins, and the record's size, in bytes."""
+    """Return the offset of each field and the size of the record, in bytes."""
     import numpy as np
 
     offsets, size = {}, 0
@@ -137,7 +136,7 @@ def _offsets(fields: Mapping[str, Layout]) -> tuple[dict[str, int], int]:
 def _views(
     record: Array, fields: Mapping[str, Layout], offsets: Mapping[str, int]
 ) -> dict[str, Array]:
-    """Return each field of a record of bytes as an array."""
+    """Return the fields of a record as views."""
     import numpy as np
 
     views = {}

@@ -37,10 +37,16 @@ class CupyBackend(StandardBackend):
     def __init__(self, cp: Any, device: Any) -> None:
         import array_api_compat.cupy as xp
 
-        from portanet.backends._cupy import kernels, kernels_conv, kernels_erf, kernels_segments
+        from portanet.backends._cupy import (
+            kernels,
+            kernels_conv,
+            kernels_erf,
+            kernels_pool,
+            kernels_segments,
+        )
 
-        # a file of kernels is one name here
-        files = (kernels, kernels_conv, kernels_erf, kernels_segments)
+        # one module for each file of kernels
+        files = (kernels, kernels_conv, kernels_erf, kernels_pool, kernels_segments)
         found = {name: kernel for file in files for name, kernel in file.KERNELS.items()}
         super().__init__("cupy", xp, device, found)
         self._cp = cp
@@ -55,7 +61,7 @@ class CupyBackend(StandardBackend):
         self._cp.cuda.get_current_stream().synchronize()
 
     def free_memory(self) -> int | None:
-        """Return what the device has left, and what CuPy's pool holds unused."""
+        """Return the free memory of the device, and what CuPy's pool holds unused."""
         return self.device.mem_info[0] + self._cp.get_default_memory_pool().free_bytes()
 
 

@@ -1,4 +1,4 @@
-"""The matrix products that CuPy kernels of several launches consist of, free to be captured."""
+"""Matrix products in CuPy kernels of several launches; they can be captured."""
 
 import cupy as cp
 
@@ -9,20 +9,20 @@ _DTYPES = ("float32", "float64")
 
 
 class _CurrentMemory:
-    """Memory of whoever runs the kernel: of CuPy's pool, or of a plan that has set its own."""
+    """The current allocator: CuPy's pool, or that of a plan."""
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> cp.ndarray:
         return cp.empty(shape, dtype)
 
 
 def matmul(a: cp.ndarray, b: cp.ndarray, out: cp.ndarray) -> None:
-    """Set out to the matrix products a b; what cuBLAS cannot read as it lies is copied before.
+    """Set out to the matrix products a b; operands with unsupported strides are copied.
 
-    cuBLAS' workspace is allocated with each call, like any temporary of the kernel: so that two
-    plans, or streams, never work in the same one.
+    cuBLAS' workspace is allocated in each call, like all temporaries of a kernel, so that plans or
+    streams do not share one.
 
-    Shapes: a (..., m, k), b (..., k, n), out (..., m, n). dtypes of others than float32 and
-    float64 are CuPy's to multiply, which cannot be captured.
+    Shapes: a (..., m, k), b (..., k, n), out (..., m, n). Other dtypes than float32 and
+    float64 are multiplied by CuPy, which cannot be captured.
     """
     if {str(x.dtype) for x in (a, b, out)} not in [{dtype} for dtype in _DTYPES]:
         cp.matmul(a, b, out=out)
@@ -33,5 +33,5 @@ def matmul(a: cp.ndarray, b: cp.ndarray, out: cp.ndarray) -> None:
 
 
 def _laid_out(x: cp.ndarray, out: cp.ndarray) -> cp.ndarray:
-    """Return matrices end to end, as many as there are results."""
+    """Return a contiguous copy, broadcast to the batch of `out`."""
     return cp.ascontiguousarray(cp.broadcast_to(x, (*out.shape[:-2], *x.shape[-2:])))

@@ -1,4 +1,4 @@
-"""Device memory of one's own, beside CuPy's common pool."""
+"""Device memory outside of CuPy's default pool."""
 
 import weakref
 from collections.abc import Callable
@@ -8,12 +8,11 @@ from portanet.typing import Array
 
 
 class PrivateMemory:
-    """Memory for the buffers of a plan, straight from the device.
+    """Memory for the buffers of a plan, allocated from the device without a pool.
 
-    What a captured graph writes to must stay where it is, and what a plan costs should be known:
-    `bytes` says how much has been asked for. Arrays give their memory back to the device when they
-    die; the device is waited for then. (A private cupy.cuda.MemoryPool is not used: CuPy 14.2
-    keeps its blocks even when it is gone, which was found with CuPy on a CPU, not on a GPU.)
+    The buffers of a captured graph must keep their addresses; `bytes` counts what was allocated.
+    Freeing an array synchronizes the device. (A private cupy.cuda.MemoryPool is not used: CuPy 14.2
+    keeps its blocks after the pool is deleted.)
     """
 
     def __init__(self) -> None:
@@ -23,19 +22,19 @@ class PrivateMemory:
         self.bytes = 0
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """Return an array whose numbers have yet to be written."""
-        with self._cp.cuda.using_allocator(None):  # no pool at all
+        """Return an uninitialized array."""
+        with self._cp.cuda.using_allocator(None):  # without a pool
             array = self._cp.empty(shape, dtype)
         self.bytes += array.nbytes
         return array
 
 
 class Scratch:
-    """A pool for what single operations allocate while they run, which is theirs alone.
+    """A private pool for temporary arrays of single operations.
 
-    A captured operation works in the same memory each time, so nobody else may be given it, and it
-    stays as long as this object does: a pool that runs out of memory would give back what it takes
-    to be free.
+    A captured operation uses the same memory in each replay, so the memory must not be given to
+    others, and must live as long as this object: a pool that runs out of memory frees its unused
+    blocks.
     """
 
     def __init__(self) -> None:
@@ -51,10 +50,10 @@ class Scratch:
 
         pool = cp.cuda.MemoryPool(from_device)
         self._allocate = pool.malloc
-        weakref.finalize(self, _empty, pool, kept)  # CuPy keeps a pool's blocks when it is gone
+        weakref.finalize(self, _empty, pool, kept)  # CuPy keeps the blocks of a deleted pool
 
     def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Call a function; what it allocates comes from the pool."""
+        """Call a function with the pool as allocator."""
         with self._cp.cuda.using_allocator(self._allocate):
             return function(*args, **options)
 

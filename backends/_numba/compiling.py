@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -64,13 +64,24 @@ def compile_source(source: str, name: str, signature: str) -> Callable[..., Any]
     return compiled.entry_point
 
 
-def compile_file(
-    file: str, name: str, signature: str, constants: dict[str, Any]
+def float_loop(
+    file: str, name: str, signature: str, arrays: Sequence[Any], **constants: Any
 ) -> Callable[..., Any] | None:
-    """Return a function of a file beside this one, compiled; None where numba cannot compile.
+    """Return a function of a file beside this one, compiled for arrays of one float dtype.
 
-    `constants` replace the lines "NAME = …" of the file.
+    Its name stands for {0} in `signature`, and in the file for FLOAT; `constants` are others.
+    Returns None for arrays of other or several dtypes, and where numba cannot compile.
     """
+    dtypes = {array.dtype.name for array in arrays}
+    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
+        return None
+    (dtype,) = dtypes
+    return _of_file(file, name, signature.format(dtype), FLOAT=dtype, **constants)
+
+
+@cache
+def _of_file(file: str, name: str, signature: str, **constants: Any) -> Callable[..., Any] | None:
+    """Return a function of a file, compiled. `constants` replace its lines "NAME = …"."""
     if not available():
         return None
     source = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
@@ -128,7 +139,7 @@ def _key(source: str, name: str, signature: str) -> str:
 def _own_sources() -> str:
     """Return the text of the files whose functions end up in the machine code."""
     folder = Path(__file__).parent
-    names = ("compiling.py", "math.py", "gemm.py", "vectors.py")
+    names = ("compiling.py", "math.py", "math_llvm.py", "gemm.py", "vectors.py")
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 

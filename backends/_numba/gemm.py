@@ -15,9 +15,9 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from portanet.backends._numba.math import OPTIONS
-from portanet.backends._numpy import blas as _blas
+from portanet.backends._numpy import blas
 
-_LAYOUT, _AS_IT_IS, _TRANSPOSED = _blas.ROW_MAJOR, _blas.AS_IT_IS, _blas.TRANSPOSED
+_LAYOUT, _AS_IT_IS, _TRANSPOSED = blas.ROW_MAJOR, blas.AS_IT_IS, blas.TRANSPOSED
 
 
 @cache
@@ -30,12 +30,12 @@ def gemm(library: str, dtype: str) -> Any:
     transposed where that is asked for; lda, ldb and ldc are how many numbers lie from one row as it
     is in memory to the next. Returns None where there is no such library.
     """
-    blas = {"numpy": _blas.numpy_blas, "mkl": _blas.mkl}[library]()
-    if blas is None:
+    found = {"numpy": blas.numpy_blas, "mkl": blas.mkl}[library]()
+    if found is None:
         return None
     symbol = f"portanet_{library}_gemm_{dtype}"
-    binding.add_symbol(symbol, blas.gemm[dtype])
-    external = types.ExternalFunction(symbol, _signature(dtype, blas.integer))
+    binding.add_symbol(symbol, found.gemm[dtype])
+    external = types.ExternalFunction(symbol, _signature(dtype, found.integer))
 
     @njit(forceinline=True, **OPTIONS)
     def multiply(a_transposed, b_transposed, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):

@@ -11,14 +11,13 @@ stride 2: 6.5 (7.4), 6.9 (9.4), 6.8 (11.4). Whole layers: benchmarks/convolution
 """
 
 from collections.abc import Callable
-from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from portanet.backends._numba import compiling as _numba
-from portanet.backends._numpy import kernels_conv as _numpy_kernels_conv
+from portanet.backends._numba import compiling
+from portanet.backends._numpy import kernels_conv as numpy_kernels
 from portanet.backends._numpy.blas import numpy_blas
 from portanet.backends._numpy.results import delivered, result, takes_out
 from portanet.backends._numpy.threads import in_parts
@@ -45,7 +44,7 @@ def conv2d(
     cost = prod(shape) * w[:1].size
     loop = _loop("forward", (x, w), cost)
     if loop is None:
-        return _numpy_kernels_conv.conv2d(x, w, window, groups, out=out)
+        return numpy_kernels.conv2d(x, w, window, groups, out=out)
     y, x, w = result(out, shape, x.dtype), np.ascontiguousarray(x), _matrix(w)
     run = _strips(loop, window, x.shape, y.shape, groups)
     in_parts(len(x), lambda part: run(x[part], w, y[part]), cost // _A_THREADS)
@@ -58,7 +57,7 @@ def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int 
     cost = grad.size * prod(shape[1:])
     loop = _loop("backward_w", (grad, x), cost)
     if loop is None:
-        return _numpy_kernels_conv.conv2d_backward_w(grad, x, window, groups)
+        return numpy_kernels.conv2d_backward_w(grad, x, window, groups)
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
     run, sums = _strips(loop, window, x.shape, grad.shape, groups), {}
 
@@ -84,7 +83,7 @@ def conv2d_backward_x(
     cost = grad.size * w[:1].size
     loop = _loop("backward_x", (grad, w), cost)
     if loop is None:
-        return _numpy_kernels_conv.conv2d_backward_x(grad, w, window, size, groups, out=out)
+        return numpy_kernels.conv2d_backward_x(grad, w, window, size, groups, out=out)
     grad_x = result(out, (len(grad), w.shape[1] * groups, *size), grad.dtype)
     grad, w = np.ascontiguousarray(grad), _matrix(w)
     run = _strips(loop, window, grad_x.shape, grad.shape, groups)
@@ -118,21 +117,13 @@ def _strips(
 
 def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Callable[..., None] | None:
     """Return the compiled loop, or None where NumPy's kernel is the better: small or odd."""
-    dtypes = {array.dtype.name for array in arrays}
-    known = len(dtypes) == 1 and dtypes <= {"float32", "float64"}
-    if cost < LEAST or not known or numpy_blas() is None:
+    if cost < LEAST or numpy_blas() is None:
         return None
-    return _compiled(name, *dtypes)
-
-
-@cache
-def _compiled(name: str, dtype: str) -> Callable[..., None] | None:
-    constants = {"FLOAT": dtype}
-    return _numba.compile_file("loops_conv", name, _SIGNATURES[name].format(dtype), constants)
+    return compiling.float_loop("loops_conv", name, _SIGNATURES[name], arrays)
 
 
 def _matrix(w: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(w).reshape(len(w), -1)
 
 
-MAKERS = _numba.makers(conv2d, conv2d_backward_w, conv2d_backward_x)
+MAKERS = compiling.makers(conv2d, conv2d_backward_w, conv2d_backward_x)

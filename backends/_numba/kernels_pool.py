@@ -7,13 +7,12 @@ the place of each maximum; here it is looked for again.)
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from portanet.backends._numba import compiling as _numba
-from portanet.backends._numpy import kernels_conv as _numpy_kernels_conv
+from portanet.backends._numba import compiling
+from portanet.backends._numpy import kernels_pool as numpy_kernels
 from portanet.backends._numpy.results import delivered, result, takes_out
 from portanet.backends._numpy.threads import in_parts
 
@@ -48,7 +47,7 @@ def max_pool2d_backward(
     """Return grad where each maximum was found first, in `out` if given."""
     loop = _loop("backward", (grad, x, y), window)
     if loop is None:
-        return delivered(out, _numpy_kernels_conv.max_pool2d_backward(grad, x, y, window))
+        return delivered(out, numpy_kernels.max_pool2d_backward(grad, x, y, window))
     grad_x = result(out, x.shape, x.dtype)
     for axis in (2, 3):  # what no window sees
         grad_x[(slice(None),) * axis + (slice(y.shape[axis] * window.kernel[axis - 2], None),)] = 0
@@ -83,23 +82,16 @@ def _plain(x: np.ndarray, window: Any) -> np.ndarray:
 
 def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any) -> Callable[..., None] | None:
     """Return the compiled loop, or None where it does not apply or does not pay."""
-    dtypes = {array.dtype.name for array in arrays}
     side_by_side = window.stride == window.kernel and not any(map(any, window.padding))
-    known = len(dtypes) == 1 and dtypes <= {"float32", "float64"}
     size = max(array.size for array in arrays)
-    if size < LEAST or not known or not side_by_side or window.dilation != (1, 1):
+    if size < LEAST or not side_by_side or window.dilation != (1, 1):
         return None
-    return _compiled(name, *dtypes, window.kernel)
-
-
-@cache
-def _compiled(name: str, dtype: str, kernel: tuple[int, int]) -> Callable[..., None] | None:
-    constants = {"FLOAT": dtype, "KERNEL": kernel}
-    return _numba.compile_file("loops_pool", name, _SIGNATURES[name].format(dtype), constants)
+    signature = _SIGNATURES[name]
+    return compiling.float_loop("loops_pool", name, signature, arrays, KERNEL=window.kernel)
 
 
 def _planes(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array).reshape(-1, *array.shape[2:])
 
 
-MAKERS = _numba.makers(max_pool2d, max_pool2d_backward)
+MAKERS = compiling.makers(max_pool2d, max_pool2d_backward)

@@ -14,7 +14,6 @@ erf), where 0.5 is perfect. Against NumPy's own with AVX-512, ns a number: exp 0
 (0.36), sigmoid 0.7 (SciPy's 3.3).
 
 Each name ends in the bits of its type; those in 64 bits are the C library's, or made of them.
-Where a loop adds up, `add` says that the order is free, which lets LLVM keep several sums.
 """
 
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
@@ -22,9 +21,9 @@ Where a loop adds up, `add` says that the order is free, which lets LLVM keep se
 
 import math
 
-from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
+
+from portanet.backends._numba.math_llvm import conversion
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 inline = njit(forceinline=True, **OPTIONS)
@@ -43,54 +42,10 @@ _ERF = (
 )  # fmt: skip
 
 
-def _conversion(source, target, instruction):
-    """Return an intrinsic that turns a number of type source into target by one instruction."""
-
-    @intrinsic
-    def convert(typing, x):  # noqa: ARG001 - numba's signature
-        def emit(context, builder, signature, args):  # noqa: ARG001
-            return getattr(builder, instruction)(args[0], context.get_value_type(target))
-
-        return target(source), emit
-
-    return convert
-
-
-_bits = _conversion(types.float64, types.int64, "bitcast")
-_from_bits = _conversion(types.int64, types.float64, "bitcast")
-_double = _conversion(types.float32, types.float64, "fpext")
-_single = _conversion(types.float64, types.float32, "fptrunc")
-
-
-def _binary(build):
-    """Return an intrinsic of two floats of one type; build(builder, a, b) writes it."""
-
-    @intrinsic
-    def function(typing, a, b):  # noqa: ARG001
-        if a != b or not isinstance(a, types.Float):
-            return None
-
-        def emit(context, builder, signature, args):  # noqa: ARG001
-            return build(builder, *args)
-
-        return a(a, b), emit
-
-    return function
-
-
-def _named(name):
-    """Return build for LLVM's intrinsic function `name`."""
-
-    def build(builder, a, b):
-        of = ir.FunctionType(a.type, [a.type, a.type])
-        return builder.call(builder.module.declare_intrinsic(name, [a.type], of), [a, b])
-
-    return build
-
-
-add = _binary(lambda builder, a, b: builder.fadd(a, b, flags=("reassoc", "contract")))
-maximum = _binary(_named("llvm.maximum"))  # NaN if either is, as NumPy's
-minimum = _binary(_named("llvm.minimum"))
+_bits = conversion(types.float64, types.int64, "bitcast")
+_from_bits = conversion(types.int64, types.float64, "bitcast")
+_double = conversion(types.float32, types.float64, "fpext")
+_single = conversion(types.float64, types.float32, "fptrunc")
 
 
 @inline

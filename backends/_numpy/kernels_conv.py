@@ -1,4 +1,4 @@
-"""Convolution and pooling on NumPy: matrix products on a few images at a time.
+"""Convolution on NumPy: matrix products on a few images at a time.
 
 A convolution is a matrix product of the weights with columns of what each place of the output
 sees. Writing all columns down (im2col) takes kh kw times the memory of the image; here only the kw
@@ -16,9 +16,7 @@ backward, medians of interleaved runs on two cores): 81 ms on one thread where t
 takes 142 and PyTorch 75; on two threads 62, 120 and 44. With stride 2 it is 35, 78 and 21 on one,
 34, 78 and 20 on two. Beyond the results it takes 0.3 times the memory of x and y, plain 1.9. Beside
 other work two threads were slower than one: OpenBLAS gains little from a second core on products
-this small, so small images are best trained with OPENBLAS_NUM_THREADS=1 there. The derivatives of
-pooling, added up in place, take 33 to 59 ms (maximum) and 2 to 17 ms (mean) on 64 x 32 x 28 x 28
-where the plain definitions take 106 to 147 and 69 to 86.
+this small, so small images are best trained with OPENBLAS_NUM_THREADS=1 there.
 """
 
 from collections.abc import Iterator
@@ -27,7 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from portanet.backends._images import blocks
 from portanet.backends._numpy.results import delivered, result, takes_out
+from portanet.backends._numpy.windows import offsets, seen_at
 
 Matrices = list[np.ndarray]
 
@@ -85,44 +85,13 @@ def conv2d_backward_x(
     weights = w.reshape(groups, n_out // groups, n_inp * kh * kw).swapaxes(1, 2)
     grad_x = result(out, (n, n_inp * groups, *size), grad.dtype)
     grad_x[...] = 0
-    for part in _parts(n, groups * weights.shape[1] * grad.shape[3] * grad.itemsize):
+    for part in blocks(n, groups * weights.shape[1] * grad.shape[3] * grad.itemsize, _BLOCK):
         columns = np.matmul(weights, grad[part]).reshape(-1, n_inp * groups, kh, kw, height, width)
         for (i, j), (places, seen) in zip(
-            window.offsets(), _offsets(window, (height, width), size), strict=True
+            window.offsets(), offsets(window, (height, width), size), strict=True
         ):
             grad_x[part][seen] += columns[:, :, i, j][places]
     return delivered(out, grad_x)
-
-
-def max_pool2d_backward(grad: np.ndarray, x: np.ndarray, y: np.ndarray, window: Any) -> np.ndarray:
-    """Return grad where each maximum was found first, written to its place at once."""
-    grad_x = np.zeros(x.shape, grad.dtype)
-    for part in _parts(len(x), x[:1].nbytes):
-        waiting = np.ones(y[part].shape, np.bool_)  # places whose maximum was not found yet
-        for places, seen in _offsets(window, y.shape[2:], x.shape[2:]):
-            value = x[part][seen]
-            here = ((value == y[part][places]) | (value != value)) & waiting[places]
-            waiting[places] &= ~here
-            grad_x[part][seen] += np.where(here, grad[part][places], 0)
-    return grad_x
-
-
-def avg_pool2d_backward(grad: np.ndarray, window: Any, size: tuple[int, int]) -> np.ndarray:
-    """Return each place's gradient in equal shares, added up in place."""
-    grad_x = np.zeros((*grad.shape[:2], *size), grad.dtype)
-    for part in _parts(len(grad), grad_x[:1].nbytes):
-        share = grad[part] / (window.kernel[0] * window.kernel[1])
-        for places, seen in _offsets(window, grad.shape[2:], size):
-            grad_x[part][seen] += share[places]
-    return grad_x
-
-
-def _offsets(window: Any, output: Any, size: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield for each offset of the kernel which places see the image there, and what they see."""
-    for i, j in window.offsets():
-        rows, seen_rows = _seen(window, 0, i, output[0], size[0])
-        cols, seen_cols = _seen(window, 1, j, output[1], size[1])
-        yield (..., rows, cols), (..., seen_rows, seen_cols)
 
 
 def _unfold(x: np.ndarray, window: Any, groups: int) -> Iterator[tuple[slice, Matrices]]:
@@ -133,7 +102,7 @@ def _unfold(x: np.ndarray, window: Any, groups: int) -> Iterator[tuple[slice, Ma
     n_rows = out_height + (kh - 1) * window.dilation[0] if shared else out_height
     starts = [i * window.dilation[0] * out_width for i in range(kh)] if shared else [0]
     shape = (channels, 1 if shared else kh, kw, n_rows, out_width)
-    parts = list(_parts(n, int(np.prod(shape)) * x.itemsize))
+    parts = list(blocks(n, int(np.prod(shape)) * x.itemsize, _BLOCK))
     # the padding stays zero from one round to the next: it lies in the same places
     columns = np.zeros((parts[0].stop if parts else 0, *shape), x.dtype)
     for part in parts:
@@ -147,9 +116,9 @@ def _fill(columns: np.ndarray, x: np.ndarray, window: Any) -> None:
     """Write what each place sees of some images: columns (n, C, rows of kernel, kw, rows, OW)."""
     kernel_rows, kw, n_rows, out_width = columns.shape[2:]
     for i in range(kernel_rows):
-        rows, seen_rows = _seen(window, 0, i, n_rows, x.shape[2])
+        rows, seen_rows = seen_at(window, 0, i, n_rows, x.shape[2])
         for j in range(kw):
-            cols, seen_cols = _seen(window, 1, j, out_width, x.shape[3])
+            cols, seen_cols = seen_at(window, 1, j, out_width, x.shape[3])
             columns[:, :, i, j, rows, cols] = x[:, :, seen_rows, seen_cols]
 
 
@@ -183,26 +152,8 @@ def _mirrored_window(window: Any, grad: np.ndarray, size: tuple[int, int]) -> An
     return replace(window, padding=(vertical, (width - left, size[1] - grad.shape[3] + left)))
 
 
-def _parts(n: int, n_bytes: int) -> Iterator[slice]:
-    """Cut n images into parts that fit into the cache, one at least."""
-    step = max(1, _BLOCK // max(1, n_bytes))
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
-
-
-def _seen(window: Any, axis: int, offset: int, places: int, size: int) -> tuple[slice, slice]:
-    """Return which places see the image at an offset of the kernel, and which rows they see."""
-    stride = window.stride[axis]
-    first = offset * window.dilation[axis] - window.padding[axis][0]
-    low = max(0, -(first // stride))
-    n = max(0, min(places, (size - 1 - first) // stride + 1) - low)
-    start = first + low * stride
-    return slice(low, low + n), slice(start, start + max(0, (n - 1) * stride + 1), stride)
-
-
 KERNELS = {
-    "avg_pool2d_backward": avg_pool2d_backward,
     "conv2d": conv2d,
     "conv2d_backward_w": conv2d_backward_w,
     "conv2d_backward_x": conv2d_backward_x,
-    "max_pool2d_backward": max_pool2d_backward,
 }

@@ -1,4 +1,4 @@
-"""What an engine is, which makes plans and keeps arrays on one backend; and what a plan is."""
+"""The interfaces of engines, which make plans for one backend, and of plans."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from portanet.typing import Array
 
 @dataclass(frozen=True)
 class PlanCall:
-    """One call that a replay makes, for people who look at a plan.
+    """One call of a replay, for profiles.
 
-    text    how it is written, or the names of kernels
-    units   what it does, in order; nothing where it copies a state to its home
-    copied  then the state's name, and the value that is copied
-    run     makes the call alone; None where there is but one call and it returns what it makes
+    text    its source, or the names of kernels
+    units   the units that it computes, in order; () if it copies a state to its home
+    copied  then the name of the state, and the value that is copied
+    run     makes the call; None if a plan is one pure function
     """
 
     text: str
@@ -28,12 +28,12 @@ class PlanCall:
 
 
 class Plan(Protocol):
-    """A graph made into calls that do a step, as often as it is replayed.
+    """A graph made executable: each `replay` takes one step.
 
-    graph      what it does
-    homes      the memory of the states, by name: shared by all plans of a model
-    results    what the last replay has left, by the graph's names ("losses", "grad:…")
-    n_samples  how many samples a batch has; 0 where they have weights
+    graph      the operations of the step
+    homes      arrays of the states, by name: shared by all plans of a model
+    results    results of the last replay, by the graph's names ("losses", "grad:…")
+    n_samples  the number of samples in a batch; 0 if samples have weights
     """
 
     graph: Graph
@@ -43,31 +43,31 @@ class Plan(Protocol):
 
     @property
     def layout(self) -> Layout | None:
-        """Where the values lie; None where the library that replays decides that."""
+        """The memory layout of the values; None if the backend's compiler plans memory."""
         ...
 
     @property
     def n_bytes(self) -> int:
-        """What the plan's own memory takes; 0 where the library that replays decides that."""
+        """The size of the plan's own memory; 0 if the backend's compiler plans memory."""
         ...
 
     def load(self, x: Array, y: Array) -> None:
-        """Let the next replay take a batch."""
+        """Set the batch of the next replay."""
         ...
 
     def gather(self, batch: Any) -> None:
-        """Let the next replay take a batch of a data set, gathered where the data lie."""
+        """Set the batch of the next replay, to be gathered from a resident data set."""
         ...
 
     def set_numbers(self, numbers: Sequence[dict[str, float]], drawn: Sequence[Any]) -> None:
-        """Set the numbers of the next step, one dict for each group, and what it has drawn."""
+        """Set the numbers of the next step, a dict for each group of parameters, and its draws."""
         ...
 
     def finally_call(self, calls: Iterable[Call]) -> None:
-        """Let replays make calls of functions in C, too, once they have written the states.
+        """Let replays make these C-level calls right after the states are written.
 
-        They are made if and only if the states are those after the step, however a replay is
-        interrupted: a replay writes all states and makes these calls, or does neither.
+        A replay writes all states and makes all of these calls, or does neither, even if it is
+        interrupted (KeyboardInterrupt) at any Python bytecode.
         """
         ...
 
@@ -76,34 +76,34 @@ class Plan(Protocol):
         ...
 
     def losses(self) -> Array:
-        """Return the losses of the last replay, an array that no replay writes to."""
+        """Return the losses of the last replay, in an array that later replays do not change."""
         ...
 
     def calls(self) -> list[PlanCall]:
-        """Return what a replay does, call by call."""
+        """Return the calls of a replay, in order."""
         ...
 
 
 class Engine:
-    """Makes plans of graphs for one backend.
+    """Makes plans for one backend.
 
-    `replaces`: arrays are immutable, so a step puts new ones where the states were.
-    `reads`: states may be arrays of others, which a plan reads where they lie.
+    replaces  arrays are immutable: a step replaces the states' arrays
+    reads     homes may be the user's own arrays, which a plan reads without a copy
     """
 
     replaces = False
     reads = False
 
     def new(self, array: Array) -> Array:
-        """Return memory of the plan's own with an array's numbers."""
+        """Return a copy of an array in memory of its own."""
         raise NotImplementedError
 
     def copy(self, target: Array, source: Array) -> None:
-        """Write an array's numbers into memory of the plan's own; not called if it replaces."""
+        """Copy an array into the memory of another; not called if `replaces`."""
         raise NotImplementedError
 
     def same_memory(self, a: Array, b: Array) -> bool:
-        """Return whether two arrays show the same memory."""
+        """Return whether two arrays share memory."""
         raise NotImplementedError
 
     def plan(self, graph: Graph, homes: dict[str, Array]) -> Plan:
@@ -111,5 +111,5 @@ class Engine:
         raise NotImplementedError
 
     def faster(self, plan: Any) -> Plan | None:  # noqa: ARG002 - what one can be made faster
-        """Return a faster plan of the same graph, if there is one and it has begun to pay."""
+        """Return a faster plan of the same graph, if there is one and its compilation pays."""
         return None

@@ -1,4 +1,4 @@
-"""Which engine replays graphs on which backend; what writes for another is not even imported."""
+"""The engine of each backend. Engines of other backends are not imported."""
 
 from portanet.backends import Backend
 from portanet.compiler.engines.base import Engine
@@ -8,14 +8,14 @@ from portanet.compiler.engines.numpy.engine import NumpyEngine
 def engine_for(
     backend: Backend, *, fuse: bool = True, fast: bool | None = None, mkl: bool | None = None
 ) -> Engine | None:
-    """Return the engine of a backend; None where steps are taken as they are written."""
+    """Return the engine of a backend; None if it runs uncompiled."""
     if backend.name == "numpy":
         return NumpyEngine(backend, fuse, fast, mkl)
     if backend.name == "cupy":
         from portanet.compiler.engines.cuda.engine import CupyEngine
 
         return CupyEngine(backend, fuse)
-    if backend.name == "jax" and fuse:  # XLA fuses: bit for bit is the step as it is written
+    if backend.name == "jax" and fuse:  # XLA fuses: without fusion steps are not compiled
         from portanet.compiler.engines.jax.engine import JaxEngine
 
         return JaxEngine(backend)

@@ -1,17 +1,17 @@
 """Group: operations that become one kernel, over the same numbers.
 
-Softmax of x (64, 20) along its rows, as the operations come:
+Softmax of x (64, 20) along its rows, operation by operation:
 
-    operation          result     the group after it
+    operation          result     the group afterwards
     m = max(x, 1)      (64, 1)    n_kept 64, n_reduced 20; m is reduced
     d = x - m          (64, 20)   d is full; it reads m broadcast along j
     e = exp(d)         (64, 20)   e is full
-    s = sum(e, 1)      (64, 1)    the same numbers are kept and reduced: s is reduced
-    p = e / s          (64, 20)   p is full, and all five are one kernel
+    s = sum(e, 1)      (64, 1)    same space: s is reduced
+    p = e / s          (64, 20)   p is full; all five operations are one kernel
 
-A group begins with one operation. Without a reduction all numbers are kept; the first reduction
-settles which are reduced. An operation joins if its result is full or reduced in that space, and
-if whoever makes number [k, j] of it has made the numbers that it reads of the group.
+A group starts with one operation. Until there is a reduction all axes are kept; the first reduction
+determines which are reduced. An operation joins if its output is full or reduced in that space, and
+if element [k, j] depends only on elements [k, j] and [k] of the group's other values.
 """
 
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ from portanet.compiler.graph.operations import REDUCERS
 
 @dataclass(eq=False)
 class Group:
-    """Operations of one kernel, in order, and the numbers that it runs over.
+    """Operations of one kernel, in order, and its iteration space.
 
-    settled  a reduction has settled which numbers are kept and which are reduced
-    reduced  the ids of values that have one number for each kept one; all others are full
-    inside   the ids of all values that it makes
+    settled  a reduction has determined the kept and the reduced axes
+    reduced  the ids of the reduced values; all others are full
+    inside   the ids of all values that the kernel computes
     """
 
     nodes: list[Node]
@@ -46,7 +46,7 @@ class Group:
     inside: set[int] = field(default_factory=set)
 
     def join(self, node: Node) -> bool:
-        """Take in one operation more; return False if they do not go together."""
+        """Add an operation if it fits; return whether it does."""
         if node.op not in REDUCERS or self.settled:
             return self._take(node)
         space = _space(node)
@@ -64,7 +64,7 @@ class Group:
         return True
 
     def _settle(self, space: Space, node: Node) -> bool:
-        """Keep and reduce what a first reduction wants, if all operations so far can."""
+        """Change to the space of a first reduction, if all operations so far fit into it."""
         settled = Group([], space, True)
         if not all(settled._take(n) for n in (*self.nodes, node)):
             return False
@@ -73,7 +73,7 @@ class Group:
         return True
 
     def _fits(self, node: Node) -> bool:
-        """Return whether the kernel can do an operation where it makes its other numbers."""
+        """Return whether an operation can be computed in this space."""
         out, space = node.output, self.space
         if node.op in REDUCERS:
             value = node.args[0]
@@ -86,7 +86,7 @@ class Group:
         return all(self._finds(value, out.shape, full=full) for value in node.inputs)
 
     def _finds(self, value: Value, shape: tuple[int, ...], *, full: bool) -> bool:
-        """Return whether the kernel has a value's number where it makes one of a shape."""
+        """Return whether the element of `value` that an output of a shape needs is at hand."""
         root, space = value.root, self.space
         if id(root) not in self.inside:
             return (axes_of_full if full else axes_of_reduced)(value, shape, space) is not None
@@ -98,7 +98,7 @@ class Group:
 
 
 def start(node: Node) -> Group | None:
-    """Return a group of one operation, None if it does not run over one set of numbers."""
+    """Return a group of one operation, None if it has no iteration space."""
     reduction = node.op in REDUCERS
     space = _space(node) if reduction else Space(node.output.size, 1)
     group = Group([], space, reduction)
@@ -106,7 +106,7 @@ def start(node: Node) -> Group | None:
 
 
 def makes_reduced(node: Node, reduced: set[int], space: Space) -> bool:
-    """Return whether an operation makes one number for each kept one, after those in `reduced`."""
+    """Return whether an operation's output is reduced, given the reduced values before it."""
     if node.op in REDUCERS:
         return True
     follows = any(id(v.root) in reduced for v in node.inputs)
@@ -114,7 +114,7 @@ def makes_reduced(node: Node, reduced: set[int], space: Space) -> bool:
 
 
 def reduced_values(nodes: Sequence[Node], space: Space) -> set[int]:
-    """Return the ids of the values of a group's operations that are reduced."""
+    """Return the ids of the reduced values that operations compute."""
     reduced: set[int] = set()
     for node in nodes:
         if makes_reduced(node, reduced, space):

@@ -1,8 +1,8 @@
-"""Which operations of a graph become one kernel.
+"""Grouping: which operations of a graph are fused into one kernel.
 
-An operation joins the first group that runs after its arguments are made, and over the same
-numbers. So a bias gradient, which sums over the batch, is summed in the kernel that makes what is
-summed, even where a product of matrices was written in between:
+An operation joins the first group with the same iteration space that runs after its inputs are
+computed. So the gradient of a bias is summed in the kernel that computes the summands, even if a
+matrix product was recorded in between:
 
     d = g * (x > 0)      group 1            d = g * (x > 0), b = sum(d, 0)   one kernel
     w = x.T @ d          product     ->     w = x.T @ d
@@ -21,13 +21,13 @@ from portanet.compiler.graph.operations import REDUCERS
 def group_nodes(
     nodes: Iterable[Node], has_text: Callable[[Node], bool], most_nodes: int
 ) -> list[Node | Group]:
-    """Return operations in an order in which they may be done, kernels in the place of some.
+    """Return operations and groups of operations in an order in which they can run.
 
-    `has_text(node)` says whether an operation can be written in a kernel's language.
+    `has_text(node)` says whether an operation can be written in the kernel's language.
     """
     units: list[Any] = []
     open_groups = _OpenGroups(units, most_nodes)
-    made: dict[int, int] = {}  # where in `units` a value is made
+    made: dict[int, int] = {}  # index in `units` of the unit that computes a value
     for node in nodes:
         if node.is_view:
             continue
@@ -44,18 +44,18 @@ def group_nodes(
 
 
 class _OpenGroups:
-    """The groups that take in more operations, by how many numbers they have at a time.
+    """The groups that are not full, indexed by the sizes of their arrays.
 
-    An operation on 64 x 20 numbers is offered to groups over 1280 numbers, and to those that keep
-    so many, not to all there are: planning would take the square of a network's length.
+    An operation on 64 x 20 elements is offered only to groups with arrays of 1280 elements. Without
+    the index the time for planning would grow with the square of a network's length.
     """
 
     def __init__(self, units: list[Any], most_nodes: int) -> None:
         self._units, self._most_nodes = units, most_nodes
-        self._places: dict[int, list[int]] = {}  # by size, where the groups stand in `units`
+        self._places: dict[int, list[int]] = {}  # indices of groups in `units`, by size
 
     def note(self, at: int) -> None:
-        """Take in a unit, if it is a group; or take it in again, once it reduces numbers."""
+        """Add a unit if it is a group; add it again under its new size once it has a reduction."""
         group = self._units[at]
         if isinstance(group, Group):
             for size in {group.space.size, group.space.n_kept}:
@@ -65,7 +65,7 @@ class _OpenGroups:
                     places.insert(i, at)
 
     def join(self, node: Node, first: int) -> int | None:
-        """Let an operation join a group that stands at `first` or later; return where it is."""
+        """Add an operation to a group at index `first` or later; return the group's index."""
         places = self._places.get(_n_numbers(node), [])
         for at in places[bisect_left(places, first) :]:
             group = self._units[at]
@@ -89,7 +89,7 @@ def _n_numbers(node: Node) -> int:
 
 
 def stored_values(graph: Graph, units: Sequence[Node | Group]) -> dict[int, list[Value]]:
-    """Return, for each group by its id, the values that are read outside of it."""
+    """Return for each group, by its id, the values that are read outside of it."""
     wanted = {id(v.root) for v in graph.wanted()}
     readers: dict[int, set[int]] = {}
     for unit in units:

@@ -1,15 +1,15 @@
-"""Where the numbers of an array lie in the loops of a fused kernel.
+"""Indices into arrays, as text, in the loops of a fused kernel.
 
-A kernel reads number [k, j] of full arrays and number [k] of reduced ones (see space.py), by an
-index into the array's memory. With n_kept 64 and n_reduced 20, rows:
+A kernel reads element [k, j] of full arrays and element [k] of reduced ones (see space.py). The
+index into the memory of an array, for n_kept 64, n_reduced 20, rows:
 
-    array             shape       strides (items)   index in its memory
+    array             shape       strides (items)   index
     x                 (64, 20)    (20, 1)           k * 20 + j
-    another's mT      (64, 20)    (1, 64)           k + j * 64
-    a bias            (20,)       (1,)              j              it is broadcast along k
-    sums of rows      (64, 1)     (1, 0)            k              and these along j
-    images            (8, 8, 20)  (160, 20, 1)      k * 20 + j     axes that go on are one axis
-    the same, turned  (8, 8, 20)  (20, 160, 1)      (k / 8) * 20 + (k % 8) * 160 + j
+    a transpose       (64, 20)    (1, 64)           k + j * 64
+    a bias            (20,)       (1,)              j              broadcast along k
+    sums of rows      (64, 1)     (1, 0)            k              broadcast along j
+    images            (8, 8, 20)  (160, 20, 1)      k * 20 + j     contiguous axes are merged
+    transposed        (8, 8, 20)  (20, 160, 1)      (k / 8) * 20 + (k % 8) * 160 + j
 """
 
 from math import prod
@@ -36,7 +36,7 @@ def axes_of_reduced(value: Value, shape: tuple[int, ...], space: Space) -> Axes 
 
 
 def index_of_full(value: Value, shape: tuple[int, ...], space: Space) -> str:
-    """Return the index of number [k, j] of a full shape, in a value broadcast to it."""
+    """Return the index of element [k, j] in a value that is broadcast to a full shape."""
     axes = axes_of_full(value, shape, space)
     assert axes is not None  # looked at before the kernel is written
     kept, reduced = _terms(axes[0], "k"), _terms(axes[1], "j")
@@ -44,14 +44,14 @@ def index_of_full(value: Value, shape: tuple[int, ...], space: Space) -> str:
 
 
 def index_of_reduced(value: Value, shape: tuple[int, ...], space: Space) -> str:
-    """Return the index of number [k] of a reduced shape, in a value broadcast to it."""
+    """Return the index of element [k] in a value that is broadcast to a reduced shape."""
     axes = axes_of_reduced(value, shape, space)
     assert axes is not None
     return " + ".join(_terms(axes, "k")) or "0"
 
 
 def shows_all(value: Value) -> bool:
-    """Return whether a value is its root in another shape: all its numbers, in their order."""
+    """Return whether a value has all elements of its root in the same order, in any shape."""
     root, items = value.root, value.dtype.itemsize
     if value is root:
         return contiguous(root)
@@ -65,7 +65,7 @@ def shows_all(value: Value) -> bool:
 
 
 def contiguous(value: Value) -> bool:
-    """Return whether the numbers lie end to end, the last axis running fastest."""
+    """Return whether a value is C-contiguous."""
     step = value.dtype.itemsize
     for length, stride in zip(reversed(value.shape), reversed(value.strides), strict=True):
         if length > 1 and stride != step:
@@ -75,18 +75,18 @@ def contiguous(value: Value) -> bool:
 
 
 def is_full(value: Value, shape: tuple[int, ...], space: Space) -> bool:
-    """Return whether number [k, j] of a shape is number [k, j] of a full, contiguous root."""
+    """Return whether element [k, j] of a shape is element [k, j] of a full, contiguous root."""
     return space.reduces(shape) is not None and _alone(_merged(_broadcast(value, shape)))
 
 
 def is_reduced_in_full(value: Value, shape: tuple[int, ...], space: Space) -> bool:
-    """Return whether number [k, j] of a full shape is number [k] of a reduced, contiguous root."""
+    """Return whether element [k, j] of a full shape is element [k] of a reduced root."""
     axes = axes_of_full(value, shape, space)
     return axes is not None and _alone(axes[0]) and all(s == 0 for _, s in axes[1])
 
 
 def is_reduced(value: Value, shape: tuple[int, ...], space: Space) -> bool:
-    """Return whether number [k] of a reduced shape is number [k] of a reduced, contiguous root."""
+    """Return whether element [k] of a reduced shape is element [k] of a reduced root."""
     axes = axes_of_reduced(value, shape, space)
     return axes is not None and _alone(axes)
 
@@ -102,7 +102,7 @@ def _broadcast(value: Value, shape: tuple[int, ...]) -> Axes:
 
 
 def _merged(axes: Axes) -> Axes:
-    """Take neighbouring axes as one where the outer goes on where the inner ends."""
+    """Merge neighbouring axes that are contiguous with each other."""
     merged: Axes = []
     for n, s in axes:
         if n == 1:
@@ -115,7 +115,7 @@ def _merged(axes: Axes) -> Axes:
 
 
 def _terms(axes: Axes, variable: str) -> list[str]:
-    """Return the summands of an index: the variable taken apart into the axes' own."""
+    """Return the terms of an index: the variable split into indices of the axes."""
     terms, inner = [], 1
     for i, (n, s) in reversed(list(enumerate(axes))):
         if s:

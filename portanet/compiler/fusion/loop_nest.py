@@ -1,4 +1,4 @@
-"""Nests of loops that walk over the axes of several arrays at once."""
+"""Loop nests over the axes of several arrays with different contiguous axes."""
 
 from collections.abc import Iterable
 from math import prod
@@ -7,9 +7,9 @@ Axes = list[tuple[int, int]]  # (length, stride in items)
 
 
 def common_lengths(arrays: Iterable[Axes]) -> list[int] | None:
-    """Return the lengths of the loops that walk all arrays' axes, as few as there can be.
+    """Return the lengths of the shortest loop nest in which all arrays have constant strides.
 
-    None where there are none: (2, 6) and (4, 3) have no common cut of 12.
+    None if there is none: axes (2, 6) and (4, 3) have no common split of 12.
 
     >>> common_lengths([[(6, 1)], [(2, 1), (3, 0)]])
     [2, 3]
@@ -28,7 +28,7 @@ def common_lengths(arrays: Iterable[Axes]) -> list[int] | None:
 
 
 def strides_along(axes: Axes, lengths: list[int]) -> list[int] | None:
-    """Return how far apart an array's numbers lie along each loop.
+    """Return an array's stride along each loop.
 
     >>> strides_along([(6, 4)], [2, 3])
     [12, 4]
@@ -47,6 +47,6 @@ def strides_along(axes: Axes, lengths: list[int]) -> list[int] | None:
 
 
 def index_text(strides: list[int], variables: list[str]) -> str:
-    """Return the sum of strides times loop variables, "" where all are 0."""
+    """Return the sum of strides times loop variables as text, "" if all strides are 0."""
     terms = zip(strides, variables, strict=True)
     return " + ".join(v if s == 1 else f"{s} * {v}" for s, v in terms if s)

@@ -1,4 +1,4 @@
-"""What the texts of all kernel languages need to know about single operations."""
+"""Operands, dtypes and dependencies of operations, for every kernel language."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,17 +11,17 @@ from portanet.compiler.graph.operations import REDUCERS
 
 
 def operands(node: Node) -> list[Any]:
-    """Return the arguments that numbers are read from: Values, HostScalars, plain numbers."""
+    """Return the arguments that are numbers: Values, HostScalars, plain numbers."""
     return [arg for arg in node.args if isinstance(arg, Value | HostScalar | int | float)]
 
 
 def promoted(node: Node) -> np.dtype:
-    """Return what the operands of an operation promote to; plain numbers are weak."""
+    """Return the dtype that an operation's operands promote to; plain numbers are weak."""
     return np.result_type(*map(_kind, operands(node)))
 
 
 def identity(op: str, dtype: Any) -> float:
-    """Return the number that a reduction begins with.
+    """Return the identity element of a reduction.
 
     >>> identity("sum", "float32"), identity("max", "float32"), identity("min", "int8")
     (0, -inf, 127)
@@ -37,7 +37,7 @@ def identity(op: str, dtype: Any) -> float:
 
 
 def levels(nodes: Sequence[Node]) -> dict[int, int]:
-    """Return, by a value's id, how many reductions of these it waits for, one after the other."""
+    """Return the depth of each value in reductions, by its id: how many it depends on in a row."""
     level: dict[int, int] = {}
     for node in nodes:
         waits = max([level.get(id(v.root), 0) for v in node.inputs], default=0)

@@ -1,6 +1,6 @@
-"""The numbers that a fused kernel runs over: which of them it keeps apart, which it reduces.
+"""The iteration space of a fused kernel: kept and reduced axes.
 
-A kernel counts the kept ones by k and the reduced ones by j. Of x (2, 3):
+A kernel has an index k over all kept axes and an index j over all reduced axes. For x (2, 3):
 
     sum(x, axis=1)   j = 0   1   2            sum(x, axis=0)   k = 0   1   2
              k = 0     x00 x01 x02  -> s0              j = 0     x00 x01 x02
@@ -8,8 +8,8 @@ A kernel counts the kept ones by k and the reduced ones by j. Of x (2, 3):
                                                                   |   |   |
     n_kept 2, n_reduced 3, rows                n_kept 3, n_reduced 2      s0  s1  s2
 
-An array is *full* if it has all numbers of the space (x), *reduced* if it has one number for each
-kept index (s). Without reductions all numbers are kept, and all arrays are full.
+An array is *full* if it has an element for each (k, j), such as x, and *reduced* if it has one for
+each k, such as s. Without reductions all axes are kept, and all arrays are full.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from math import prod
 
 @dataclass(frozen=True)
 class Space:
-    """The numbers that a kernel runs over.
+    """The iteration space of a kernel.
 
-    rows   neighbours in memory are reduced ("one sum a row"), not kept ("one sum a column")
-    mixed  where reduced axes are neither the first nor the last: the lengths of a full array's axes
-           that are longer than 1, and whether each is reduced; full arrays then all have that shape
+    rows   the reduced axes are the last ones (a sum for each row), not the first (for each column)
+    mixed  if reduced axes are neither the first nor the last: the lengths of a full array's axes
+           that are longer than 1, and whether each is reduced; all full arrays have that shape
     """
 
     n_kept: int
@@ -33,7 +33,7 @@ class Space:
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The number of elements of a full array."""
         return self.n_kept * self.n_reduced
 
     def reduces(self, shape: tuple[int, ...]) -> list[bool] | None:
@@ -58,7 +58,7 @@ class Space:
         return [i in reduced for i in range(len(shape))]
 
     def is_like(self, other: "Space") -> bool:
-        """Return whether both keep and reduce the same numbers, in the same order."""
+        """Return whether both have the same kept and reduced axes, in the same order."""
         if (self.n_kept, self.n_reduced) != (other.n_kept, other.n_reduced):
             return False
         if self.mixed != other.mixed:

@@ -1,4 +1,4 @@
-"""Units: what a plan does one after the other, single operations or kernels of several."""
+"""Units: the steps of a plan, each a single operation or a fused group."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from portanet.compiler.graph.operations import ELEMENTWISE, REDUCERS
 
 @dataclass(eq=False)
 class Unit:
-    """One operation (`group` is None), or several in one kernel.
+    """One operation (`group` is None), or several fused into one kernel.
 
-    inputs   the values that it reads; one that is read twice comes twice
-    outputs  the values that it leaves in memory
+    inputs   the values that it reads, with repetitions
+    outputs  the values that it stores
     """
 
     nodes: list[Node]
@@ -25,18 +25,18 @@ class Unit:
 
     @property
     def single(self) -> Node | None:
-        """The operation, if it is one alone."""
+        """The operation, if it is not a group."""
         return self.nodes[0] if self.group is None else None
 
     def reads_alike(self, value: Value, out: Value) -> bool:
-        """Return whether a value's memory is read place by place, as `out` is written."""
+        """Return whether element i of a value is read only where element i of `out` is written."""
         if self.single is not None:
             return _reads_alike(self.single, value, out)
         return self.group is not None and _group_reads_alike(self.group, value, out)
 
 
 def single_units(graph: Graph) -> list[Unit]:
-    """Return every operation as a unit; views need none."""
+    """Return a unit for each operation that is not a view."""
     return [unit_of(node) for node in graph.nodes if not node.is_view]
 
 
@@ -46,7 +46,7 @@ def fused_units(
     most_nodes: int,
     fits: Callable[[Unit], bool] = lambda unit: True,  # noqa: ARG005 - a group takes in what fits
 ) -> list[Unit]:
-    """Return the operations in groups, as far as they can be written in a kernel's language."""
+    """Return units of fused groups, where operations can be written in the kernel's language."""
     found: Sequence[Node | Group] = group_nodes(graph.nodes, has_text, most_nodes)
     stored = stored_values(graph, found)
     units: list[Unit] = []
@@ -57,7 +57,7 @@ def fused_units(
 
 
 def unit_of(item: Node | Group, stored: Sequence[Value] = (), kind: type[Unit] = Unit) -> Unit:
-    """Return an operation, or a group that leaves `stored` in memory, as a unit of some kind."""
+    """Return a unit of an operation, or of a group that stores `stored`."""
     if isinstance(item, Node):
         return kind([item], item.inputs, item.outputs)
     inside = {id(node.output) for node in item.nodes}
@@ -74,9 +74,9 @@ def _reads_alike(node: Node, value: Value, out: Value) -> bool:
 
 
 def _group_reads_alike(group: Group, value: Value, out: Value) -> bool:
-    """Return whether each place is read only where `out` is written, and both run alike.
+    """Return whether element i of `value` is read only where element i of `out` is written.
 
-    What a kernel stores it stores at the end, when a place has been read for the last time.
+    A kernel stores an element at the end, after all its reads of that element.
     """
     if id(out) in group.reduced or not is_full(out, out.shape, group.space):
         return False

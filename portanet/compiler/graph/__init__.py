@@ -1,1 +1,1 @@
-"""The graph of a step: values, operations, and rewrites that change neither's meaning."""
+"""The graph of a step: values, operations, and rewrites that preserve its results."""

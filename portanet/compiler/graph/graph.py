@@ -1,7 +1,7 @@
 """The graph of a step: the arrays in it, and the operations that made them.
 
-A graph knows operations by their names in the array API standard, never layers: where an operation
-came from is kept as words, for people who look at a plan.
+Operations have the names of the array API standard. A graph contains no layers; the method that
+recorded an operation is kept as text, for profiles.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _CONTAINERS = (list, tuple, dict)  # that arguments may be in
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """One array of a step: what it looks like, and where it comes from.
+    """One array of a step: its shape, dtype and strides, and what produces it.
 
-    kind   "node": an operation makes it; the rest is there when a step begins:
+    kind   "node": the output of an operation; all others exist when a step begins:
            "input" (a batch), "state" (parameters, slots …), "host" (drawn on the host for this
            step), "constant" (the same in every step)
-    name   what people call it ("layers.0.weights"); "" where nobody has named it
-    base   the value whose memory this one shows (None: it has its own)
-    array  a constant's numbers; nothing else is kept
+    name   for error messages and profiles ("layers.0.weights"), or ""
+    base   the value that this one is a view of; None if it owns its memory
+    array  the array of a constant
     """
 
     kind: str
@@ -46,12 +46,12 @@ class Value:
 
     @property
     def n_bytes(self) -> int:
-        """How many bytes the numbers take."""
+        """The number of bytes."""
         return self.size * self.dtype.itemsize
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The number of elements."""
         return prod(self.shape)
 
     def __repr__(self) -> str:
@@ -60,7 +60,7 @@ class Value:
 
 
 def value_like(kind: str, array: Array, /, **fields: Any) -> Value:
-    """Return a value that looks like an array. An axis of one or none has no stride: 0."""
+    """Return a value with the shape, dtype and strides of an array; axes shorter than 2 have 0."""
     shape = tuple(array.shape)
     n_bytes = getattr(array, "strides", None)
     if not isinstance(n_bytes, tuple):
@@ -71,11 +71,11 @@ def value_like(kind: str, array: Array, /, **fields: Any) -> Value:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One operation: `function(*args, **options)` made `outputs`.
+    """One operation: `outputs = function(*args, **options)`.
 
     `args` and `options` hold Values, HostScalars, plain numbers, and lists of them. `op` is the
     standard's name ("add", "sum", "matmul"), or "kernel:" and the name of an `@accelerable`.
-    `place` says which part of the model was at work.
+    `place` names the method that recorded it ("layers.0.forward").
     """
 
     op: str
@@ -87,17 +87,17 @@ class Node:
 
     @property
     def inputs(self) -> list[Value]:
-        """The values that it reads, in order; one that is read twice comes twice."""
+        """The values that it reads, in order, with repetitions."""
         return values_in((self.args, self.options)) if self.options else values_in(self.args)
 
     @property
     def output(self) -> Value:
-        """The value that it makes, where there is one alone."""
+        """The only output."""
         return self.outputs[0]
 
     @property
     def is_view(self) -> bool:
-        """Whether it only shows memory that is there already."""
+        """Whether its output is a view of an input."""
         return self.outputs[0].base is not None
 
     def __repr__(self) -> str:
@@ -106,11 +106,13 @@ class Node:
 
 @dataclass(eq=False)
 class Graph:
-    """What one step does: from `inputs`, `states`, `scalars` and `hosts` to `results`.
+    """What one step computes.
 
-    states   the values that live on from step to step, by name
-    updates  what each state is after the step, by the same names
-    results  other values that are wanted, by name: losses, gradients
+    inputs   the batch, by name: "x" and "y"
+    states   the values that persist from step to step, by name
+    hosts    values drawn on the host in each step, and the functions that draw them
+    updates  the values of the states after the step, by the same names
+    results  other outputs, by name: losses, gradients
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -122,24 +124,24 @@ class Graph:
 
     @property
     def n_samples(self) -> int:
-        """How many samples a batch has; 0 where they have weights, or there is no batch."""
+        """The number of samples in a batch; 0 if samples have weights, or there is no batch."""
         if "y" not in self.inputs or "total:weight" in self.states:
             return 0
         return self.inputs["y"].shape[0]
 
     def wanted(self) -> list[Value]:
-        """Return the values for whose sake the step is taken."""
+        """Return the outputs of the graph: changed states and results."""
         changed = [v for name, v in self.updates.items() if v is not self.states[name]]
         return [*changed, *self.results.values()]
 
     def scalars(self) -> list[HostScalar]:
-        """Return the numbers of the step that operations read, each once."""
+        """Return the HostScalars that operations read, each once."""
         every = (s for node in self.nodes for s in scalars_in((node.args, node.options)))
         return list({s.key: s for s in every}.values())
 
 
 def values_in(item: Any) -> list[Value]:
-    """Return the Values in arguments, lists, tuples and dicts included, in order."""
+    """Return the Values in arguments, in order, including those in lists, tuples and dicts."""
     if isinstance(item, Value):
         return [item]
     if isinstance(item, dict):
@@ -156,14 +158,14 @@ def values_in(item: Any) -> list[Value]:
 
 
 def scalars_in(item: Any) -> list[HostScalar]:
-    """Return the numbers of the step in arguments, lists, tuples and dicts included, in order."""
+    """Return the HostScalars in arguments, in order, including those in containers."""
     found: list[HostScalar] = []
     replaced(item, found.append, (HostScalar,))
     return found
 
 
 def replaced(item: Any, replace: Callable[[Any], Any], kinds: tuple[type, ...]) -> Any:
-    """Return arguments with everything of some kinds replaced, lists and tuples included."""
+    """Return arguments in which all instances of `kinds` are replaced, also in containers."""
     if isinstance(item, kinds):
         return replace(item)
     if not isinstance(item, _CONTAINERS):

@@ -1,4 +1,4 @@
-"""HostScalar: a number that is known only when a step begins, and what is computed from it."""
+"""HostScalar: a Python number whose value changes from step to step, such as a learning rate."""
 
 import operator
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from portanet.compiler.errors import TraceError
 
 
 class HostScalar:
-    """A Python float of this step, such as a learning rate: arithmetic on it is remembered.
+    """A Python float that changes from step to step; arithmetic on it is recorded.
 
-    `read(numbers)` computes it from the numbers of a step, in double precision, as the readable
-    step does; it becomes an array of the network's dtype where it meets one.
+    `read(numbers)` evaluates it with the numbers of a step, in double precision, as the readable
+    step does. In an operation with an array it is converted to the array's dtype.
     """
 
     __slots__ = ("_read", "key", "value")
-    __array_ufunc__ = None  # an array that meets one on the left lets it decide
+    __array_ufunc__ = None  # NumPy arrays on the left defer to the operators below
 
     def __init__(self, key: Any, value: float, read: Callable[[Any], float]) -> None:
         self.key, self.value, self._read = key, value, read
 
     def read(self, numbers: Any) -> float:
-        """Return its value in the step that has these numbers."""
+        """Return its value in a step with these numbers."""
         return self._read(numbers)
 
     def __bool__(self) -> bool:

@@ -1,4 +1,4 @@
-"""Operations in the terms that engines have: what is made of others is taken apart."""
+"""Lowering: composite operations are rewritten as those that engines implement."""
 
 from math import prod
 from typing import Any
@@ -10,12 +10,10 @@ _METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshap
 
 
 def lower(graph: Graph, xp: Any) -> None:
-    """Rewrite a graph's operations: means as sums and divisions, methods as functions.
+    """Rewrite a graph's operations, in place.
 
-    A number in the shape of an array (full_like) is a constant.
-
-    A state that takes over what another one was (two that change places) gets a copy, made before
-    any state is written.
+    Methods become functions, means sums and divisions, full_like constants. A state whose new value
+    is another state (two buffers that are swapped) gets a copy, made before any state is written.
     """
     nodes = []
     for node in map(_plain, graph.nodes):
@@ -26,7 +24,7 @@ def lower(graph: Graph, xp: Any) -> None:
 
 
 def _plain(node: Node) -> Node:
-    """Let x.sum(axis=0) be sum(x, axis=0), and sum(x, 0), too."""
+    """Rewrite x.sum(axis=0) and sum(x, 0) as sum(x, axis=0)."""
     name = node.op.removeprefix("method:")
     if node.op != name and name in _METHODS:
         node.op = name
@@ -42,7 +40,7 @@ def _is_mean(node: Node) -> bool:
 
 
 def _mean(node: Node, xp: Any) -> list[Node]:
-    """mean(x) is sum(x) divided by how many there are, as in NumPy."""
+    """Return mean(x) as sum(x) / n, as NumPy computes it."""
     x, out = node.args[0], node.output
     total = Value("node", out.shape, out.dtype, out.strides)
     add = Node("sum", xp.sum, (x,), dict(node.options), [total], node.place)
@@ -54,7 +52,7 @@ def _mean(node: Node, xp: Any) -> list[Node]:
 
 
 def _is_filled(node: Node, xp: Any) -> bool:
-    """Return whether an operation gave a number in some shape, which is now a constant."""
+    """Return whether an operation is full_like of a number; its output becomes a constant."""
     if node.op != "full_like" or len(node.args) != 2 or set(node.options) - {"dtype"}:
         return False
     number, out = node.args[1], node.output

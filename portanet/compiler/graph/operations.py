@@ -1,4 +1,4 @@
-"""What the compiler knows about operations, by their names in the array API standard."""
+"""Classes of operations, by their names in the array API standard."""
 
 UNARY = {
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_invert", "ceil", "conj",

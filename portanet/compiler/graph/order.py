@@ -1,14 +1,14 @@
-"""The order of a step's operations, changed where that frees memory."""
+"""Reordering of operations that shortens the lifetimes of large arrays."""
 
 from portanet.compiler.graph.graph import Graph, Node
 from portanet.compiler.graph.operations import ELEMENTWISE
 
 
 def free_soon(graph: Graph) -> None:
-    """Take element-wise operations that make little of much as soon as they can be taken.
+    """Move element-wise operations with small outputs and large inputs that die to the front.
 
-    The backward pass of ReLU asks where x > 0: asked in the forward pass, the booleans take a
-    quarter of x's memory, and x is needed no longer. Nothing is computed otherwise than before.
+    The backward pass of ReLU computes x > 0. Computed in the forward pass, the booleans take a
+    quarter of x's memory, and x is not kept. Results do not change.
     """
     made = {id(v): i for i, node in enumerate(graph.nodes) for v in node.outputs}
     last = {id(v.root): i for i, node in enumerate(graph.nodes) for v in node.inputs}
@@ -26,5 +26,5 @@ def free_soon(graph: Graph) -> None:
 
 
 def _of_step(node: Node) -> bool:
-    """Return whether an operation reads nothing that the step writes over meanwhile: states."""
+    """Return whether an operation reads no states, which the step may overwrite in between."""
     return all(v.root.kind in ("node", "constant", "input") for v in node.inputs)

@@ -1,30 +1,30 @@
-"""Where the values of a plan lie: who may share memory with whom.
+"""Memory planning: which buffer each value of a plan is written to, and which values share one.
 
-A value lives from the unit that makes it to the last unit that reads it. Four rules give it a
-place; the units are visited from the last to the first, so that a result has its place before its
-arguments.
+A value is live from the unit that computes it to the last unit that reads it. Four rules assign
+buffers. Units are visited from last to first, so that an output has a buffer before its inputs.
 
-    1 home     what a state becomes is made where the state lies, if nobody reads the old one later
-    2 pieces   what is joined to one vector is made in its piece of the vector
-    3 in turn  an element-wise unit writes over an argument that dies there
-    4 alone    all else gets a block of its own
+    1 home     the new value of a state is computed in the state's own memory, its home, unless a
+               later unit still reads the old value
+    2 pieces   the inputs of a concatenation are computed in their slices of its output
+    3 in turn  an element-wise unit overwrites an input that is not read any more
+    4 alone    every other value gets a block of its own
 
 One step of y = x w + b by gradient descent, both parameters in one vector `flat`:
 
-    unit                   needs                          rule      lies in
-    0  z = x @ w                                          3         block A
-    1  e = z - y           z, for the last time           4         block A
-    2  dw = x.T @ e                                       2         block B, from byte 0
-    3  db = sum(e, 0)      e, for the last time           2         block B, behind dw
-    4  g = [dw, db]        nothing is left to copy        3         block B
-    5  m = lr * g          g, for the last time           3         block B
-    6  flat = flat - m     flat, for the last time        1         flat's home
+    unit                 last read of    rule    buffer
+    0  z = x @ w                         3       block A
+    1  e = z - y         z               4       block A
+    2  dw = x.T @ e                      2       block B, from its first byte
+    3  db = sum(e, 0)    e               2       block B, behind dw
+    4  g = [dw, db]                      3       block B: nothing is copied
+    5  m = lr * g        g               4       block B
+    6  flat = flat - m   flat, m         1       home of flat
 
 The blocks are packed into one piece of memory, the arena (packing.py).
 
-A step that is interrupted must leave all states as they were, or all as they will be. So a home is
-written only where no unit that an interrupt can come into follows; what is made before lies in the
-arena, and is copied home when all else is done.
+An interrupted step must leave all states as before the step, or all as after it. So a home is
+written only if no later unit can be interrupted; otherwise the new value is computed in the arena
+and copied to its home at the end of the step.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,12 +40,12 @@ from portanet.compiler.memory.packing import Block, pack
 
 @dataclass(eq=False)
 class Layout:
-    """Where every value that owns memory lies: (block, bytes from its beginning), by id.
+    """The buffer of every value that owns memory: (block, offset in it in bytes), by id.
 
-    copies   states that must be copied to their homes after all else: (name, value)
-    written  concatenations, by the node's id: which of their pieces are in place already
-    n_bytes  of the arena
-    commit   the first unit that writes a home: it and all after it are done without interruption
+    copies   states whose new value is copied to their homes at the end: (name, value)
+    written  for each concatenation, by the node's id: the inputs that are in place already
+    n_bytes  the size of the arena
+    commit   the first unit that writes a home: it and all later ones run without interruption
     """
 
     places: dict[int, tuple[Block, int]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Layout:
     commit: int = 0
 
     def is_at_home(self, value: Value) -> bool:
-        """Return whether a value is made in the memory of a state."""
+        """Return whether a value is computed in the memory of a state."""
         return self.places[id(value)][0].home is not None
 
 
@@ -63,9 +63,9 @@ def lay_out(
     graph: Graph, units: Sequence[Unit], inputs: Iterable[Value],
     runs_in_c: Callable[[Unit], bool],
 ) -> Layout:  # fmt: skip
-    """Return where the values of a graph may lie; `inputs` live before and after it runs.
+    """Return the memory layout of a graph's values; `inputs` are live all the time.
 
-    `runs_in_c(unit)` says whether no interrupt can come into a unit: it has no Python in it.
+    `runs_in_c(unit)` says whether a unit runs without Python bytecode: it cannot be interrupted.
     """
     planner = _Planner(graph, units, list(inputs), runs_in_c)
     layout = planner.run()
@@ -103,7 +103,7 @@ class _Planner:
     # rule 1: home
 
     def _place_at_home(self, name: str, value: Value) -> None:
-        """Let what a state becomes be made where the state lies, or be copied there at the end."""
+        """Assign a state's new value to the state's home, or a copy to it at the end."""
         state = self.graph.states[name]
         if value is state:
             return
@@ -121,7 +121,7 @@ class _Planner:
         return self._is_free(state, value)
 
     def _is_free(self, state: Value, value: Value) -> bool:
-        """Return whether `value` may be written to a state's memory: nobody reads it any more."""
+        """Return whether a state's memory may be overwritten by `value`: nothing reads it later."""
         made, read = self.lives.made(value), self.lives.last_read(state)
         if made < self.first:
             return False
@@ -130,7 +130,7 @@ class _Planner:
     # rule 2: pieces
 
     def _place_pieces(self, value: Value) -> None:
-        """Let the pieces of a concatenation along the first axis be made in their places."""
+        """Assign the inputs of a concatenation along the first axis to slices of its output."""
         node, (block, offset) = value.node, self.places[id(value)]
         if node is None or not pieces_of(value) or not _may_hold_pieces(node) or block.home:
             return
@@ -151,7 +151,7 @@ class _Planner:
     # rule 3: in turn
 
     def _place_in_turn(self, unit: Unit, out: Value) -> None:
-        """Let an argument that dies in a unit lie where a result will that is written alike."""
+        """Assign an output's buffer to an input that dies here and is read element by element."""
         for value in unit.inputs:
             if self._may_turn_into(value, unit, out):
                 self.places[id(value)] = self.places[id(out)]
@@ -170,7 +170,7 @@ class _Planner:
     # rule 4: alone
 
     def _place_alone(self, value: Value) -> None:
-        """Give a value a block of its own unless it has a place; note how long it lives."""
+        """Assign a block of its own to a value without a buffer; extend the block's lifetime."""
         block, _ = self.places.setdefault(id(value), (Block(value.n_bytes), 0))
         made = self.lives.made(value)
         block.use(made, max(made, self.lives.last_read(value)))

@@ -1,4 +1,4 @@
-"""The arrays where the values of a plan lie: pieces of the arena, the homes of states, views."""
+"""The arrays of a plan's values: slices of the arena, homes of states, and views of these."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,11 +10,11 @@ from portanet.typing import Array
 
 
 class PlanArrays:
-    """Finds the array where a value lies; each is made once.
+    """The array of each value, created when it is first asked for.
 
-    arena        bytes, as many as `layout` says
+    arena        a vector of bytes, of the size that `layout` asks for
     homes        the memory of the states, by name
-    same_memory  whether two arrays show the same memory
+    same_memory  tells whether two arrays share memory
     """
 
     def __init__(
@@ -26,17 +26,17 @@ class PlanArrays:
         self._found: dict[int, Array] = {}
 
     def find(self, value: Value) -> Array:
-        """Return the array where a value lies.
+        """Return the array of a value.
 
-        Raises PlanError if it does not lie as the value says: what is compiled from the value's
-        strides would read beyond it.
+        Raises PlanError if its strides are not the value's: code that was compiled for the value's
+        strides would read out of bounds.
         """
         if id(value) not in self._found:
             self.put(value, self._made(value))
         return self._found[id(value)]
 
     def put(self, value: Value, array: Array) -> None:
-        """Say where a value lies."""
+        """Set the array of a value."""
         if value.size and strides_of(array) != value.strides:
             raise PlanError(
                 f"{value} must have the strides {value.strides} in the memory of its plan, has "
@@ -63,5 +63,5 @@ class PlanArrays:
         assert node is not None and base is not None  # only operations make views  # noqa: PT018
         view = viewed(node, self.find)[node.outputs.index(value)]
         if value.size and not self._same_memory(view, self.find(base)):
-            raise PlanError(f"{value} must show the memory of {base}, is a copy in its plan")
+            raise PlanError(f"{value} must be a view of {base}, is a copy in its plan")
         return view

@@ -1,4 +1,4 @@
-"""Blocks of memory, and the arena that they are packed into."""
+"""Packing of blocks with known lifetimes into one arena."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from math import inf
 import numpy as np
 
 ALIGNMENT = 64  # bytes: a cache line, and the longest vector registers
-# bytes between two blocks: NumPy before 2.1 takes arrays that touch for overlapping ones, and goes
-# through exp, log and tanh number by number, 25 times slower and with other last bits
+# bytes between two blocks: NumPy before 2.1 treats adjacent arrays as overlapping, and computes
+# exp, log and tanh without SIMD, 25 times slower and with different last bits
 GAP = 1
 
 
 @dataclass(eq=False)
 class Block:
-    """Memory for one value, or for several in turn, from unit `birth` to unit `death`.
+    """A buffer for one value, or for several in turn, in use from unit `birth` to unit `death`.
 
-    home is the state whose memory it is; without, it is a piece of the arena, at `offset`.
+    `home` names the state whose memory it is; None: it is a part of the arena, at `offset`.
     """
 
     n_bytes: int
@@ -26,19 +26,19 @@ class Block:
     offset: int = 0
 
     def use(self, start: float, end: float) -> None:
-        """Note that a value lies here from unit `start` to unit `end`."""
+        """Extend the lifetime to units `start` to `end`."""
         self.birth, self.death = min(self.birth, start), max(self.death, end)
 
 
 def pack(blocks: Iterable[Block]) -> int:
-    """Give every block of the arena its offset; return how many bytes they need together.
+    """Assign offsets to the blocks of the arena; return the arena's size in bytes.
 
-    Blocks that are in use at the same time must not overlap. The largest choose first, each the
-    lowest place that is free: within some percent of the least possible for such graphs.
+    Blocks with overlapping lifetimes must not overlap in memory. They are placed from the largest
+    to the smallest, each at the lowest free offset: within a few percent of the optimum.
 
     offset
       |     +--- B ---+
-      |  +------ A ------+  +-- C --+       C lies where A lay: they are never in use together
+      |  +------ A ------+  +-- C --+       A and C share memory: their lifetimes are disjoint
       +------------------------------ unit
 
     Source: Pisarchyk & Lee, "Efficient memory management for deep neural net inference", 2020,
@@ -68,7 +68,7 @@ def rounded_up(n_bytes: int) -> int:
 
 
 def _lowest_gap(begins: np.ndarray, stops: np.ndarray, n_bytes: int) -> int:
-    """Return where the first gap of n_bytes begins between blocks that are sorted by begin."""
+    """Return the lowest offset with n_bytes free between blocks that are sorted by begin."""
     free = np.concatenate(([0], np.maximum.accumulate(stops)))
     fits = np.append(free[:-1] + n_bytes < begins, True)
     return int(free[fits.argmax()])

@@ -1,7 +1,7 @@
-"""How the values of a plan lie: end to end, in the order of axes that they were traced with.
+"""Strides of a plan's values: contiguous, in the order of axes that was traced.
 
-What is traced is the user's: a batch that is some columns of a table, a parameter that is a slice.
-The plan's memory for it has no gaps, so its strides are others:
+The arrays of a trace are the user's: a batch may be some columns of a table, a parameter a slice.
+The plan's own memory for them has no gaps, so its strides differ:
 
     traced   x = table[:, :3]   shape (2, 3), strides (20, 4)   a b c . . d e f . .
     planned  x                  shape (2, 3), strides (12, 4)   a b c d e f
@@ -17,12 +17,12 @@ Strides = tuple[int, ...]
 
 
 def axis_order(strides: Strides) -> list[int]:
-    """Return the axes from the one whose neighbours lie farthest apart to the nearest."""
+    """Return the axes from the largest stride to the smallest."""
     return sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
 
 
 def compact_strides(value: Value) -> Strides:
-    """Return the strides, in bytes, of a value without gaps. An axis of one or none has 0.
+    """Return a value's strides in bytes if its memory has no gaps; axes shorter than 2 have 0.
 
     >>> import numpy as np
     >>> compact_strides(Value("input", (2, 3), np.dtype("float32"), (20, 4)))
@@ -37,22 +37,22 @@ def compact_strides(value: Value) -> Strides:
 
 
 def strides_of(array: Array) -> Strides:
-    """Return the strides of an array as values have them: 0 for an axis of one or none."""
+    """Return an array's strides in bytes; axes shorter than 2 have 0."""
     return tuple(s if n > 1 else 0 for n, s in zip(array.shape, array.strides, strict=True))
 
 
 def laid_out(memory: Array, value: Value) -> Array:
-    """Return a vector of a value's numbers in the value's shape."""
+    """Return a vector of a value's elements as an array of its shape and order of axes."""
     order = axis_order(value.strides)
     back = sorted(range(len(order)), key=order.__getitem__)
     return memory.reshape([value.shape[axis] for axis in order]).transpose(back)
 
 
 def settle_strides(graph: Graph, homes: Mapping[str, Array], empty: Callable[..., Array]) -> None:
-    """Give the values of a graph the strides that they have in a plan's memory.
+    """Set the strides of a graph's values to those in the memory of its plan.
 
-    States lie as their homes do, constants as they are, all else without gaps. `empty(shape,
-    dtype=…)` makes arrays to look at: what is a view of a value that lies otherwise is made anew.
+    States get the strides of their homes, constants keep theirs, all others are contiguous. Views
+    of values whose strides have changed are applied to samples, made by `empty(shape, dtype=…)`.
     """
     moved: dict[int, Array] = {}
     for name, state in graph.states.items():
@@ -87,7 +87,7 @@ def _move_view(node: Node, moved: dict[int, Array], empty: Callable[..., Array])
 
 
 def _sample(value: Value, empty: Callable[..., Array]) -> Array:
-    """Return an array that lies as a value does; its numbers are not looked at."""
+    """Return an array with the strides of a value; its elements are not read."""
     if value.kind == "constant":
         return value.array
     if value.base is not None and value.node is not None:
@@ -97,7 +97,7 @@ def _sample(value: Value, empty: Callable[..., Array]) -> Array:
 
 
 def viewed(node: Node, find: Callable[[Value], Array]) -> list[Array]:
-    """Return the views that an operation makes of the arrays where its arguments lie."""
+    """Return the outputs of a view operation, applied to the arrays of its arguments."""
     args, options = replaced((node.args, node.options), find, (Value,))
     result: Any = node.function(*args, **options)
     return list(result) if isinstance(result, list | tuple) else [result]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from portanet.backends._numba import compiling as _numba
+from portanet.backends._numba import compiling
 from portanet.checks import check_count
 from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.profiling.clocks import Clocks
@@ -94,7 +94,7 @@ def profile(
     if repeats is not None:
         check_count("profile", "repeats", repeats, 1)
     given = (model, SGD(model, lr=0.01) if optimizer is None else optimizer)
-    fast = (fuse and _numba.available()) if fast is None else fast
+    fast = (fuse and compiling.available()) if fast is None else fast
     step = CompiledStep(*copy.deepcopy(given), fuse=fuse, fast=fast)
     planned = _planned(step, x, y)
     lines = lines_of(planned.plan)

@@ -1,4 +1,4 @@
-"""The calls of a CuPy plan: what launches each unit, with its arguments in their places."""
+"""The launches of a CuPy plan: for each unit the calls with their arguments bound."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -21,7 +21,7 @@ Call = Callable[[], Any]
 
 
 class Calls:
-    """Makes the calls, each of which launches its work on the current stream.
+    """Makes the calls of units; each launches work on the current stream.
 
     `kernels` are those of `kernels_of`; `find` returns the array where a value lies, or a number of
     the step, (HostScalar, dtype); `written` says which pieces of concatenations lie in place.
@@ -44,7 +44,7 @@ class Calls:
         self._functions = compile_cuda(self.source, names) if names else {}
 
     def of(self, unit: Unit) -> Iterator[Call]:
-        """Yield the calls that do a unit."""
+        """Yield the calls that compute a unit."""
         node = unit.single
         if node is None:
             yield from map(self._launch, self._kernels[id(unit)])
@@ -59,7 +59,7 @@ class Calls:
             yield self._any(node)
 
     def text(self, unit: Unit) -> str:
-        """Return the names of the kernels that do a unit, or of the library's function."""
+        """Return the names of a unit's kernels, or of the library's function."""
         names = ", ".join(kernel.name for kernel in self._kernels.get(id(unit), ()))
         return names or f"{unit.nodes[0].op}(…)"
 
@@ -76,7 +76,7 @@ class Calls:
         return self._partials[id(thing)]
 
     def _matmul(self, node: Node, products: Products) -> Iterator[Call]:
-        """Multiply by cuBLAS; operands that it cannot read as they lie are copied before."""
+        """Multiply by cuBLAS; operands with strides that it does not support are copied first."""
         a, b, out = (self._find(v) for v in (*node.args, node.output))
         if not can_multiply(a, b, out):
             laid = [self._memory.empty(x.shape, str(x.dtype)) for x in (a, b)]
@@ -86,7 +86,7 @@ class Calls:
         yield products.prepare(a, b, out)
 
     def _concat(self, node: Node) -> Iterator[Call]:
-        """Copy the pieces that were not made in their places."""
+        """Copy the inputs that were not computed in place."""
         out, start = self._find(node.output), 0
         axis, written = node.options.get("axis", 0), self._written.get(id(node), set())
         for i, piece in enumerate(node.args[0]):
@@ -116,7 +116,7 @@ class Calls:
 
 
 def kernels_of(units: Sequence[Unit]) -> dict[int, list[Kernel]]:
-    """Return the kernels of each unit that is done by such, by the unit's id."""
+    """Return the kernels of each fused unit, by the unit's id."""
     kernels: dict[int, list[Kernel]] = {}
     for unit in units:
         if unit.group is not None:
@@ -126,7 +126,7 @@ def kernels_of(units: Sequence[Unit]) -> dict[int, list[Kernel]]:
 
 
 def runs_in_c(unit: Unit, *, own_products: bool) -> bool:
-    """Return whether a unit is launched without an instruction of Python's own, once compiled."""
+    """Return whether a unit is launched without Python bytecode, once its kernels are compiled."""
     node = unit.single
     if node is None or _is_concat(node) or node.op == "reshape":
         return True
@@ -134,7 +134,7 @@ def runs_in_c(unit: Unit, *, own_products: bool) -> bool:
 
 
 def copy(target: Array, source: Array) -> None:
-    """Write an array's numbers into another's memory."""
+    """Copy an array into the memory of another."""
     target[...] = source
 
 
@@ -151,6 +151,6 @@ def _is_concat(node: Node) -> bool:
 
 
 def scalar_dtype(node: Node) -> str:
-    """Return the dtype that a number of the step takes on in an operation."""
+    """Return the dtype that a HostScalar is converted to in an operation."""
     floats = [str(v.dtype) for v in node.inputs if v.dtype.kind == "f"]
     return max(floats, default="float64")

@@ -1,10 +1,9 @@
 """Fused CUDA kernels as text: element-wise operations, and reductions along the same axes.
 
-One thread, or a row of `lanes`, makes each kept number. The lanes run along the reduced axes once
-for each reduction that another waits for: maxima first, say, then sums of what they are subtracted
-from. What is stored is stored in the last run, when all has been read that is read by others.
-Shapes and strides are constants in the text. There are no atomic operations: the order of additions
-is always the same, and so are the results.
+One thread, or a row of `lanes`, computes each index k. The lanes loop over j once for each
+reduction that depends on another: first the maxima, say, then the sums of exponentials. Outputs are
+stored in the last loop, after all reads. Shapes and strides are constants in the source. There are
+no atomic operations: sums are added in a fixed order, so results are reproducible.
 """
 
 from collections.abc import Sequence
@@ -25,13 +24,13 @@ from portanet.compiler.graph.operations import REDUCERS
 
 
 def emit(name: str, nodes: Sequence[Node], stored: Sequence[Value], space: Space) -> Kernel:
-    """Return the kernel that does `nodes` in order and leaves `stored` in memory."""
+    """Return the kernel that computes `nodes` in order and stores `stored`."""
     return Writer(name, nodes, stored, space).kernel()
 
 
 @dataclass
 class Writer:
-    """Writes one kernel down."""
+    """Writes the source of one kernel."""
 
     name: str
     nodes: Sequence[Node]
@@ -71,11 +70,11 @@ class Writer:
         return self.level[id(reduction.output)] - 1
 
     def run(self, reductions: list[Node], stores: list[tuple[Value, str]]) -> None:
-        """Write one run along the reduced axes."""
+        """Write one loop over the reduced index."""
         self.loop, self.of_loop = [], {}
         for node in reductions:
             self._accumulate(node)
-        lines = []  # after everything is read: a result may lie where an argument lay
+        lines = []  # after all reads: an output may share its buffer with an input
         for value, out in stores:
             text = self._operand(value, value.shape, value.dtype, inside_loop=True)
             at = index_of_full(value, value.shape, self.space)
@@ -89,7 +88,7 @@ class Writer:
             self.combine(node)
 
     def loop_head(self) -> str:
-        """Return the head of the loop over the reduced numbers: each lane has every so many."""
+        """Return the head of the loop over j; each lane takes every lanes-th index."""
         first, step = ("lane", self.shape.lanes) if self.shape.lanes > 1 else ("0", 1)
         return f"for ({self.index} j = {first}; j < {self.space.n_reduced}; j += {step})"
 
@@ -103,7 +102,7 @@ class Writer:
         self.loop.append(f"{name} = {COMBINE[node.op]}::of({name}, {text});")
 
     def combine(self, node: Node) -> None:
-        """Combine what the lanes have found."""
+        """Combine the partial results of the lanes."""
         out, lanes = node.output, self.shape.lanes
         partial = self.of_body["partial", id(out)]
         stride = 1 if self.space.rows else self.shape.tile
@@ -112,7 +111,7 @@ class Writer:
         self.of_body[id(out)] = self._name(self.body, out, text if lanes > 1 else partial)
 
     def store_reduced(self, stores: list[tuple[Value, str]]) -> None:
-        """Store what there is one number of for each kept one."""
+        """Store the reduced values."""
         lines = []
         for value, out in stores:
             text = self._operand(value, value.shape, value.dtype, inside_loop=False)
@@ -126,7 +125,7 @@ class Writer:
         return f"if (own < {self.space.n_kept}{more}) " if self.shape.lanes > 1 else ""
 
     def _operand(self, arg: Any, shape: tuple[int, ...], dtype: Any, *, inside_loop: bool) -> str:
-        """Return an operand's text in a dtype; what it needs is written down first."""
+        """Return an operand's text in a dtype; write what it depends on first."""
         if isinstance(arg, HostScalar):
             return self._scalar(arg, dtype)
         if not isinstance(arg, Value):
@@ -147,7 +146,7 @@ class Writer:
     def _compute(self, value: Value, inside_loop: bool) -> str:
         node = self.inside[id(value)]
         found = node_text(node)
-        assert found is not None  # looked at before the kernel is written
+        assert found is not None  # checked when the group was formed
         text, dtypes = found
         texts = [
             self._operand(arg, value.shape, dtype, inside_loop=inside_loop)
@@ -180,7 +179,7 @@ class Writer:
         return self.pointers[key]
 
     def parameter(self, argument: Any, dtype: Any, *, const: bool = True) -> str:
-        """Take in one parameter more; return its name."""
+        """Add a parameter; return its name."""
         name = f"p{len(self.parameters)}"
         self.parameters.append(f"{'const ' if const else ''}{c_type(dtype)}* {name}")
         self.arguments.append(argument)

@@ -1,7 +1,7 @@
-"""Kernels for long sums to one number: each block of a first one adds up a part, a second the rest.
+"""Two-stage kernels for long reductions to one number: partial sums per block, then their sum.
 
-The parts are added in a fixed order, without atomic operations, so that results are the same bits
-each time. One launch would do where blocks could wait for one another; they cannot.
+Partial sums are added in a fixed order, without atomic operations, so results are reproducible.
+There are two launches since blocks cannot wait for each other.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from portanet.compiler.fusion.space import Space
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.operations import REDUCERS
 
-LONG = 2**16  # numbers: a block of 1024 threads has 64 rounds to go
+LONG = 2**16  # elements: 64 iterations for a block of 1024 threads
 _THREADS, _PER_THREAD, _MOST_BLOCKS = 256, 16, 256
 _SHAPE = ThreadShape(1, _THREADS)
 _PLACE = [
@@ -26,24 +26,24 @@ _PLACE = [
 
 
 def is_long(space: Space) -> bool:
-    """Return whether a space is reduced to one number, and one block would take long."""
+    """Return whether a space is reduced to one number by more than one block's work."""
     return space.n_kept == 1 and space.n_reduced >= LONG
 
 
 def emit_all(
     name: str, nodes: Sequence[Node], stored: Sequence[Value], space: Space
 ) -> list[Kernel]:
-    """Return the kernels, one or two, that do `nodes` and leave `stored` in memory."""
+    """Return the kernels, one or two, that compute `nodes` and store `stored`."""
     first, level = _First(name, nodes, stored, space), levels(nodes)
     waits = any(level[id(n.output)] > (id(n.output) in first.reduced) for n in nodes)
-    if waits or not is_long(space):  # for its sums, with what is done for each number
+    if waits or not is_long(space):  # full values depend on its sums
         return [emit(name, nodes, stored, space)]
     second = _Second(f"{name}_rest", nodes, stored, space)
     return [first.kernel(), second.of(first.partials)]
 
 
 def parts_of(group: Group) -> list[Group]:
-    """Return a group over a long space in parts: a new one begins where sums are waited for.
+    """Split a group over a long space where operations depend on its sums.
 
     Between the parts all blocks are done. A group of one part, and any over a shorter space, is
     returned as it is.
@@ -53,7 +53,7 @@ def parts_of(group: Group) -> list[Group]:
     parts: dict[int, list[Node]] = {}
     level = levels(group.nodes)
     for node in group.nodes:
-        after = id(node.output) in group.reduced  # made where the sums have been
+        after = id(node.output) in group.reduced  # computed after the sums
         parts.setdefault(max(level[id(node.output)] - after, 0), []).append(node)
     groups = [_group(parts[i], group.space) for i in sorted(parts)]
     found = [part for part in groups if part is not None]
@@ -67,7 +67,7 @@ def _group(nodes: list[Node], space: Space) -> Group | None:
 
 
 class _First(Writer):
-    """Adds up a part in each block, and does what is done for each number."""
+    """Computes full values, and a partial result of each reduction in each block."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,7 +84,7 @@ class _First(Writer):
         return kernel_of(self.name, self.parameters, self.arguments, lines, self.blocks, _THREADS)
 
     def loop_head(self) -> str:
-        """Let neighbouring threads read neighbours, over all blocks."""
+        """Return the head of a grid-stride loop, in which reads are coalesced."""
         first = f"({self.index})blockIdx.x * {_THREADS} + lane"
         return (
             f"for ({self.index} j = {first}; j < {self.space.n_reduced}; "
@@ -101,7 +101,7 @@ class _First(Writer):
 
 
 class _Second(Writer):
-    """Adds up the parts, and does what is done with the sums."""
+    """Combines the partial results, and computes the reduced values."""
 
     def of(self, partials: Sequence[Partials]) -> Kernel:
         self.shape = _SHAPE

@@ -8,7 +8,7 @@ from portanet.typing import Array
 
 
 class CupyEngine(Engine):
-    """Plans on CuPy. Without `fuse` the library's own functions are replayed one by one."""
+    """Plans on CuPy. Without `fuse` a replay calls CuPy's own functions one by one."""
 
     replaces = False
 
@@ -16,11 +16,11 @@ class CupyEngine(Engine):
         self._backend, self.fuse = backend, fuse
 
     def new(self, array: Array) -> Array:
-        """Return a copy, end to end in memory."""
+        """Return a contiguous copy."""
         return array.copy()
 
     def copy(self, target: Array, source: Array) -> None:
-        """Copy numbers."""
+        """Copy an array into another."""
         target[...] = source
 
     def same_memory(self, a: Array, b: Array) -> bool:

@@ -1,4 +1,4 @@
-"""A CUDA kernel's text and how it is launched."""
+"""Kernel: the source of a CUDA kernel and its launch configuration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(eq=False)
 class Partials:
-    """What the blocks of one kernel leave for the next: a number of each."""
+    """A buffer for the partial results of a kernel's blocks, which the next kernel reads."""
 
     dtype: str
     count: int
@@ -15,7 +15,7 @@ class Partials:
 
 @dataclass
 class Kernel:
-    """A kernel's text and how it is launched.
+    """The source of a kernel and its launch configuration.
 
     arguments  what its parameters point to, in order: Values, (HostScalar, dtype), Partials
     """
@@ -31,7 +31,7 @@ def kernel_of(
     name: str, parameters: Sequence[str], arguments: list[Any], lines: Sequence[str],
     blocks: int, threads: int,
 ) -> Kernel:  # fmt: skip
-    """Return a kernel of these lines.
+    """Return a kernel with a body of these lines.
 
     The compiler is told how many threads a block has: with 1024 of them a thread may use 64
     registers at most, and a kernel that uses more is not launched at all.

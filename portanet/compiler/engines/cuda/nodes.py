@@ -1,4 +1,4 @@
-"""What a fused kernel's text needs to know about single operations."""
+"""Single operations as CUDA text."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from portanet.compiler.fusion.operands import operands, promoted
 from portanet.compiler.graph.graph import Node
 from portanet.compiler.graph.operations import ELEMENTWISE, REDUCERS
 
-MOST_NODES = 64  # of a kernel: its parameters must fit into 4 KiB
+MOST_NODES = 64  # in a kernel: its parameters must fit into 4 KiB
 
 
 def has_text(node: Node) -> bool:
@@ -37,6 +37,6 @@ def node_text(node: Node) -> tuple[str, list[Any]] | None:
 
 
 def _known(node: Node) -> bool:
-    """Return whether all numbers are of types that kernels know."""
+    """Return whether kernels support the dtypes of all inputs and outputs."""
     dtypes = [v.dtype for v in (*node.inputs, *node.outputs)]
     return all(isinstance(dtype, np.dtype) and str(dtype) in C_TYPES for dtype in dtypes)

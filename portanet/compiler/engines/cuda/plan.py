@@ -1,12 +1,12 @@
-"""CupyPlan: a graph made into kernels and products on a CUDA device, replayed by one launch.
+"""CupyPlan: a graph as CUDA kernels and cuBLAS calls, replayed as one CUDA graph.
 
-Element-wise operations and reductions are fused into generated kernels, products of matrices go
-straight to cuBLAS, and all of it writes into memory that is laid out once. What changes from step
-to step comes in one small copy. The list is captured into a CUDA graph; what cannot be captured (an
-operation of the library's own that waits, say) is launched piece by piece.
+Element-wise operations and reductions are fused into generated kernels, matrix products are cuBLAS
+calls, and all of them write to memory that is planned once. What changes from step to step is sent
+in one small copy. The launches are captured into a CUDA graph; if one cannot be captured (a library
+function that synchronizes, say) they are made one by one.
 
-An interrupt leaves the states before a step or those after it, from the second replay on: the first
-one compiles what no process has launched yet.
+An interrupted replay leaves the states of before or after the step, except for the first replay of
+a plan: that one compiles kernels, which is Python code that can be interrupted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,11 +43,11 @@ from portanet.typing import Array, Namespace
 
 
 class CupyPlan:
-    """A step's kernels and products in order, each with its arguments in their places.
+    """A step's kernels and products in order, with their arguments bound.
 
-    results  where the results lie, by the graph's names ("losses", "grad:…")
-    homes    where the states lie, by name: shared by all plans of a model
-    source   the CUDA text of the kernels
+    results  arrays of the results, by the graph's names ("losses", "grad:…")
+    homes    arrays of the states, by name: shared by all plans of a model
+    source   the CUDA source of the kernels
     """
 
     def __init__(
@@ -57,9 +57,8 @@ class CupyPlan:
         self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
         settle_strides(graph, homes, xp.empty)
         self.units = cuda_units(graph) if fuse else single_units(graph)
-        self.layout = lay_out(
-            graph, self.units, graph.inputs.values(), partial(runs_in_c, own_products=fuse)
-        )
+        in_c = partial(runs_in_c, own_products=fuse)
+        self.layout = lay_out(graph, self.units, graph.inputs.values(), in_c)
         self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
         self._arrays = PlanArrays(self.layout, self.arena, homes, xp.may_share_memory)
         kernels = kernels_of(self.units)
@@ -67,37 +66,37 @@ class CupyPlan:
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.n_samples = graph.n_samples
-        calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
-        self.source = calls.source
-        self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
-        self._copies = [
-            partial(setitem, homes[name], ..., self.find(value))
-            for name, value in self.layout.copies
-        ]
-        commit = self.layout.commit
-        self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
-        self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
-        self._commit += self._copies
+        self._make_calls(kernels, fuse)
         self._after: list[Call] = []
         self._loaded = self._replay = Replay(self._calls, self._commit, self._after)
         self._gathered: Replay | None = None
         self._data: tuple[Any, ...] = ()
-        self._order: Any = None
-        self._order_seen: Any = None
+        self._order = self._order_seen = None
         self._position = 0
+
+    def _make_calls(self, kernels: dict[int, list[Kernel]], fuse: bool) -> None:
+        """Make the calls of all units: those before the first that writes a home, and the rest."""
+        calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
+        self.source, copies = calls.source, self.layout.copies
+        self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
+        self._copies = [partial(setitem, self.homes[n], ..., self.find(v)) for n, v in copies]
+        commit = self.layout.commit
+        self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
+        self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
+        self._commit += self._copies
 
     # a step
 
     def load(self, x: Array, y: Array) -> None:
-        """Copy a batch to where the plan wants it, unless it lies there."""
+        """Copy a batch into the plan's inputs, unless it is there."""
         self._replay = self._loaded
         for name, array in (("x", x), ("y", y)):
             if self.inputs[name] is not array:
                 copy(self.inputs[name], array)
 
     def gather(self, batch: Any) -> None:
-        """Let the replay gather a batch of resident data straight into the plan's inputs."""
-        if batch.order is None and batch.part == slice(None):  # a batch that came from the host
+        """Let the replay gather a batch of resident data into the plan's inputs."""
+        if batch.order is None and batch.part == slice(None):  # a batch that was sent from the host
             self.load(batch.X, batch.y)
             return
         self._follow(batch)
@@ -106,7 +105,7 @@ class CupyPlan:
         self._replay = self._gathered
 
     def _follow(self, batch: Any) -> None:
-        """Take over the data and the order that batches are now gathered by, if they are new."""
+        """Prepare for gathering from these data, in this order, if they are new."""
         data = (id(batch.X), id(batch.y), batch.order is None)
         if self._data != data:
             self._order_seen, self._order = None, None
@@ -118,13 +117,13 @@ class CupyPlan:
                 Replay([call, *self._calls], self._commit, self._after),
                 data,
             )
-            self._kept = (batch.X, batch.y)  # so that no other arrays get their ids
+            self._kept = (batch.X, batch.y)  # keeps their ids from being reused
         if batch.order is not self._order_seen:
             copy(self._order, batch.order)
             self._order_seen = batch.order
 
     def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
-        """Send the numbers of a step, and what it has drawn: one copy, or none."""
+        """Send the numbers and draws of a step: one copy, or none."""
         values: dict[str, Any] = {n: s.read(numbers) for n, s in self._scalars.items()}
         for i, (draw, (value, _)) in enumerate(zip(drawn, self.graph.hosts, strict=True)):
             values[f"host {i}"] = np.asarray(draw, value.dtype)
@@ -136,10 +135,7 @@ class CupyPlan:
         self._replay.replay()
 
     def finally_call(self, calls: Iterable[Call]) -> None:
-        """Let each replay make these calls of compiled functions, too, once states are written.
-
-        They are made if and only if the states are those after the step.
-        """
+        """Let replays make these C-level calls right after the states are written."""
         self._after[:] = calls
 
     def losses(self) -> Array:
@@ -151,7 +147,7 @@ class CupyPlan:
         found = [
             PlanCall(text, [unit], run=lambda own=own: [call() for call in own])
             for unit, text, own in self._units
-            if own  # all pieces of a concatenation may lie in their places
+            if own  # nothing is left of a concatenation whose inputs are in place
         ]
         return found + [
             PlanCall("copy", [], copied, copy)
@@ -160,19 +156,19 @@ class CupyPlan:
 
     @property
     def n_bytes(self) -> int:
-        """What the plan's own memory takes."""
+        """The size of the plan's own memory."""
         return self.memory.bytes
 
-    # where things lie
+    # arrays
 
     def find(self, thing: Any) -> Array:
-        """Return the array where a value lies, or a number of the step, (HostScalar, dtype)."""
+        """Return the array of a value, or of a number of the step, (HostScalar, dtype)."""
         if isinstance(thing, tuple):
             return self._record[self._names[thing[0].key, thing[1]]]
         return self._arrays.find(thing)
 
     def _make_record(self, kernels: dict[int, list[Kernel]]) -> None:
-        """Give every number of the step, every draw and the batch's position a place."""
+        """Make the record of what is sent: numbers, draws and the position of the batch."""
         self._names: dict[Any, str] = {}
         self._scalars: dict[str, HostScalar] = {}
         fields: dict[str, Field] = {"position": ((), "int64")}

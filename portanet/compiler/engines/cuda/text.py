@@ -12,7 +12,7 @@ C_TYPES = {
     "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
 }  # fmt: skip
 
-# {0}, {1}, {2} are the operands, in the type that the operation computes in.
+# {0}, {1}, {2} are the operands, in the type of the computation.
 _ARITHMETIC = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}",
     "negative": "-{0}", "positive": "{0}", "square": "{0} * {0}",
@@ -33,7 +33,7 @@ _TESTS = {
     "isfinite": "{0} - {0} == 0",
     "isinf": "{0} == {0} && {0} - {0} != 0",
 }
-# Functions of floating-point numbers; CUDA has them under these names, for float and for double.
+# Functions of floating-point numbers; CUDA overloads these names for float and double.
 _FLOATING = {name: f"{name}({{0}})" for name in (
     "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos",
     "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "ceil", "trunc",
@@ -96,7 +96,7 @@ __device__ T over_lanes(T x, void* memory, int lane) {
 }
 """
 
-COMBINE = {  # what a reduction does with two parts
+COMBINE = {  # how a reduction combines two partial results
     "sum": "Add", "prod": "Multiply", "max": "Maximum", "min": "Minimum", "any": "Or", "all": "And",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How the threads of a fused kernel share its numbers."""
+"""Launch configuration: how the threads of a fused kernel divide its iteration space."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _WIDE_TILE, _NARROW_TILE, _MANY_BLOCKS = 32, 8, 64
 
 @dataclass(frozen=True)
 class ThreadShape:
-    """A block makes `tile` kept numbers, each by `lanes` threads that share the reduced ones."""
+    """A block computes `tile` indices k, each with `lanes` threads that divide the indices j."""
 
     tile: int
     lanes: int
@@ -35,24 +35,24 @@ def thread_shape(space: Space) -> ThreadShape:
 
 
 def index_type(space: Space) -> str:
-    """Return the type of indices: divisions are slow in 64 bits."""
+    """Return the type of indices: 32 bits if possible, since 64-bit divisions are slow."""
     return "int" if space.size + _MOST_THREADS < 2**31 else "long long"
 
 
 def place(space: Space) -> list[str]:
-    """Return the lines that say which numbers a thread works on."""
+    """Return the lines that compute a thread's indices."""
     shape, index, kept = thread_shape(space), index_type(space), space.n_kept
     tile, lanes = shape.tile, shape.lanes
     first = f"({index})blockIdx.x * {tile}"
     if lanes == 1:
         return [f"const {index} k = {first} + threadIdx.x;", f"if (k >= {kept}) return;"]
     own, lane = f"threadIdx.x / {lanes}", f"threadIdx.x % {lanes}"
-    if not space.rows:  # neighbouring threads on neighbouring numbers
+    if not space.rows:  # neighbouring threads read neighbouring elements
         own, lane = f"threadIdx.x % {tile}", f"threadIdx.x / {tile}"
     return [
         f"const {index} own = {first} + {own};",
         f"const int lane = {lane};",
-        # threads past the end do the last one's work again, up to storing: all meet at barriers
+        # threads past the end repeat the last index without storing: all must reach the barriers
         f"const {index} k = own < {kept} ? own : {kept - 1};",
         f"__shared__ double memory[{tile * lanes}];",
     ]

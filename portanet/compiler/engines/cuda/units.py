@@ -1,4 +1,4 @@
-"""A graph's units as CUDA kernels do them."""
+"""Units of a graph for CUDA."""
 
 from portanet.compiler.engines.cuda.emit_long import parts_of
 from portanet.compiler.engines.cuda.nodes import MOST_NODES, has_text
@@ -10,13 +10,13 @@ from portanet.compiler.graph.operations import REDUCERS
 
 
 class CudaUnit(Unit):
-    """A unit of which a reduced result, too, may lie where an argument lay that is read alike.
+    """A unit whose reduced outputs, too, may overwrite inputs that are read element by element.
 
-    A kernel stores its reduced results last of all, when its block has read all that it reads.
+    A kernel stores reduced outputs last, after all reads of its block.
     """
 
     def reads_alike(self, value: Value, out: Value) -> bool:
-        """Return whether a value's memory is read place by place, as `out` is written."""
+        """Return whether element i of a value is read only where element i of `out` is written."""
         if self.group is None or id(out) not in self.group.reduced:
             return super().reads_alike(value, out)
         if (value.shape, value.strides) != (out.shape, out.strides):
@@ -31,7 +31,7 @@ class CudaUnit(Unit):
 
 
 def cuda_units(graph: Graph) -> list[Unit]:
-    """Return a graph's operations, fused as far as they can be written as CUDA text."""
+    """Return units of a graph, fused where operations can be written as CUDA text."""
     found: list[Node | Group] = []
     for item in group_nodes(graph.nodes, has_text, MOST_NODES):
         found += parts_of(item) if isinstance(item, Group) else [item]

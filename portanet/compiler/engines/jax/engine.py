@@ -16,15 +16,15 @@ class JaxEngine(Engine):
         self._backend = backend
 
     def new(self, array: Array) -> Array:
-        """Return the array itself: nobody can change it."""
+        """Return the array itself: arrays are immutable."""
         return array
 
     def copy(self, target: Array, source: Array) -> None:  # noqa: ARG002
-        """Refuse: nothing can be written into an array."""
+        """Raise TypeError: arrays are immutable."""
         raise TypeError("arrays of JAX are immutable; states are replaced")
 
     def same_memory(self, a: Array, b: Array) -> bool:  # noqa: ARG002
-        """Return False: what cannot be written shares nothing that matters."""
+        """Return False: there are no views of immutable arrays."""
         return False
 
     def plan(self, graph: Graph, homes: dict[str, Array]) -> JaxPlan:

@@ -1,9 +1,8 @@
-"""JaxPlan: a graph made into one function of arrays, which XLA compiles and a replay calls.
+"""JaxPlan: a graph as one pure function, compiled by XLA.
 
-JAX's arrays cannot be written in place: what a step makes of the states is returned, and replaces
-the homes. The old arrays' memory is not given to the step ("donated"). That would save networks of
-some MB a few percent of the time; but arrays of JAX that somebody has kept would be gone, and a
-step that is interrupted would take the network with it.
+JAX's arrays are immutable: the function returns the new states, which replace the homes. The memory
+of the old arrays is not donated. Donation would save networks of some MB a few percent of the time,
+but arrays that a user has kept would be deleted, and an interrupted step would destroy the states.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from portanet.typing import Array
 
 
 class JaxPlan:
-    """A step's operations as one compiled function.
+    """A step as one compiled function.
 
     homes      where the states lie, by name: a replay replaces those that the step changes
     results    what the last replay has left, by the graph's names ("losses", "grad:…")
@@ -41,7 +40,7 @@ class JaxPlan:
         self._changed = [name for name, value in updates if value is not graph.states[name]]
         self._kept = [name for name in graph.states if name not in self._changed]
         self._scalars = graph.scalars()
-        self._dtype = graph.results["losses"].dtype  # the network's
+        self._dtype = graph.results["losses"].dtype  # the model's
         self._xp = backend.xp
         self._batch: tuple[Any, ...] = ()
         self._hosts: list[np.ndarray] = []
@@ -50,10 +49,7 @@ class JaxPlan:
         self._step = backend.compile(self._run)
 
     def finally_call(self, calls: Iterable[Call]) -> None:
-        """Let each replay make these calls of compiled functions, too, once states are replaced.
-
-        They are made if and only if the states are those after the step.
-        """
+        """Let replays make these C-level calls right after the states are replaced."""
         self._after = list(calls)
 
     def load(self, x: Array, y: Array) -> None:
@@ -68,13 +64,13 @@ class JaxPlan:
         self._batch = (batch.X, batch.y, batch.part.start, batch.order)
 
     def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
-        """Write down the numbers of a step, computed in double precision, and what it has drawn."""
+        """Set the numbers of the next step, computed in double precision, and its draws."""
         self._numbers = np.asarray([s.read(numbers) for s in self._scalars], self._dtype)
         hosts = zip(self.graph.hosts, drawn, strict=True)
         self._hosts = [np.asarray(draw, value.dtype) for (value, _), draw in hosts]
 
     def replay(self) -> None:
-        """Take the step: replace the homes, and remember the results."""
+        """Take the step: replace the homes and the results."""
         homes = self.homes
         states, results = self._step(
             [homes[name] for name in self._changed], [homes[name] for name in self._kept],
@@ -96,7 +92,7 @@ class JaxPlan:
     def _run(
         self, changed: list[Array], kept: list[Array], batch: Any, hosts: Any, numbers: Array
     ) -> tuple[list[Array], list[Array]]:
-        """Return the new states and the results: what JAX compiles, for each way to get a batch."""
+        """Return the new states and the results: the function that JAX compiles."""
         graph = self.graph
         x, y = batch if len(batch) == 2 else self._gathered(*batch)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
@@ -118,7 +114,7 @@ class JaxPlan:
         return states, [concrete(value) for value in graph.results.values()]
 
     def _gathered(self, X: Array, y: Array, start: Any, order: Array | None) -> tuple[Array, Array]:
-        """Return the rows of a data set that are the batch which begins at `start`."""
+        """Return the batch of a data set that begins at `start`."""
         xp = self._xp
         rows = start + xp.arange(self.graph.inputs["x"].shape[0])
         if order is not None:
@@ -127,7 +123,7 @@ class JaxPlan:
 
 
 def _arrays(result: Any) -> Iterator[Array]:
-    """Yield the arrays that an operation has given, as the tape has counted them."""
+    """Yield the arrays of a result, in the order in which the tape records them."""
     if isinstance(result, list | tuple):
         for part in result:
             yield from _arrays(part)

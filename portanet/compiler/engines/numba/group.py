@@ -1,4 +1,4 @@
-"""What the loops of a fused group are made of: numbers in memory, and what is computed of them."""
+"""The expressions in the loops of a fused group: loads, operations and stores (see emit.py)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ from portanet.compiler.graph.operations import REDUCERS
 
 @dataclass
 class Module:
-    """What all loops of a plan share: constants by their text, and where arrays begin.
+    """What all loops of a plan share: constants by their text, and the addresses of arrays.
 
-    `place(value)` gives an array's memory and where it begins there, as text: ("f4a", 1280).
-    `scalar(scalar, dtype)` gives the place of a number of the step.
+    `place(value)` returns the name of an array's memory and the offset in it: ("f4_0", 1280).
+    `scalar(scalar, dtype)` returns the same for a number of the step.
     """
 
     place: Callable[[Value], tuple[str, int]]
@@ -28,14 +28,14 @@ class Module:
     constants: dict[str, str] = field(default_factory=dict)
 
     def name(self, text: str) -> str:
-        """Return the name of a constant: beside a plain 0.5 numba would compute in float64."""
+        """Return the name of a constant; with a literal 0.5 numba would compute in float64."""
         return self.constants.setdefault(text, f"c{len(self.constants)}")
 
 
 class GroupText:
-    """The text of a group's numbers, for those who write loops around them.
+    """The expressions of a group; subclasses write the loops around them.
 
-    `known` holds the names of what has been computed in the lines so far.
+    `known` maps the ids of values to the names of variables that hold their elements.
     """
 
     def __init__(self, unit: Unit, module: Module) -> None:
@@ -51,7 +51,7 @@ class GroupText:
     # the loops' lengths
 
     def _cut(self) -> None:
-        """Cut kept and reduced numbers into loops that suit all arrays."""
+        """Split the indices k and j into loops in which all arrays have constant strides."""
         kept, reduced = [], []
         for value, shape, full in self._accesses():
             if full:
@@ -77,12 +77,12 @@ class GroupText:
     # single numbers
 
     def value(self, value: Value, lines: list[Any], known: dict[Any, str], *, full: bool) -> str:
-        """Return the name of a number that the group makes; lines compute it if need be."""
+        """Return the variable of a value's element; append the lines that compute it."""
         root = value.root
         if id(root) in known:
             return known[id(root)]
         node = self.inside[id(root)]
-        if node.op in REDUCERS:  # made in an earlier run, and in memory
+        if node.op in REDUCERS:  # computed in an earlier loop, and in memory
             text = self.load(root, node.output.shape, full=False)
         else:
             full = full and id(root) not in self.reduced
@@ -105,7 +105,7 @@ class GroupText:
         self, arg: Any, shape: tuple[int, ...], dtype: Any, lines: list[Any],
         known: dict[Any, str], *, full: bool,
     ) -> str:  # fmt: skip
-        """Return an argument's text in a dtype; lines compute or load it if need be."""
+        """Return an operand's text in a dtype; append the lines that load or compute it."""
         if isinstance(arg, HostScalar):
             memory, at = self.module.scalar(arg, dtype)
             return f"{memory}[{at}]"
@@ -120,17 +120,17 @@ class GroupText:
         return cast(known[text], arg.dtype, dtype)
 
     def load(self, value: Value, shape: tuple[int, ...], *, full: bool) -> str:
-        """Return the text of a number in memory, of a value that is broadcast to a shape."""
+        """Return the text of an element in memory, of a value that is broadcast to a shape."""
         text = self._element(value, shape, full=full)
         return f"({text} != 0)" if value.dtype == "bool" else text
 
     def store(self, value: Value, text: str, *, full: bool) -> str:
-        """Return the line that stores a number."""
+        """Return the line that stores an element."""
         text = f"np.uint8({text})" if value.dtype == "bool" else text
         return f"{self._element(value, value.shape, full=full)} = {text}"
 
     def _element(self, value: Value, shape: tuple[int, ...], *, full: bool) -> str:
-        """Return the text of a number in memory."""
+        """Return the text of an element in memory."""
         memory, start = self.module.place(value)
         if full:
             axes = axes_of_full(value, shape, self.space)
@@ -151,17 +151,17 @@ class GroupText:
     # what waits for what
 
     def sums_of(self, run: int) -> list[Node]:
-        """Return the reductions of one run."""
+        """Return the reductions that are computed in one loop over j."""
         return [node for node in self._sums() if self.level[id(node.output)] == run + 1]
 
     @property
     def last_run(self) -> int:
-        """The run in which all that is full can be stored."""
+        """The index of the last loop over j, in which full values are stored."""
         full = [self.level[id(v)] for v in self.unit.outputs if id(v) not in self.reduced]
         return max([*full, *(self.level[id(n.output)] - 1 for n in self._sums())], default=0)
 
     def full_stores(self, lines: list[str], known: dict[Any, str]) -> list[str]:
-        """Return the lines that store what is full; what they need is added to `lines`."""
+        """Return the lines that store full values; append to `lines` what they depend on."""
         full = [value for value in self.unit.outputs if id(value) not in self.reduced]
         texts = [self.value(value, lines, known, full=True) for value in full]
         return [self.store(v, text, full=True) for v, text in zip(full, texts, strict=True)]
@@ -170,6 +170,6 @@ class GroupText:
         return [node for node in self.unit.nodes if node.op in REDUCERS]
 
     def new_name(self, letter: str) -> str:
-        """Return a name that has not been given yet."""
+        """Return a new name."""
         self.n_names += 1
         return f"{letter}{self.n_names}"

@@ -1,7 +1,7 @@
-"""NumbaPlan: a plan whose loops and products are compiled, as few calls as there can be.
+"""NumbaPlan: a plan whose loops and products are compiled by numba, in as few calls as possible.
 
-What numba's text cannot say (kernels, sorting, users' functions) stays a line of NumPy between two
-compiled functions; the blog's networks are one call a step.
+Operations that cannot be written as loops (kernels, sorting, users' functions) are lines of NumPy
+between two compiled functions. A step of the blog's network is one call.
 """
 
 import re
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends._numba import compiling as _numba
-from portanet.backends._numpy import blas as _blas
+from portanet.backends._numba import compiling
+from portanet.backends._numpy import blas
 from portanet.compiler.engines.numba.emit import fits, group_lines, stored_sums
 from portanet.compiler.engines.numba.group import Module
 from portanet.compiler.engines.numba.products import gemm_lines
@@ -30,9 +30,8 @@ from numba import carray
 from portanet.backends._numba.gemm import (
     gemm, pointer32, pointer64, pointer_int64, pointer_uint8,
 )
-from portanet.backends._numba.math import (
-    add, erf32, exp32, expm1_32, log1p_32, log32, maximum, minimum, tanh32,
-)
+from portanet.backends._numba.math import erf32, exp32, expm1_32, log1p_32, log32, tanh32
+from portanet.backends._numba.math_llvm import add, maximum, minimum
 
 zero_float32, one_float32 = np.float32(0), np.float32(1)
 zero_float64, one_float64 = np.float64(0), np.float64(1)
@@ -40,7 +39,7 @@ zero_float64, one_float64 = np.float64(0), np.float64(1)
 
 
 class NumbaPlan(NumpyPlan):
-    """A plan of compiled functions, and of lines of NumPy where it must be.
+    """A plan of compiled functions, and of lines of NumPy where necessary.
 
     Large products go to MKL where it is installed and faster, unless mkl=False.
     """
@@ -52,14 +51,14 @@ class NumbaPlan(NumpyPlan):
         super().__init__(graph, homes, xp)
 
     def make_units(self) -> list[Unit]:
-        """Return groups, products and whatever else there is."""
+        """Return fused groups and single operations."""
         return fused_units(self.graph, has_text, _MOST_NODES, _fits)
 
     def make_lines(self) -> list[Line]:
         """Return the calls, and the lines of NumPy between them."""
         self._tables, self._functions = _Tables(self), []
         module = Module(self._tables.place, self._tables.scalar)
-        has_gemm = _numba.has_gemm()
+        has_gemm = compiling.has_gemm()
         lines: list[Line] = []
         waiting: list[tuple[list[str], Unit]] = []
         for unit in self.units:
@@ -68,7 +67,7 @@ class NumbaPlan(NumpyPlan):
                 waiting.append((text, unit))
                 continue
             own = self.unit_lines(unit)
-            if own:  # all pieces of a concatenation may lie in their places
+            if own:  # nothing is left of a concatenation whose inputs are in place
                 lines += [*self._call(waiting), *own]
                 waiting = []
         lines += self._call(waiting)
@@ -84,11 +83,11 @@ class NumbaPlan(NumpyPlan):
         return []
 
     def _library(self, m: int, n: int, k: int, dtype: str) -> str:
-        """Return the name of the BLAS for a product: MKL where it has been measured as faster."""
-        return "numpy" if self._mkl is False else _blas.faster(m, n, k, dtype)
+        """Return the name of the BLAS for a product: MKL if it was measured to be faster."""
+        return "numpy" if self._mkl is False else blas.faster(m, n, k, dtype)
 
     def _call(self, waiting: list[tuple[list[str], Unit]]) -> list[Line]:
-        """Make a function of the text that waits; return the line that calls it."""
+        """Make a function of the collected text; return the line that calls it."""
         if not waiting:
             return []
         name = f"part{len(self._functions)}"
@@ -105,19 +104,19 @@ class NumbaPlan(NumpyPlan):
             lines = [*self._tables.opening(body), *body]
             text = f"\ndef {name}(table):\n" + "".join(f"    {line}\n" for line in lines)
             self.compiled_source += text
-            function = _numba.compile_source(head + text, name, "void(int64)")
+            function = compiling.compile_source(head + text, name, "void(int64)")
             self.writer.names[name] = function
         self.writer.names["table"] = self._tables.table.ctypes.data
         self._table = self._tables.table  # its memory must live as long as the plan
 
 
 class _Tables:
-    """Where the arrays of a plan begin: a table of addresses that compiled functions are given."""
+    """The table of addresses that is the argument of compiled functions."""
 
     def __init__(self, plan: NumbaPlan) -> None:
         self._plan = plan
-        self._bases: list[tuple[int, int]] = []  # addresses and bytes
-        self._known: dict[int, int] = {}  # which of them an array that owns memory is, by its id
+        self._bases: list[tuple[int, int]] = []  # addresses and sizes in bytes
+        self._known: dict[int, int] = {}  # indices in it, by the ids of arrays that own memory
         self._kept: list[np.ndarray] = []
         self._numbers = np.zeros(len(plan.graph.scalars()) * len(MEMORY))
         self._n_numbers = 0
@@ -132,24 +131,24 @@ class _Tables:
         return self._table
 
     def place(self, value: Value) -> tuple[str, int]:
-        """Return the name of the memory that a value lies in, and where in it."""
+        """Return the name of a value's memory, and its offset in items."""
         base, offset = self._base(self._plan.find(value))
         return f"{MEMORY[str(value.dtype)]}_{base}", offset // value.dtype.itemsize
 
     def address(self, value: Value, offsets: list[tuple[int, str]]) -> str:
-        """Return the text of a value's address, plus offsets times variables."""
+        """Return the text of a value's address plus offsets times variables."""
         base, offset = self._base(self._plan.find(value))
         terms = [f"t[{base}]", *([str(offset)] if offset else [])]
         return " + ".join([*terms, *(f"{n} * {variable}" for n, variable in offsets)])
 
     def scalar(self, scalar: HostScalar, dtype: Any) -> tuple[str, int]:
-        """Return the place of a number of the step."""
+        """Return the name of the memory of a HostScalar, and its offset in items."""
         array = self._plan.writer.scalar_array(scalar, dtype, lambda: self._new_number(dtype))
         base, offset = self._base(array)
         return f"{MEMORY[str(np.dtype(dtype))]}_{base}", offset // np.dtype(dtype).itemsize
 
     def opening(self, body: list[str]) -> list[str]:
-        """Return the lines that give each memory that a body names its name."""
+        """Return the lines that define the memories that a body uses."""
         used = sorted(set(_MEMORY.findall("\n".join(body))), key=lambda name: (int(name[1]), name))
         lines = [f"t = carray(pointer_int64(table), {len(self._bases)})"]
         for kind, number in used:
@@ -162,13 +161,13 @@ class _Tables:
         return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
 
     def _base(self, array: np.ndarray) -> tuple[int, int]:
-        """Return which memory an array lies in, and how many bytes from its beginning."""
+        """Return the index of an array's memory in the table, and its offset in bytes."""
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base
         at = self._known.setdefault(id(root), len(self._bases))
         if at == len(self._bases):
-            own = root if array is not self._plan.arena else array  # which begins at a cache line
+            own = root if array is not self._plan.arena else array  # aligned to a cache line
             self._bases.append((_address(own), max(own.nbytes, 1)))
             self._kept.append(root)
         return at, _address(array) - self._bases[at][0]
@@ -179,7 +178,7 @@ def _address(array: np.ndarray) -> int:
 
 
 def _fits(unit: Unit) -> bool:
-    """Return whether a group can be written as loops; its sums are stored, as columns need it."""
+    """Return whether a group can be written as loops; make its sums outputs, which loops need."""
     unit.outputs += stored_sums(unit)
     nowhere = Module(lambda value: ("", 0), lambda scalar, dtype: ("", 0))  # noqa: ARG005
     return fits(unit, nowhere)

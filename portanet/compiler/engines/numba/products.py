@@ -1,4 +1,4 @@
-"""Products of matrices as calls of the BLAS, in the text of a compiled plan."""
+"""Matrix products as BLAS calls in the source of a compiled plan."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -6,7 +6,7 @@ from math import prod
 
 from portanet.compiler.graph.graph import Node, Value
 
-Matrix = tuple[bool, int]  # is it stored transposed, and how many numbers from row to row
+Matrix = tuple[bool, int]  # is it stored transposed, and its leading dimension
 
 
 def gemm_lines(
@@ -14,10 +14,10 @@ def gemm_lines(
     address: Callable[[Value, list[tuple[int, str]]], str],
     library: Callable[[int, int, int, str], str],
 ) -> list[str]:
-    """Return the lines of a product; [] if its matrices do not lie as the BLAS wants them.
+    """Return the lines of a product; [] if the BLAS does not support its strides.
 
-    `address(value, offsets)` gives the text of where a value begins, plus numbers times variables;
-    `library(m, n, k, dtype)` names the BLAS that multiplies such matrices.
+    `address(value, offsets)` returns the text of a value's address plus numbers times variables;
+    `library(m, n, k, dtype)` the name of the BLAS for such matrices.
     """
     a, b, out = node.args[0], node.args[1], node.output
     if not (isinstance(a, Value) and isinstance(b, Value)) or min(len(a.shape), len(b.shape)) < 2:
@@ -54,14 +54,14 @@ def gemm_lines(
 
 
 def _is_one_product(a: Value, b: Value, out: Value) -> bool:
-    """Return whether the rows of all matrices in a batch can be taken as those of one."""
+    """Return whether a batch of matrices is contiguous: one matrix with the rows of all."""
     if any(b.strides[:-2]) or len(a.shape) != len(out.shape) or len(a.shape) == 2:
         return False
     return a.shape[:-1] == out.shape[:-1] and _one_axis(a) and _one_axis(out)
 
 
 def _one_axis(value: Value) -> bool:
-    """Return whether all axes but the last follow each other at one distance."""
+    """Return whether all axes but the last can be merged into one."""
     if value.shape[-1] > 1 and value.strides[-1] != value.dtype.itemsize:
         return False
     long = [(n, s) for n, s in zip(value.shape[:-1], value.strides[:-1], strict=True) if n > 1]
@@ -69,11 +69,11 @@ def _one_axis(value: Value) -> bool:
 
 
 def _matrix(value: Value, rows: int | None = None) -> Matrix | None:
-    """Return how the BLAS finds a matrix, None if it cannot."""
+    """Return a matrix's transposition and leading dimension; None if it has none."""
     item, n_columns = value.dtype.itemsize, value.shape[-1]
     n_rows = value.shape[-2] if rows is None else rows
     down, along = value.strides[-2], value.strides[-1]
-    if rows is not None:  # the innermost axis that is longer than 1 has the distance
+    if rows is not None:  # the stride of the innermost axis that is longer than 1
         down = next(
             (s for n, s in zip(value.shape[-2::-1], value.strides[-2::-1], strict=True) if n > 1), 0
         )

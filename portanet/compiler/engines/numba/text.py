@@ -102,7 +102,7 @@ def cast(text: str, source: Any, target: Any) -> str:
 
 
 def number(value: Any, dtype: Any) -> str:
-    """Return a number's text in a dtype; a name for it is made by who writes the module."""
+    """Return a number's text in a dtype (Module.name makes a constant of it)."""
     with np.errstate(over="ignore"):
         rounded = np.dtype(dtype).type(value)
     if dtype == "bool" or isfinite(rounded):
@@ -113,7 +113,7 @@ def number(value: Any, dtype: Any) -> str:
 
 
 def combined(op: str, total: str, text: str, dtype: Any) -> str:
-    """Return a reduction's next partial result."""
+    """Return the text that combines a partial result with an element."""
     if op == "sum":
         return f"add({total}, {text})" if np.dtype(dtype).kind == "f" else f"{total} + {text}"
     form = {"prod": "{0} * {1}", "any": "{0} | {1}", "all": "{0} & {1}"}

@@ -1,7 +1,7 @@
-"""A plan as straight-line NumPy: one line of source an operation, every result in its place.
+"""A plan as straight-line NumPy source: one line for each operation, with its output array.
 
-The lines call what the readable step calls, with the same arguments in the same order, so that the
-results are the same bit for bit; only where they are written differs.
+The lines make the same NumPy calls as the readable step, in the same order, so that results are
+bit-identical. Only the output buffers differ.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,9 +27,9 @@ Line = tuple[str, Node]
 
 
 class NumpySource:
-    """Writes the lines, and gathers the objects that their names stand for.
+    """Writes the lines, and collects the objects that they name.
 
-    `find(value)` returns the array where a value lies.
+    `find(value)` returns the array of a value.
     """
 
     def __init__(self, find: Callable[[Value], np.ndarray], written: dict[int, set[int]]) -> None:
@@ -37,7 +37,7 @@ class NumpySource:
         self.scalars: list[tuple[HostScalar, np.ndarray]] = []
         self._find, self._written = find, written
         self._of: dict[Any, str] = {}
-        self._arrays: dict[Any, np.ndarray] = {}  # of the step's numbers, by key and dtype
+        self._arrays: dict[Any, np.ndarray] = {}  # of HostScalars, by key and dtype
 
     def lines(self, nodes: list[Node]) -> Iterator[Line]:
         """Yield each operation's lines."""
@@ -51,7 +51,7 @@ class NumpySource:
         return f"{self.name(COPYTO)}({self.name(target)}, {self.name(source)})"
 
     def name(self, thing: Any) -> str:
-        """Return the name that an object has in the source."""
+        """Return the name of an object in the source."""
         if id(thing) not in self._of:
             if isinstance(thing, np.ndarray):
                 name = f"a{len(self.names)}"
@@ -63,7 +63,7 @@ class NumpySource:
         return self._of[id(thing)]
 
     def _ufunc(self, node: Node) -> Iterator[str]:
-        # NumPy wants these two by keyword
+        # keyword-only in NumPy
         keyword = "out=" if node.op in ("maximum", "minimum") else ""
         args = node.args[:1] if takes_one(node) else node.args
         arguments = ", ".join(self._arg(arg, node) for arg in args)
@@ -78,16 +78,15 @@ class NumpySource:
         yield f"{self.name(COPYTO)}({args})"
 
     def _reshape(self, node: Node) -> Iterator[str]:
-        """Copy what cannot be shown in another shape as it lies."""
+        """Copy an array that has no view of this shape."""
         source = self._find(node.args[0])
         yield self.copy(self._find(node.output).reshape(source.shape), source)
 
     def _where(self, node: Node) -> Iterator[str]:
-        """Write the second choice everywhere, then the first where the condition holds.
+        """Copy the second choice, then the first under a mask.
 
-        NumPy's copy by a mask goes number by number. Where the second choice is 0, as in the
-        backward pass of ReLU, the bits of the first and of the condition (all 0 or all 1) give the
-        same bits ten times faster.
+        NumPy's masked copy is slow. If the second choice is 0, as in the backward pass of ReLU, a
+        bitwise and with the condition as a bit mask gives the same bits ten times faster.
         """
         condition, first, second = node.args
         out, copyto = self._out(node), self.name(COPYTO)
@@ -114,7 +113,7 @@ class NumpySource:
         yield f"{name}({x}, {axis!r}, None, {self._out(node)}, {keep})"
 
     def _concat(self, node: Node) -> Iterator[str]:
-        """Copy the pieces that were not made in their places."""
+        """Copy the inputs that were not computed in place."""
         pieces, written = node.args[0], self._written.get(id(node), set())
         if not written:
             parts = ", ".join(self._arg(piece, node) for piece in pieces)
@@ -129,7 +128,7 @@ class NumpySource:
             start = stop
 
     def _call(self, node: Node) -> Iterator[str]:
-        """Call what has no place for its result as it is, and copy the result."""
+        """Call a function without an output argument, and copy its result."""
         args = ", ".join(self._arg(arg, node) for arg in node.args)
         options = ", ".join(f"{k}={self._arg(v, node)}" for k, v in node.options.items())
         call = f"{self.name(node.function)}({', '.join(filter(None, (args, options)))})"
@@ -169,7 +168,7 @@ class NumpySource:
     def scalar_array(
         self, scalar: HostScalar, dtype: np.dtype, make: Callable[[], np.ndarray]
     ) -> np.ndarray:
-        """Return the array that has a number of the step in a dtype; it is made at first."""
+        """Return the 0-d array of a HostScalar in a dtype, created on first use by `make`."""
         key = (scalar.key, str(dtype))
         if key not in self._arrays:
             self._arrays[key] = make()
@@ -177,7 +176,7 @@ class NumpySource:
         return self._arrays[key]
 
     def _number(self, number: float, node: Node) -> Any:
-        """Return a number as an array of the dtype that it has beside arrays: faster to take."""
+        """Return a plain number as a 0-d array of its dtype here, which NumPy reads faster."""
         key = (repr(number), float_dtype(node))
         if key not in self._of:
             with np.errstate(over="ignore"):

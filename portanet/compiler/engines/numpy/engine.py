@@ -1,4 +1,4 @@
-"""NumpyEngine: plans in place on NumPy, compiled by numba once that pays."""
+"""NumpyEngine: plans on NumPy, which numba compiles once that pays."""
 
 from time import perf_counter
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.backends._numba import compiling as _numba
+from portanet.backends._numba import compiling
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
 from portanet.errors import ArgumentError
 
-# What numba takes to start in a process that finds its code on disk (0.45 s were measured), and
-# for code that is new some seconds: a training that is over before then is not kept waiting.
+# Starting numba takes 0.45 s if compiled code is on disk, and some seconds for new code. A training
+# that ends earlier does not wait for it.
 _PAYS_AFTER = 1.0
 
 
@@ -28,7 +28,7 @@ class NumpyEngine(Engine):
 
     def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool | None) -> None:
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
-        if fast and fuse and not _numba.available():
+        if fast and fuse and not compiling.available():
             raise ArgumentError(
                 "compile_step: fast=True needs numba 0.62 or newer, which is not installed or does "
                 "not compile here; run: pip install -e '.[fast]'"
@@ -39,7 +39,7 @@ class NumpyEngine(Engine):
         return np.array(array)
 
     def copy(self, target: np.ndarray, source: np.ndarray) -> None:
-        """Copy numbers."""
+        """Copy an array into another."""
         np.copyto(target, source)
 
     def same_memory(self, a: np.ndarray, b: np.ndarray) -> bool:
@@ -56,13 +56,13 @@ class NumpyEngine(Engine):
         """Return a compiled plan once the plan has been in use for long enough."""
         if not self._fuse or self._fast is not None or plan.compiled:
             return None
-        if perf_counter() - plan.made_at < _PAYS_AFTER or not _numba.available():
+        if perf_counter() - plan.made_at < _PAYS_AFTER or not compiling.available():
             return None
         return self._compiled(plan.graph, plan.homes)
 
     def _compiled(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
         from portanet.compiler.engines.numba.plan import (
-            NumbaPlan,  # takes time, and is not always needed
+            NumbaPlan,  # a slow import that is rarely needed
         )
 
         return NumbaPlan(graph, homes, self._xp, self._mkl)

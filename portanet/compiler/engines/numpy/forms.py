@@ -1,4 +1,4 @@
-"""Which of NumPy's functions an operation is, and how it is called in place."""
+"""How an operation is called in NumPy with an output array."""
 
 from inspect import unwrap
 from math import copysign
@@ -20,18 +20,18 @@ _REDUCERS = {
     "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
     "any": np.logical_or, "all": np.logical_and,
 }  # fmt: skip
-# NumPy's operator ** takes these exponents as other functions; np.power does not
+# NumPy's operator ** calls other ufuncs for these exponents; np.power does not
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 
-# NumPy's own functions first ask, in Python, whether an argument is another library's array. Those
-# behind them are written in C throughout, which `call_all` needs, and a tenth of a µs faster.
+# NumPy's public functions first dispatch, in Python, on the types of their arguments. The functions
+# that they wrap are in C throughout, as `call_all` needs, and a tenth of a µs faster.
 COPYTO, CONCATENATE = unwrap(np.copyto), unwrap(np.concatenate)
 
 
 def form_of(node: Node) -> str:
-    """Return how an operation is written: "ufunc", "where" …, or "call" for any other function.
+    """Return the form of an operation's call: "ufunc", "where" …, or "call" for other functions.
 
-    All forms but "call" are calls of functions that are written in C, with a place for the result.
+    All forms but "call" are C functions with an output argument.
     """
     op, options = node.op, node.options
     if (op in UNARY or op in BINARY) and ufunc_of(node) is not None:
@@ -48,13 +48,13 @@ def form_of(node: Node) -> str:
 
 
 def runs_in_c(node: Node) -> bool:
-    """Return whether an operation is done without an instruction of Python's own."""
+    """Return whether an operation runs without Python bytecode."""
     exact = all(_is_exact(value.root) for value in node.inputs)
     return exact and form_of(node) != "call"
 
 
 def ufunc_of(node: Node) -> np.ufunc | None:
-    """Return the ufunc that an element-wise operation is; None if it is none."""
+    """Return the ufunc of an element-wise operation; None if there is none."""
     if node.op == "pow" and _exponent(node) in _POWERS:
         return _POWERS[_exponent(node)]
     function = _UFUNCS.get(node.op, getattr(np, node.op, None))
@@ -62,12 +62,12 @@ def ufunc_of(node: Node) -> np.ufunc | None:
 
 
 def reducer_of(node: Node) -> Any:
-    """Return the method of a ufunc that a reduction is."""
+    """Return the ufunc method of a reduction, such as np.add.reduce."""
     return _REDUCERS[node.op].reduce
 
 
 def float_dtype(node: Node | None) -> np.dtype:
-    """Return the dtype that a Python float takes on in an operation."""
+    """Return the dtype that a Python float is converted to in an operation."""
     values = [] if node is None else node.inputs
     floats = [v.dtype for v in values if v.dtype.kind == "f"]
     return np.result_type(*floats) if floats else np.dtype("float64")
@@ -79,7 +79,7 @@ def is_zero(x: Any) -> bool:
 
 
 def takes_one(node: Node) -> bool:
-    """Return whether NumPy's operator ** has taken the base alone: x ** 2 is square(x)."""
+    """Return whether NumPy's operator ** calls a unary ufunc: x ** 2 is square(x)."""
     return node.op == "pow" and _exponent(node) in _POWERS
 
 
@@ -90,6 +90,6 @@ def _exponent(node: Node) -> Any:
 
 
 def _is_exact(value: Value) -> bool:
-    """Return whether an array is NumPy's own of plain numbers: others may run code in Python."""
+    """Return whether an array is a plain np.ndarray of numbers: subclasses may run Python code."""
     subclass = value.kind == "constant" and type(value.array) is not np.ndarray
     return not subclass and value.dtype.kind in "biufc"

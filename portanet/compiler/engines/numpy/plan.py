@@ -1,4 +1,4 @@
-"""NumpyPlan: a graph made into a function that replays it in place."""
+"""NumpyPlan: a graph as a function of straight-line NumPy calls on preallocated arrays."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ from portanet.compiler.memory.strides import settle_strides
 
 Line = tuple[str, list[Node]]
 
-# call_all(iter(commit)), written out: a call less
+# the body of call_all, inlined to save a call
 _COMMIT = """\
     calls = iter(commit)
     try:
@@ -35,12 +35,12 @@ _COMMIT = """\
 
 
 class NumpyPlan:
-    """A step's operations in order, each with its arguments and its result in their places.
+    """A step's operations in order, each with its arguments and its output array.
 
-    arrays   where inputs, draws and results lie, by the graph's names ("x", "losses", "grad:…")
-    homes    where the states lie, by name: shared by all plans of a model
-    lines    what is done, and for which operations; from `n_before` on, lines write homes
-    source   the Python text that is replayed: lines up to there, then the others in one go
+    results  arrays of the results, by the graph's names ("losses", "grad:…")
+    homes    arrays of the states, by name: shared by all plans of a model
+    lines    the source lines, each with its operations; from `n_before` on, they write homes
+    source   the Python source of `replay` and of the calls that it makes without interruption
     """
 
     compiled = False
@@ -48,7 +48,6 @@ class NumpyPlan:
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
         self.made_at = perf_counter()
-        self.replay: Callable[[], None]
         self.graph, self.homes = graph, homes
         settle_strides(graph, homes, np.empty)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
@@ -64,6 +63,9 @@ class NumpyPlan:
         self.lines = self.make_lines()
         self.scalars = self.writer.scalars
         self.n_before = self._n_before()
+        self._compile_source()
+
+    def _compile_source(self) -> None:
         self.source = self._replay_text()
         names = {"partial": partial, "call": call, "call_all": call_all, "forget": forget}
         names |= self.writer.names
@@ -71,22 +73,19 @@ class NumpyPlan:
         self.replay, self._commit = names["replay"], names["commit"]
 
     def finally_call(self, calls: Iterable[Call]) -> None:
-        """Let each replay make these calls of compiled functions, too, once states are written.
-
-        They are made if and only if the states are those after the step.
-        """
+        """Let replays make these C-level calls right after the states are written."""
         self._commit[len(self.lines) - self.n_before :] = calls
 
     def make_units(self) -> list[Unit]:
-        """Return what is done one after the other."""
+        """Return the units of the plan, in order."""
         return single_units(self.graph)
 
     def runs_in_c(self, unit: Unit) -> bool:
-        """Return whether a unit is done without an instruction of Python's own."""
+        """Return whether a unit runs without Python bytecode."""
         return unit.single is None or runs_in_c(unit.single)
 
     def make_lines(self) -> list[Line]:
-        """Return the lines of source, each with the operations that it does."""
+        """Return the source lines, each with its operations."""
         lines = [line for unit in self.units for line in self.unit_lines(unit)]
         return lines + self.last_lines()
 
@@ -100,7 +99,7 @@ class NumpyPlan:
         return [(self.writer.copy(self.homes[n], self.find(v)), []) for n, v in copies]
 
     def load(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Copy a batch to where the plan wants it, unless it lies there."""
+        """Copy a batch into the plan's inputs, unless it is there."""
         inputs = self.inputs
         if inputs["x"] is not x:
             np.copyto(inputs["x"], x)
@@ -108,7 +107,7 @@ class NumpyPlan:
             np.copyto(inputs["y"], y)
 
     def gather(self, batch: Any) -> None:
-        """Gather a batch of a data set straight into the plan's inputs."""
+        """Gather a batch of a data set into the plan's inputs."""
         if batch.order is None:
             self.load(batch.X[batch.part], batch.y[batch.part])
             return
@@ -118,7 +117,7 @@ class NumpyPlan:
         batch.y.take(rows, 0, self.inputs["y"], "clip")
 
     def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
-        """Write down the numbers of a step, and what it has drawn."""
+        """Set the numbers and draws of the next step."""
         for scalar, array in self.scalars:
             array.fill(scalar.read(numbers))
         if drawn:
@@ -130,7 +129,7 @@ class NumpyPlan:
         return self.results["losses"].copy()
 
     def calls(self) -> list[PlanCall]:
-        """Return the lines; those of one operation are one."""
+        """Return a call for the lines of each operation."""
         copies, found = iter(self.layout.copies), []
         units = {id(node): unit for unit in self.units for node in unit.nodes}
         for _, group in groupby(self.lines, key=lambda line: id(line[1])):
@@ -147,7 +146,7 @@ class NumpyPlan:
         return names["run"]
 
     def _n_before(self) -> int:
-        """Return how many lines there are before the first that writes a home."""
+        """Return the number of lines before the first that writes a home."""
         late = {id(node) for unit in self.units[self.layout.commit :] for node in unit.nodes}
         writes = (
             i for i, (_, nodes) in enumerate(self.lines) if not nodes or id(nodes[-1]) in late
@@ -163,7 +162,7 @@ class NumpyPlan:
 
     @property
     def n_bytes(self) -> int:
-        """What the plan's own memory takes."""
+        """The size of the plan's own memory."""
         return self.arena.nbytes
 
 
