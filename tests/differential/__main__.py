@@ -1,5 +1,5 @@
 """python -m tests.differential [N] [--seed S] [--processes P] [--program "Program(...)"]
-    [--backend NAME] [--signals] [--without TEXT ...]
+    [--plain] [--backend NAME] [--signals] [--without TEXT ...]
 
 Draws N programs, runs each compiled and as it is written, and prints a table: what was refused and
 why, and each kind of fault with its shortest program. The exit code is 1 if there is a fault.
@@ -30,16 +30,20 @@ def main() -> int:
         metavar="TEXT",
         help="leave out programs that have one of these: faults that are known",
     )
+    parser.add_argument("--plain", action="store_true", help="first each layer, rule, … once")
     parser.add_argument("--backend", default="numpy", help="where the models lie")
     parser.add_argument("--program", help="run this one alone, and say how it ends")
     told = parser.parse_args()
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # before JAX is imported
-    from differential.batch import Batch, run_batches
+    from differential.batch import Batch, one, run_batches
+    from differential.plain import plain_programs
     from differential.report import Report, show_one
 
     if told.program:
         return show_one(told.program)
     report, start = Report(told.shorten), time.perf_counter()
+    for program in (*plain_programs("step"), *plain_programs("trainer")) if told.plain else ():
+        report.add(one(program))
     batch = Batch(told.seed, told.signals, tuple(told.without), told.backend)
     for result in run_batches(batch, told.n_programs, told.processes):
         report.add(result)

@@ -21,7 +21,8 @@ def lr(side, rate):
     if rate == "float32":
         side.optimizer.lr = np.float32(0.03)
     else:
-        side.optimizer.lr = rules.RATES[rate]() if isinstance(rate, str) else rate
+        named = isinstance(rate, str)
+        side.optimizer.lr = rules.make_rate(rate, side.model) if named else rate
 
 
 @action((-1.0, 0.0, float("nan"), "text"), weight=1)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import NamedTuple
 
-from differential.draw import draw_action, draw_program
+from differential.draw import draw_action, draw_names, draw_program
 from differential.program import Program
 from differential.run import Fault, run
 
@@ -34,7 +34,7 @@ def nth_program(seed: int, i: int, signals: bool = False) -> Program:
     if not signals:
         return program
     action = ("interrupt_by_signal", rng.randrange(5, 900))
-    last = tuple(draw_action(rng, program.way) for _ in range(3))
+    last = tuple(draw_action(rng, draw_names(rng, program.way)) for _ in range(3))
     return replace(program, actions=(*program.actions, action, *last))
 
 

@@ -15,7 +15,8 @@ def draw_program(rng: random.Random) -> Program:
     """Return a program; what it has is a function of the generator's numbers."""
     base = _fast_base(rng) if rng.random() < 0.01 else draw_base(rng)
     n = rng.randint(4, MOST_ACTIONS)
-    actions = [draw_action(rng, base["way"]) for _ in range(n)]
+    names = draw_names(rng, base["way"])
+    actions = [draw_action(rng, names) for _ in range(n)]
     if rng.random() < 0.7 and any(name in networks.SETTINGS for name in base["middle"]):
         actions.insert(rng.randint(2, n), ("change_setting", 0.5))
     return Program(
@@ -23,9 +24,20 @@ def draw_program(rng: random.Random) -> Program:
     )
 
 
-def draw_action(rng: random.Random, way: str) -> Action:
-    """Return an action that makes sense in a way of training."""
+def draw_names(rng: random.Random, way: str) -> list[str]:
+    """Return the actions of a program: in every other one, few kinds beside the training itself.
+
+    Where much happens between steps, plans are looked at so often that little is overlooked.
+    """
     names = [name for name in ACTIONS if fits(name, way)]
+    if rng.random() < 0.5:
+        return names
+    few = rng.sample(names, rng.randint(1, 4))
+    return [name for name in names if name in (*few, "step", "train")]
+
+
+def draw_action(rng: random.Random, names: list[str]) -> Action:
+    """Return one of some actions, and its arguments."""
     weights = [ACTIONS[name].weight for name in names]
     name = rng.choices(names, weights)[0]
     return (name, *(rng.choice(choice) for choice in ACTIONS[name].choices))

@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from differential import world
-from portanet import Layer
+from portanet import Layer, Parameter
 from portanet.dispatch import from_host
 from portanet.random import next_key
 
@@ -143,6 +143,27 @@ class HostPythonNoise(Noise):
     def noise(self, x):
         dtype, shape = x.dtype, x.shape
         return from_host(lambda: np.full(shape, random.random(), dtype), x)
+
+
+class HostByWeights(Noise):
+    """The size of its noise follows its own parameter, which is read as the noise is drawn."""
+
+    def __init__(self):
+        self.shift = Parameter(np.full(4, 0.1, np.float32))
+
+    def noise(self, x):
+        dtype, shape = x.dtype, x.shape
+        return from_host(lambda: np.full(shape, abs(self.shift.value).mean(), dtype), x)
+
+    def forward(self, x, *, training=False):
+        return super().forward(x, training=training) + self.shift.value
+
+    def backward(self, grad):
+        self.shift.grad = grad.sum(axis=0)
+        return grad
+
+    def check_values(self, x):
+        self.largest = float(self.shift.value.max())
 
 
 class HostTwice(OwnNoise):

@@ -1,7 +1,6 @@
 """Users' layers with a setting that lies elsewhere: in a class, a global, a closure, a method."""
 
 import functools
-import os
 import sys
 from types import MethodType
 
@@ -43,14 +42,6 @@ class ByGlobalFunction(Scaled):
 
     def change(self, value):
         world.patch(world, "factor", functools.partial(float, value))
-
-
-class ByEnvironment(Scaled):
-    def scale(self):
-        return float(os.environ.get(world.VARIABLE, "1"))
-
-    def change(self, value):
-        os.environ[world.VARIABLE] = str(value)
 
 
 class Cell:

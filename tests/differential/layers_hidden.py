@@ -2,9 +2,7 @@
 
 import contextvars
 import functools
-import json
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,20 +113,6 @@ class ByCachedProperty(Scaled):
     def change(self, value):
         self.start = value
         vars(self).pop("factor", None)
-
-
-class ByFile(Scaled):
-    """Reads a file in each step, so that a run can be steered."""
-
-    def __init__(self):
-        self.path = Path(world.FOLDER) / "factor.json"
-        self.change(1.0)
-
-    def scale(self):
-        return json.loads(self.path.read_text())
-
-    def change(self, value):
-        self.path.write_text(json.dumps(value))
 
 
 class OnParameter(Scaled):

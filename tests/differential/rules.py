@@ -111,6 +111,17 @@ class CallCounter:
         return RATE / (1 + 0.1 * self.n)
 
 
+class ByWeights:
+    """A schedule that reads the weights: smaller steps for larger ones."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, step):
+        sizes = [float(abs(p.value).mean()) for p in self.model.parameters()]
+        return RATE / (1 + sum(sizes))
+
+
 def halving(step):
     return RATE * 0.5**step
 
@@ -139,6 +150,7 @@ RATES = {
     "function": lambda: halving,
     "lambda": lambda: lambda step: RATE / (1 + step),
     "counter": CallCounter,
+    "by weights": ByWeights,
 }
 OPTIONS = {
     "clip_norm": lambda: {"clip_norm": 0.1},
@@ -152,9 +164,14 @@ OPTIONS = {
 }  # fmt: skip
 
 
+def make_rate(rate, model):
+    """Return a learning rate or a schedule."""
+    return ByWeights(model) if rate == "by weights" else RATES[rate]()
+
+
 def make(name, model, rate="lr", options=()):
     """Return an optimizer for a model."""
-    given = {"lr": RATES[rate]()}
+    given = {"lr": make_rate(rate, model)}
     for option in options:
         given |= OPTIONS[option]()
     return RULES[name](model, **given)

@@ -89,7 +89,9 @@ class Side:
         x, y = self.data(n)
         data = DATASETS.get(self.program.way, portanet.Dataset)(x, y)
         cls = LOADERS.get(self.program.way, portanet.DataLoader)
-        return cls(data, min(batch_size, self.most), shuffle, seed=self.program.seed)
+        loader = cls(data, min(batch_size, self.most), shuffle, seed=self.program.seed)
+        loader.model = self.model  # which a user's loader looks at
+        return loader
 
     def data(self, n: int) -> tuple[Any, Any]:
         """Return n new inputs and targets, in float64 or integers."""

@@ -1,7 +1,6 @@
 """What lies outside of a model and can change a step: module globals, classes, chance, patches."""
 
 import contextlib
-import os
 import random
 import sys
 import tempfile
@@ -16,7 +15,6 @@ TABLE = {"factor": 1.0}  # one that is written into
 COUNTS = {"n": 0}  # one that a forward pass writes
 GENERATOR = np.random.default_rng(0)
 FOLDER = tempfile.mkdtemp(prefix="portanet-differential-")
-VARIABLE = "DIFFERENTIAL_FACTOR"  # a variable of the environment
 
 _ABSENT = object()
 _patched: list[tuple[Any, str, Any]] = []
@@ -46,7 +44,6 @@ def reset(seed: int) -> None:
     this.FACTOR, this.GENERATOR = 1.0, np.random.default_rng(seed)
     TABLE.update(factor=1.0)
     COUNTS.update(n=0)
-    os.environ.pop(VARIABLE, None)
     np.random.seed(seed)  # noqa: NPY002 - the users' stream
     random.seed(seed)
     portanet.seed(seed)
