@@ -65,6 +65,11 @@ class Holder:
         array = self.peek()
         return tuple(array.shape), array.dtype, type(array)
 
+    @property
+    def is_lent(self) -> bool:
+        """Whether the array lies in a lender's memory."""
+        return self._lender is not None
+
     def lent(self, lender: Lender) -> bool:
         """Return whether the array lies in a lender's memory."""
         return self._lender is lender
@@ -78,7 +83,7 @@ class Holder:
         return vars(self), {"_array": value, "_lender": None}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_array": self.value}
+        return {**vars(self), "_array": self.value, "_lender": None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.value!r})"
@@ -128,7 +133,7 @@ class Parameter(Holder):
         return [(vars(self), {"_array": None, "_lender": lender, **changes})]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_array": self.value, "_grad": self.grad, "_trainable": self._trainable}
+        return {**super().__getstate__(), "_grad": self.grad, "_grad_lender": None}
 
 
 class Buffer(Holder):

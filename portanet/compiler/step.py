@@ -180,10 +180,17 @@ class CompiledStep(StepParts):
 
     def _readable(self, x: Array, y: Array) -> Array:
         """Take a step as it is written."""
-        model = self.model
-        losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
-        model.backward()
-        self.optimizer.step()
+        model, place = self.model, (self.optimizer.n_steps, self.optimizer.n_accumulated)
+        buffers = [(buffer, buffer.value) for buffer in model.named_buffers().values()]
+        try:
+            losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
+            model.backward()
+            self.optimizer.step()
+        except BaseException:
+            if (self.optimizer.n_steps, self.optimizer.n_accumulated) == place:
+                for buffer, value in buffers:
+                    buffer.value = value
+            raise
         self._epoch_loss.add(losses, y)
         return losses
 

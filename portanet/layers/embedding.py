@@ -91,7 +91,7 @@ class Embedding(Layer):
     def backward(self, grad: Array) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Set dL/dw: the sum of the rows of G for each token. Integers have no gradient."""
         indices, xp = self._take_saved(), array_namespace(grad)
-        n_tokens, n_features = self.weights.value.shape
+        n_tokens, n_features = self.weights.peek().shape
         rows = xp.reshape(grad, (indices.shape[0], n_features))
         total = segment_sum(rows, indices, n_tokens)
         if self.padding_index is not None:
@@ -101,7 +101,7 @@ class Embedding(Layer):
 
     def check_values(self, x: Array) -> None:
         """Raise DataError, which names the first invalid index, unless all are in [0, n_tokens)."""
-        xp, n_tokens = array_namespace(x), self.weights.value.shape[0]
+        xp, n_tokens = array_namespace(x), self.weights.peek().shape[0]
         indices = _flat_indices(x)
         bad = (indices < 0) | (indices >= n_tokens)
         if bool(xp.any(bad)):
@@ -128,7 +128,7 @@ class Embedding(Layer):
             )
 
     def __repr__(self) -> str:
-        n_tokens, n_features = self.weights.value.shape
+        n_tokens, n_features = self.weights.peek().shape
         return f"Embedding({n_tokens}, {n_features})"
 
 

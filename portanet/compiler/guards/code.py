@@ -1,5 +1,6 @@
 """What the code of users' functions reads: globals and closure cells, by name."""
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +14,7 @@ LIBRARIES = sys.stdlib_module_names | {
 }  # fmt: skip
 # A function that asks these gives another answer each time.
 NEVER_THE_SAME = {"time", "datetime", "secrets", "uuid"}
+_OF_THE_PROCESS = {"environ", "getenv", "urandom"}  # of os: nobody says when they change
 
 
 def is_library(module: Any) -> bool:
@@ -39,7 +41,10 @@ def clocks_read(function: FunctionType) -> list[str]:
     """Return the names of the modules a function asks that never answer the same twice."""
     known = function.__globals__
     values = [(key, known[key]) for key in sorted(names_in(function.__code__) & known.keys())]
-    return [key for key, value in values if _home(value) in NEVER_THE_SAME]
+    found = [key for key, value in values if _home(value) in NEVER_THE_SAME]
+    if any(value is os for _, value in values):
+        found += sorted(f"os.{name}" for name in _OF_THE_PROCESS & names_in(function.__code__))
+    return found
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 from portanet.compiler.errors import TraceError
 from portanet.compiler.guards.facts import Fact
 from portanet.compiler.guards.survey import Attribute, Survey
+from portanet.layer import Part
 from portanet.versioned import LATEST
 
 
@@ -50,6 +51,9 @@ class Guards:
 def survey_of(roots: dict[str, Any], ignored: set[Attribute], **options: Any) -> Survey:
     """Return a survey of some roots."""
     survey = Survey(ignored, **options)
+    for root in roots.values():
+        if isinstance(root, Part):
+            survey.own |= {id(p) for p in (*root.parameters(), *root.named_buffers().values())}
     for name, root in roots.items():
         survey.look(root, name)
     return survey

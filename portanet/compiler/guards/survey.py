@@ -6,8 +6,10 @@ of users' own, and of the functions in those the globals and closure cells that 
 
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 from random import Random
+from threading import local
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -42,6 +44,7 @@ class Survey(CodeSurvey):
 
     def __init__(self, ignored: set[Attribute] | None = None, largest: float = facts.WHOLE_ARRAY):
         self.ignored, self.largest = ignored or set(), largest
+        self.own: set[int] = set()  # ids of the model's parameters and buffers
         self.facts: dict[str, Fact] = {}
         self.streams: dict[str, Any] = {}
         self.attributes: dict[str, Attribute] = {}
@@ -85,8 +88,16 @@ class Survey(CodeSurvey):
         self._same(thing, name)
 
     def _holder(self, thing: Holder, name: str) -> None:
+        """Note a parameter or buffer: what it looks like, and if not the model's own its array."""
         self.mutable.append(thing)
         self._note(name, facts.holder(thing))
+        for key, value in vars(thing).items():
+            if not key.startswith("_"):  # what a user has put there
+                self.checks.key(vars(thing), key)
+                self.look(value, f"{name}.{key}")
+        if id(thing) not in self.own and not thing.is_lent:
+            self.checks.key(vars(thing), "_array")
+            self.look(thing.peek(), f"{name}.value")
 
     def _array(self, thing: np.ndarray, name: str) -> None:
         self.mutable.append(thing)
@@ -143,6 +154,10 @@ class Survey(CodeSurvey):
         roots = [f"{name}." for name, attribute in self.attributes.items() if attribute in ignored]
         return {name for name in self.facts if name.startswith(tuple(roots))} if roots else set()
 
+    def _refuse_context(self, thing: Any, name: str) -> None:
+        kind = type(thing).__name__
+        raise TraceError(f"{name} is a {kind}, whose value depends on where it is asked for")
+
     def _refuse_iterator(self, thing: Any, name: str) -> None:  # noqa: ARG002
         raise TraceError(f"{name} is an iterator: where it stands cannot be looked at")
 
@@ -151,6 +166,7 @@ _METHODS: list[tuple[Any, Any]] = [
     (Holder, Survey._holder),
     (Versioned, Survey._versioned),
     (np.ndarray, Survey._array),
+    ((ContextVar, local), Survey._refuse_context),
     ((list, tuple, deque), Survey._items),
     (dict, Survey._dict),
     ((set, frozenset), Survey._set),
@@ -170,5 +186,5 @@ def is_open(thing: Any) -> bool:
     module = type(thing).__module__
     machinery = module.startswith(("portanet.compiler.", "portanet.backends."))
     own = module.startswith("portanet.") and not machinery
-    users = not code.is_library(module) or module == "types" or own
+    users = not code.is_library(module) or module in ("types", "collections") or own
     return users and (hasattr(thing, "__dict__") or bool(slots_of(type(thing))))

@@ -102,6 +102,8 @@ class CheckedPlan:
         """Run the plan with the numbers of this step, and leave what the step would."""
         plan, memory = self.plan, self.memory
         plan.set_numbers(scalars, drawn)
+        if memory.touched:  # draws, schedules and checks of values may have read parameters
+            memory.adopt()
         self.counters.prepare()
         plan.replay()
         if memory.plan is not plan or not memory.shown:
