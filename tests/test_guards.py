@@ -1,8 +1,10 @@
 """Guards: what traced code has read is looked at again, by name, wherever it lies."""
 
 import collections
+import contextvars
 import functools
 import itertools
+import os
 import random
 import time
 import types
@@ -13,11 +15,12 @@ import numpy as np
 import pytest
 from compiled_twins import F4, Twins, batches, network
 
-from portanet import SGD, Layer, NotCompiledWarning, Optimizer, ReLU, compile_step
+from portanet import SGD, Layer, Linear, NotCompiledWarning, Optimizer, ReLU, compile_step
 
 FACTOR = 1.0
 TABLE = {"factor": 1.0}
 GROWS = []
+VARIABLE = contextvars.ContextVar("VARIABLE", default=1.0)
 DRAWS = np.random.default_rng(0)
 
 
@@ -90,6 +93,13 @@ def assign(path, value):
     return change
 
 
+def ones():
+    """Return a network that is no part of the model."""
+    layer = Linear(1, 1)
+    layer.bias.value = np.ones(1, F4)
+    return layer
+
+
 READS = {
     "attribute": (Scaled(lambda s: s.a, a=1.0), assign("a", 0.5), "layers.1.a was 1.0, is 0.5"),
     "number of another type": (Scaled(lambda s: 1.0 if type(s.a) is int else 0.5, a=1), assign("a", 1.0), "layers.1.a was 1, is 1.0"),
@@ -110,6 +120,10 @@ READS = {
     "global dict": (Scaled(lambda s: TABLE["factor"]), lambda s: TABLE.update(factor=0.5), "TABLE.factor was 1.0, is 0.5"),
     "partial": (Scaled(functools.partial(lambda c, s: c.scale, Config())), lambda s: setattr(s.read.args[0], "scale", 0.5), "scale was 1.0, is 0.5"),
     "method": (Scaled(lambda s: s.a, a=1.0), lambda s: setattr(s, "read", lambda s: 0.5), "layers.1.read was"),
+    "past __setattr__": (Scaled(lambda s: s.a, a=1.0), lambda s: vars(s).update(a=0.5), "layers.1.a was 1.0, is 0.5"),
+    "object.__setattr__": (Scaled(lambda s: s.a, a=1.0), lambda s: object.__setattr__(s, "a", 0.5), "layers.1.a was 1.0, is 0.5"),
+    "another network": (Scaled(lambda s: s.held.net.bias.value[0], held=types.SimpleNamespace(net=ones())), lambda s: setattr(s.held.net.bias, "value", np.full(1, 0.5, F4)), "layers.1.held.net.bias.value"),
+    "UserDict": (Scaled(lambda s: s.d["a"], d=collections.UserDict(a=1.0)), lambda s: s.d.update(a=0.5), "a was 1.0, is 0.5"),
     "closure": (*(lambda r, c: (Scaled(r), c))(*in_closure()), "factor was 1.0, is 0.5"),
 }  # fmt: skip
 
@@ -199,11 +213,20 @@ def test_draws_of_a_refused_step_are_the_readable_ones():
     ("layer", "words"),
     [
         (Scaled(lambda s: 1.0 + 0 * time.time()), "reads time"),
+        (Scaled(lambda s: 1.0 + 0 * len(os.environ)), "reads os.environ"),
+        (Scaled(lambda s: VARIABLE.get()), "VARIABLE is a ContextVar"),
         (Scaled(lambda s: next(s.ids) * 0 + 1.0, ids=itertools.count()), "is an iterator"),
         (Scaled(lambda s: s.l.append(1) or 1.0, l=[]), "layers.1.l changes"),
         (Scaled(lambda s: GROWS.append(1) or 1.0), "GROWS changes"),
     ],
-    ids=["clock", "iterator", "list that grows", "global that grows"],
+    ids=[
+        "clock",
+        "environment",
+        "context variable",
+        "iterator",
+        "list that grows",
+        "global that grows",
+    ],
 )
 def test_what_cannot_be_guarded_is_refused(layer, words):
     assert words in refused(layer)

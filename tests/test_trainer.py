@@ -1,5 +1,7 @@
 """The trainer: one copy an epoch, histories, evaluation that disturbs nothing, moving midway."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from portanet import (
     Trainer,
     accuracy,
 )
+from portanet.compiler.engines.numpy.plan import NumpyPlan
 
 
 def data(n=50):
@@ -136,3 +139,27 @@ def test_a_state_of_another_trainer_is_refused():
         portanet.errors.ArgumentError, match="the state must be of a trainer with 2"
     ):
         t.load_state(state)
+
+
+def test_six_frames_from_train_to_a_kernel(monkeypatch):
+    depths = []
+    start = NumpyPlan.__init__
+
+    def init(self, *args, **options):
+        start(self, *args, **options)
+        replay = self.replay
+
+        def counted():
+            frame, depth = sys._getframe(1), 1  # the plan's own replay
+            while frame.f_code.co_name != "train":
+                frame, depth = frame.f_back, depth + 1
+            depths.append(depth + 1)
+            replay()
+
+        self.replay = counted
+
+    monkeypatch.setattr(NumpyPlan, "__init__", init)
+    X = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+    model = Sequential([Linear(1, 1)], BCEWithLogits())
+    Trainer(model, SGD(model, lr=0.1), DataLoader(Dataset(X, X > 0), 16)).train(3, log_level=0)
+    assert min(depths) == 6

@@ -151,6 +151,8 @@ class CompiledEvaluation:
                 chance.check()
             if tape.graph.hosts:
                 raise TraceError("evaluation draws random numbers")
+            if tape.failed is not None:
+                raise TraceError(tape.failed)
             for name, tracer in results.items():
                 tape.result(name, tracer)
             tape.result("loss", tape.namespace.sum(results["losses"]))

@@ -74,18 +74,12 @@ class Plans:
             planned.bind()
         guards.version = LATEST[0]
 
-    def replay(self, planned: CheckedPlan) -> None:
-        """Take a step with the batch that lies in a plan's inputs."""
-        version = LATEST[0]
-        planned.replay()
-        self.count(planned)
-        if planned.n_changes and self._guards and LATEST[0] - version == planned.n_changes:
-            self._guards.version = LATEST[0]  # only draws have advanced it
-
-    def count(self, planned: CheckedPlan) -> None:
-        """Count a step that a plan has taken."""
+    def count(self, planned: CheckedPlan, version: int) -> None:
+        """Count a step that a plan has taken since a version."""
         self.n_replays += 1
         self._epoch_loss.n += planned.plan.n_samples
+        if planned.n_changes and self._guards and LATEST[0] - version == planned.n_changes:
+            self._guards.version = LATEST[0]  # only draws have advanced it
 
     def look_again(self) -> None:
         """Take in what a readable step has assigned beside a plan: its layers' own memories."""

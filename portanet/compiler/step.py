@@ -28,6 +28,7 @@ from portanet.errors import OrderError
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
+from portanet.versioned import LATEST
 
 MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
 
@@ -80,8 +81,10 @@ class CompiledStep(StepParts):
                 planned.values.check(x, y)
             if not planned.until_event:
                 return self._event(planned, x, y)
+            version = LATEST[0]
             planned.plan.load(x, y)
-            self.plans.replay(planned)
+            planned.replay()
+            self.plans.count(planned, version)
             return planned.plan.losses()
         finally:
             self._lock.release()
@@ -101,8 +104,10 @@ class CompiledStep(StepParts):
                 elif not planned.until_event:
                     self._event(planned, *batch.gathered())
                 else:
+                    version = LATEST[0]
                     planned.plan.gather(batch)
-                    self.plans.replay(planned)
+                    planned.replay()
+                    self.plans.count(planned, version)
             return self._epoch_loss.mean(self.plans.memory)
         finally:
             self._lock.release()
@@ -116,29 +121,23 @@ class CompiledStep(StepParts):
         """Take over what was assigned to the model, so that it lies in the plans' memory again."""
         self.plans.hold()
 
-    def _phase(self) -> int:
-        """Return which kind of step this is: one that moves, or that only adds gradients up."""
-        optimizer = self.optimizer
-        if optimizer.accumulate == 1:
-            return 0
-        moves = optimizer.n_accumulated + 1 >= optimizer.accumulate
-        return (0 if moves else 1) + 2 * (optimizer.n_accumulated > 0)
-
     # steps at which there is more to do
 
     def _event(self, planned: CheckedPlan, x: Array, y: Array) -> Array:
         """Take a step at which a plan is verified, or a faster one looked for."""
         planned.look_for_faster()
+        version = LATEST[0]
         if not planned.is_due():
             planned.plan.load(x, y)
-            self.plans.replay(planned)
+            planned.replay()
+            self.plans.count(planned, version)
             planned.plan_ahead()
             return planned.plan.losses()
         check = StepCheck(self.model, self.optimizer, planned, exact=not self._options["fuse"])
         losses = check.run(x, y)
         if check.why is None:
             planned.accept()
-            self.plans.count(planned)
+            self.plans.count(planned, version)
             self.plans.look_again()
             return losses
         self._epoch_loss.add(losses, y)

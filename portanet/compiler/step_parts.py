@@ -49,3 +49,11 @@ class StepParts:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._start()
+
+    def _phase(self) -> int:
+        """Return which kind of step this is: one that moves, or that only adds gradients up."""
+        optimizer = self.optimizer
+        if optimizer.accumulate == 1:
+            return 0
+        moves = optimizer.n_accumulated + 1 >= optimizer.accumulate
+        return (0 if moves else 1) + 2 * (optimizer.n_accumulated > 0)

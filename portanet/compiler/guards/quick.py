@@ -44,6 +44,12 @@ class QuickChecks:
         self._ids(list(held), name)
         self._ids(list(held.values()), f"{name}.values()")
 
+    def some_of(self, held: dict[str, Any], keys: list[str]) -> None:
+        """Compare some values of a dict, and how many it has."""
+        name = self._name(held)
+        self._terms.append(f"len({name}) == {len(held)}")
+        self._ids([held[key] for key in keys], f"map({name}.get, {self._name(keys)})")
+
     def members(self, held: Any) -> None:
         """Compare a set's members."""
         self._terms.append(f"{self._name(held)} == {self._name(held.copy())}")

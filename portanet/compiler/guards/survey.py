@@ -128,8 +128,14 @@ class Survey(CodeSurvey):
             self.checks.members(thing)
 
     def _versioned(self, thing: Versioned, name: str) -> None:
-        """Note a layer, a loss or a rule: its attributes are counted when they are assigned."""
+        """Note a layer, a loss or a rule: its attributes are counted when they are assigned.
+
+        Code of a user's own may go past that, by vars(layer) or object.__setattr__.
+        """
         self._same(thing, name)
+        if not code.is_library(type(thing).__module__):
+            skipped = _MEMORY | {key for owner, key in self.ignored if owner == id(thing)}
+            self.checks.some_of(vars(thing), [key for key in vars(thing) if key not in skipped])
         self._attributes(thing, name)
         self._class(type(thing))
 

@@ -14,6 +14,7 @@ from portanet.checks import skip_value_checks
 from portanet.commit import update_together
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.verification import compare, host_run
 from portanet.compiler.verification.judge import Judge
 from portanet.compiler.verification.noise import NoisyTape
@@ -37,7 +38,7 @@ class StepCheck:
 
     def run(self, x: Array, y: Array) -> Array:
         """Take the step; return its losses. If `why` is set, the readable step was taken."""
-        self.batch = x, y
+        self.batch = in_c_order(x), in_c_order(y)  # sums of another order are no difference
         self._remember()
         try:
             self.drawn, self.scalars = self.planned.draw(), self.planned.scalars()
@@ -147,8 +148,6 @@ class StepCheck:
         grads = self.readable | self.grads
         for name, parameter in self.model.named_parameters().items():
             parameter.grad = grads.get(f"grad:{name}")
-        for name, buffer in self.model.named_buffers().items():
-            buffer.value = self.readable[name]
         for part, attribute, name in self.planned.attributes:
             vars(part)[attribute] = self.readable[name]
         own.prepare()
@@ -162,6 +161,7 @@ class StepCheck:
         named = {name.removeprefix("grad:"): grad for name, grad in grads.items()}
         waiting = self.counters["n_accumulated"]
         new = RuleRun(self.planned, self.scalars, self.start, named, waiting).readable()
-        for name, array in new.items():
+        buffers = {name: self.readable[name] for name in self.model.named_buffers()}
+        for name, array in (new | buffers).items():
             self.memory.put(name, array)
         self.memory.lend()
