@@ -123,6 +123,7 @@ def test_memory_goes_back_with_its_owner(cp):
         start = c.bytes_in_use - common.total_bytes()
         memory = PrivateMemory()
         w, inputs, replay = one_layer(cp, memory)
+        inputs.send({"position": 0, "lr": 0.5})  # else rows are gathered from anywhere
         replay.run()
         replay.capture()
         assert c.bytes_in_use - common.total_bytes() - start == memory.bytes > 0
