@@ -4,12 +4,11 @@ A replay is one step as far as an interrupt can tell: the plan writes the states
 optimizer's counters advance, in one call of C code (`plan.finally_call`, see engines/base.py).
 """
 
-import warnings
 from typing import Any
 
-from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.runtime.counters import Counters
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.runtime.refusal import warn_rejected
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
 from portanet.optimizer import Optimizer
@@ -168,12 +167,7 @@ class CheckedPlan:
 
     def _reject(self, why: str) -> None:
         self._may_be_faster = False
-        warnings.warn(
-            f"the numba version was rejected, continuing with the NumPy version: {why} (pass "
-            "fast=False to silence this warning)",
-            NotCompiledWarning,
-            stacklevel=7,
-        )
+        warn_rejected(why)
 
 
 def is_verified_at(step: int) -> bool:
