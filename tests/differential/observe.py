@@ -32,7 +32,7 @@ def look(side: Any) -> dict[str, Any]:
     state = optimizer.state()
     seen |= {f"slots.{name}": plain(array) for name, array in state.arrays.items()}
     seen["numbers"] = plain(state.numbers)
-    for name, part in model.named_parts().items():
+    for name, part in model.named_parts().items() if not side.torn else ():
         seen |= {f"attributes.{name}.{k}": v for k, v in attributes(part).items()}
     if side.trainer is not None:
         seen["history"] = plain(side.trainer.history)

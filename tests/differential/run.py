@@ -96,6 +96,7 @@ def act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
         except Exception as error:  # noqa: BLE001 - what is raised is compared
             record.error = type(error).__name__
             record.seen["message"] = str(error)
+            side.over = side.over or not side.pure  # it may have stopped halfway
         if (watch or name in STOPS) and not side.over:
             record.seen |= _seen(side, name)
     record.warnings = [str(w.message) for w in caught if w.category is NotCompiledWarning]
