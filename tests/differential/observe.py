@@ -77,7 +77,7 @@ def as_numpy(array: Any) -> Any:
     from portanet import backend_of
 
     if isinstance(array, np.ndarray | np.generic):
-        return np.array(array)
+        return np.array(array) if array.dtype.kind in "biuf" else repr(array)
     try:
         return np.array(backend_of(array).to_numpy(array))
     except Exception:  # noqa: BLE001 - a tracer that was left behind, for example
