@@ -34,6 +34,8 @@ class Registry(dict):
     """A dict with attribute access."""
 
     def __getattr__(self, name):
+        if name not in self:
+            raise AttributeError(name)
         return self[name]
 
 
