@@ -1,9 +1,10 @@
 """NoisyTape: computes in float64 as if every operation were rounded to a network's own dtype.
 
 The readable code runs under it as under a tape that traces, but nothing is written down: each
-floating-point result is multiplied by 1 + u, u drawn from [-eps, eps]. How far some such runs are
-from one without noise says how far any order of rounded operations may be from the true result:
-number by number, cancellation and ill-conditioned layers included.
+floating-point result is multiplied by 1 + u, u drawn from [-eps, eps], and sums are off by as much
+of their partial sums. How far some such runs are from one without noise says how far any order of
+rounded operations may be from the true result: number by number, cancellation and ill-conditioned
+layers included.
 
 Source: Parker, "Monte Carlo arithmetic", 1997.
 """
@@ -16,7 +17,6 @@ import numpy as np
 
 from portanet.backends import get
 from portanet.compiler.graph.graph import value_like
-from portanet.compiler.graph.operations import REDUCTIONS
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
 
@@ -70,30 +70,39 @@ class NoisyTape(Tape):
         args, options = _concrete(args), _concrete(options)
         if self.closed:
             return function(*args, **options)
-        result = function(*args, **options)
-        if op.removeprefix("method:") in _EXACT or not self._epsilon:
+        result, name = function(*args, **options), op.removeprefix("method:")
+        if name in _EXACT or name.startswith("kernel:max_pool") or not self._epsilon:
             return self._wrapped(result, self.tracer_of)
-        scale = self._epsilon * _terms(op.removeprefix("method:"), args)
-        return self._wrapped(result, lambda array: self.tracer_of(self._rounded(array, scale)))
+        size = _size_of_sum(name, function, args, options)
+        return self._wrapped(result, lambda array: self.tracer_of(self._rounded(array, size)))
 
-    def _rounded(self, array: np.ndarray, scale: float) -> np.ndarray:
+    def _rounded(self, array: np.ndarray, size: np.ndarray | None) -> np.ndarray:
         if array.dtype.kind != "f":
             return array
-        noise = self._rng.uniform(-scale, scale, array.shape)
-        return np.asarray(array * (1 + noise))
+        size = np.abs(array) if size is None else size
+        noise = self._rng.uniform(-self._epsilon, self._epsilon, array.shape)
+        return np.asarray(array + noise * size)
 
 
-def _terms(op: str, args: Any) -> float:
-    """Return how many units a sum of n terms, added one after the other, is off by: some sqrt(n)/8.
+def _size_of_sum(
+    name: str, function: Callable[..., Any], args: Any, options: Any
+) -> np.ndarray | None:
+    """Return how large the partial sums of a sum or a product of matrices are, times sqrt(n) / 8.
 
-    Products of matrices are sums, too. All else is off by one.
+    Added one after the other, n terms are off by some sqrt(n) units of their partial sums, which
+    are as large as the root of the sum of squares where the terms cancel. None for what is no sum.
     """
-    n = 1.0
-    if op in REDUCTIONS and args and isinstance(args[0], np.ndarray):
-        n = args[0].size
-    elif op == "matmul":
-        n = args[0].shape[-1]
-    return max(1.0, sqrt(n) / 8)
+    if name == "matmul":
+        a, b = args
+        size, n = np.sqrt(np.matmul(a * a, b * b)) + np.abs(np.matmul(a, b)), a.shape[-1]
+    elif name in ("sum", "mean") and args and args[0].dtype.kind == "f":
+        total = np.asarray(function(*args, **options))
+        squares = np.asarray(function(args[0] * args[0], *args[1:], **options))
+        n = args[0].size // max(total.size, 1)
+        size = np.sqrt(squares if name == "sum" else squares / max(n, 1)) + np.abs(total)
+    else:
+        return None
+    return size * max(1.0, sqrt(n) / 8)
 
 
 def _concrete(item: Any) -> Any:
