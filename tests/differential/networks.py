@@ -28,7 +28,11 @@ ROWS = {row.id: row for row in [*LAYERS, *MORE_SEQUENCES]}
 SETTINGS = SETTINGS | HIDDEN | IN_TYPES | GLOBALS | SYNTAX
 OWN = SETTINGS | CHANCE | COUNTERS | MEMORY | STRUCTURE
 # Layers whose whole state is their parameters, so that an interrupted step is taken, or is not.
-PURE = {*SETTINGS, *(name for name in ROWS if "ropout" not in name and "Batch" not in name)}
+PURE = {
+    name
+    for name in (*SETTINGS, *ROWS)
+    if not any(w in name for w in ("ropout", "Batch", "Teacher"))
+}
 MOST = {"lengths": 3, "padding": 2, "memory": 2}  # samples: these rows have fixed arrays
 
 
