@@ -14,7 +14,8 @@ INDEX = tuple(range(8))
 @action((0.25, "nan"), weight=3)
 def write_into_kept(side, value):
     """Write into all that was kept and is not in use any more."""
-    in_use = [side.model.backend.to_numpy(p.value) for p in side.parameters]
+    holders = [*side.parameters, *side.model.named_buffers().values()]
+    in_use = [side.model.backend.to_numpy(holder.value) for holder in holders]
     for array in side.kept:
         old = not any(np.array_equal(array, used) for used in in_use)
         if isinstance(array, np.ndarray) and array.flags.writeable and old and array.ndim:

@@ -67,7 +67,7 @@ def _middle(rng: random.Random) -> tuple[str, ...]:
     """Return up to three layers, own ones and rows alike."""
     n = rng.choice([0, 1, 1, 1, 2, 2, 3])
     own, rows = list(networks.OWN), [r for r in networks.ROWS if not networks.takes_integers(r)]
-    return tuple(rng.choice(own if rng.random() < 0.6 else rows) for _ in range(n))
+    return tuple(rng.choice(own if rng.random() < 0.5 else rows) for _ in range(n))
 
 
 def _fast_base(rng: random.Random) -> dict:

@@ -10,6 +10,7 @@ import sys
 from types import MethodType
 
 from differential.actions import action
+from differential.layers_memory import Renormalized
 
 OURS = (__file__, contextlib.__file__)  # the ends of a `with` block must not be interrupted
 
@@ -109,7 +110,14 @@ def _step(side, moment):
 def _train(side, moment):
     trainer = side.trainer
     loaders = [dl for dl in (trainer.train_dl, trainer.val_dl) if dl is not None]
-    run, side.torn = lambda: trainer.train(1, log_level=0), True
+    side.torn, n_kept = True, len(side.kept)  # a metric keeps, or had no time to
+
+    def run():
+        try:
+            trainer.train(1, log_level=0)
+        finally:
+            del side.kept[n_kept:]
+
     if side.compiled:
         n_steps, ended = _interrupted(side, moment, run)
         epochs = [dl.epoch for dl in loaders]
@@ -124,16 +132,22 @@ def _train(side, moment):
         dl.epoch = epoch
 
 
+def _interrupt(side, moment):
+    if any(isinstance(layer, Renormalized) for layer in side.model.layers):
+        side.over = True  # its forward pass has assigned to values already, on either side
+    (_train if side.trainer else _step)(side, moment)
+
+
 @action((*range(1, 900), *range(900, 60000, 97)), weight=2)
 def interrupt(side, bytecode):
     """Interrupt a step, or an epoch, at a bytecode: finer than a signal, and repeatable.
 
     A replay runs some hundreds, a step that is traced or verified some ten thousands.
     """
-    (_train if side.trainer else _step)(side, interrupted_at(bytecode))
+    _interrupt(side, interrupted_at(bytecode))
 
 
 @action(range(5, 900), weight=0)
 def interrupt_by_signal(side, microseconds):
     """Interrupt a step, or an epoch, by a signal: at another moment in each run."""
-    (_train if side.trainer else _step)(side, signalled_after(microseconds))
+    _interrupt(side, signalled_after(microseconds))

@@ -12,9 +12,12 @@ from differential import losses
 from differential.layers_chance import CHANCE
 from differential.layers_counters import COUNTERS
 from differential.layers_elsewhere import SETTINGS
+from differential.layers_globals import GLOBALS
 from differential.layers_hidden import HIDDEN
 from differential.layers_memory import MEMORY
 from differential.layers_structure import STRUCTURE
+from differential.layers_syntax import SYNTAX
+from differential.layers_types import IN_TYPES
 from differential.models import MODELS
 from differential.program import Program
 from differential.world import undisturbed
@@ -22,10 +25,14 @@ from portanet import Flatten, Linear, Reshape, Sequential
 
 WIDTH = 4  # of what goes from block to block
 ROWS = {row.id: row for row in [*LAYERS, *MORE_SEQUENCES]}
-SETTINGS = SETTINGS | HIDDEN
+SETTINGS = SETTINGS | HIDDEN | IN_TYPES | GLOBALS | SYNTAX
 OWN = SETTINGS | CHANCE | COUNTERS | MEMORY | STRUCTURE
 # Layers whose whole state is their parameters, so that an interrupted step is taken, or is not.
-PURE = {*SETTINGS, *(name for name in ROWS if "ropout" not in name and "Batch" not in name)}
+PURE = {
+    name
+    for name in (*SETTINGS, *ROWS)
+    if not any(w in name for w in ("ropout", "Batch", "Teacher"))
+}
 MOST = {"lengths": 3, "padding": 2, "memory": 2}  # samples: these rows have fixed arrays
 
 

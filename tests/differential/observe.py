@@ -32,7 +32,7 @@ def look(side: Any) -> dict[str, Any]:
     state = optimizer.state()
     seen |= {f"slots.{name}": plain(array) for name, array in state.arrays.items()}
     seen["numbers"] = plain(state.numbers)
-    for name, part in model.named_parts().items():
+    for name, part in model.named_parts().items() if not side.torn else ():
         seen |= {f"attributes.{name}.{k}": v for k, v in attributes(part).items()}
     if side.trainer is not None:
         seen["history"] = plain(side.trainer.history)
@@ -77,7 +77,7 @@ def as_numpy(array: Any) -> Any:
     from portanet import backend_of
 
     if isinstance(array, np.ndarray | np.generic):
-        return np.array(array)
+        return np.array(array) if array.dtype.kind in "biuf" else repr(array)
     try:
         return np.array(backend_of(array).to_numpy(array))
     except Exception:  # noqa: BLE001 - a tracer that was left behind, for example

@@ -55,4 +55,4 @@ class Program:
         return f"Program({', '.join(given)})"
 
 
-WAYS = ("step", "trainer", "own step", "own loader", "own dataset")
+WAYS = ("step", "trainer", "own step", "own loader", "own dataset", "memory map")

@@ -17,6 +17,10 @@ load_all()
 MULTIPLE = 64  # of what a rounding of the first weights does to a program's results
 TINY = {"float64": 2.0**-52, "float32": 2.0**-23}
 ENDS_TORN = ("step", "step_with", "train", "by_hand", "gradients_only")
+TAKES_STEPS = (
+    *ENDS_TORN, "odd_step", "bad_lr", "trainer_step", "second_step", "many_steps", "many_sizes",
+    "step_with_nan", "train_another",
+)  # fmt: skip
 STOPS = ("interrupt", "interrupt_by_signal")
 
 
@@ -96,6 +100,8 @@ def act(side: Side, action: tuple[Any, ...], *, watch: bool) -> Record:
         except Exception as error:  # noqa: BLE001 - what is raised is compared
             record.error = type(error).__name__
             record.seen["message"] = str(error)
+            if name in TAKES_STEPS and not side.pure:
+                side.over = True  # it may have stopped halfway
         if (watch or name in STOPS) and not side.over:
             record.seen |= _seen(side, name)
     record.warnings = [str(w.message) for w in caught if w.category is NotCompiledWarning]

@@ -25,6 +25,11 @@ def factor() -> float:
     return 1.0
 
 
+def current() -> float:
+    """Return the global that is in force."""
+    return FACTOR
+
+
 def patch(owner: Any, name: str, value: Any) -> None:
     """Set an attribute of a class or a module until the next reset."""
     held = {name: getattr(owner, name)} if name.startswith("__") else vars(owner)
