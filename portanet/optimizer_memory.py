@@ -130,9 +130,10 @@ class OptimizerMemory:
         """
         slots, sums = sorted_slots(who, state, parameters, wanted)
         numbers = state.numbers
+        self.match(parameters)  # gradients that were used before stay so
         advance_version()
         vars(self).update(
-            slots=slots, sums=sums, used={}, ages=dict(numbers["ages"]), owners=dict(parameters),
+            slots=slots, sums=sums, ages=dict(numbers["ages"]), owners=dict(parameters),
             n_steps=numbers["n_steps"], n_accumulated=numbers["n_accumulated"],
             home=None,  # the arrays are moved at the next step
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """Guards: what traced code has read is looked at again, by name, wherever it lies."""
 
+import array
 import collections
 import contextvars
 import functools
@@ -38,6 +39,16 @@ class Slotted:
 
 class Plain:
     scale = 1.0
+
+
+class Listed(list):
+    def __init__(self):
+        self.scale = 1.0
+
+
+class Text(str):
+    def __init__(self):
+        self.scale = 1.0
 
 
 class Scaled(Layer):
@@ -116,6 +127,12 @@ READS = {
     "class attribute": (Scaled(lambda s: s.shared), lambda s: setattr(Scaled, "shared", 0.5), "Scaled.shared was 1.0, is 0.5"),
     "property": (Scaled(lambda s: s.twice_shared / 2), lambda s: setattr(Scaled, "shared", 0.5), "Scaled.shared"),
     "small array in place": (Scaled(lambda s: s.a[0], a=np.ones(3)), lambda s: s.a.__setitem__(0, 0.5), "layers.1.a was [1. 1. 1.], is [0.5"),
+    "array of objects": (Scaled(lambda s: s.a[0], a=np.array([1.0, None], object)), lambda s: s.a.__setitem__(0, 0.5), "layers.1.a.0 was 1.0, is 0.5"),
+    "typed array": (Scaled(lambda s: s.a[0], a=array.array("d", [1.0])), lambda s: s.a.__setitem__(0, 0.5), "layers.1.a was array('d', [1.0]), is array('d', [0.5])"),
+    "bytes": (Scaled(lambda s: s.a[0] / 2, a=bytearray([2])), lambda s: s.a.__setitem__(0, 1), "layers.1.a was bytearray"),
+    "counter": (Scaled(lambda s: s.c["half"] / 2, c=collections.Counter(half=2)), lambda s: s.c.subtract(half=1), "layers.1.c.half was 2, is 1"),
+    "attribute of a list": (Scaled(lambda s: s.l.scale, l=Listed()), assign("l.scale", 0.5), "layers.1.l.scale was 1.0, is 0.5"),
+    "attribute of a text": (Scaled(lambda s: s.t.scale, t=Text()), assign("t.scale", 0.5), "layers.1.t.scale was 1.0, is 0.5"),
     "global": (Scaled(lambda s: FACTOR), change_global, "FACTOR was 1.0, is 0.5"),
     "global dict": (Scaled(lambda s: TABLE["factor"]), lambda s: TABLE.update(factor=0.5), "TABLE.factor was 1.0, is 0.5"),
     "partial": (Scaled(functools.partial(lambda c, s: c.scale, Config())), lambda s: setattr(s.read.args[0], "scale", 0.5), "scale was 1.0, is 0.5"),

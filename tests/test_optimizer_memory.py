@@ -245,3 +245,12 @@ def test_loading_a_state_advances_the_version():
     state, before = optimizer.state(), Versioned.version
     optimizer.load_state(state)
     assert Versioned.version > before
+
+
+def test_a_gradient_that_was_used_stays_used_when_a_state_is_loaded():
+    optimizer = SGD(network(), lr=0.1)
+    state = optimizer.state()
+    steps(optimizer, [0])
+    optimizer.load_state(state)
+    with pytest.raises(OrderError, match="has a gradient that was used before"):
+        optimizer.step()

@@ -1,5 +1,6 @@
 """Facts: things in a form that is equal as long as nothing has changed, and words for them."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from portanet.checks import dtype_name
+from portanet.compiler.guards.code import is_library
 from portanet.parameter import Holder
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), np.generic, np.dtype)
@@ -52,6 +54,13 @@ def array(value: np.ndarray, largest: float = WHOLE_ARRAY) -> Fact:
     return Fact((value.shape, str(value.dtype), numbers), words)
 
 
+def buffer(value: Any, content: bytes | None) -> Fact:
+    """Return the fact of bytes that can be written: what they are, else which object it is."""
+    if content is None:
+        return same(value)
+    return Fact((Same(value), content), clipped(repr(value)))
+
+
 def holder(held: Holder) -> Fact:
     """Return the fact of a Parameter or Buffer: which it is, what its array looks like."""
     (shape, dtype, kind), trainable = held.form, getattr(held, "trainable", None)
@@ -64,6 +73,13 @@ def holder(held: Holder) -> Fact:
 def is_plain(thing: Any) -> bool:
     """Return whether a thing is a number, a text or the like, which nobody can change."""
     return isinstance(thing, (*PLAIN, Enum, range))
+
+
+def is_extended(thing: Any) -> bool:
+    """Return whether a list, a number or the like has attributes: its class is a user's own."""
+    kinds = (*PLAIN, list, tuple, deque, dict, set, frozenset, np.ndarray)
+    users = isinstance(thing, kinds) and not isinstance(thing, Enum)
+    return users and hasattr(thing, "__dict__") and not is_library(type(thing).__module__)
 
 
 def described(thing: Any) -> str:

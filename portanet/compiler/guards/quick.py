@@ -79,6 +79,15 @@ class QuickChecks:
         """Compare an array's numbers."""
         self._terms.append(f"{self._name(array)}.tobytes() == {self._name(array.tobytes())}")
 
+    def objects(self, array: np.ndarray) -> None:
+        """Compare which Python objects an array refers to."""
+        self._ids(list(array.flat), f"{self._name(array)}.flat")
+
+    def buffer(self, held: Any) -> None:
+        """Compare bytes that can be written in place."""
+        view = self._name(memoryview(held).tobytes())
+        self._terms.append(f"{self._name(memoryview)}({self._name(held)}).tobytes() == {view}")
+
     def _ids(self, items: list[Any], text: str) -> None:
         self._name(items)  # kept alive, or another object could get an id
         self._terms.append(f"[*map(id, {text})] == {self._name([*map(id, items)])}")

@@ -17,6 +17,7 @@ import numpy as np
 
 from portanet.compiler.errors import TraceError
 from portanet.compiler.guards import code, facts
+from portanet.compiler.guards.array_survey import BUFFERS, ArraySurvey
 from portanet.compiler.guards.attributes import attributes_of, slots_of
 from portanet.compiler.guards.code_survey import CodeSurvey
 from portanet.compiler.guards.facts import Fact
@@ -33,7 +34,7 @@ _MEMORY = {"_saved", "_home", "memory", "model", "_known"}
 _WRAPPERS = (staticmethod, classmethod)
 
 
-class Survey(CodeSurvey):
+class Survey(CodeSurvey, ArraySurvey):
     """Facts by name, such as "layers.0.config.scale".
 
     `ignored` names attributes that differ from step to step. `attributes` says by a fact's name
@@ -58,13 +59,16 @@ class Survey(CodeSurvey):
         """Note a thing, and what lies in it."""
         if len(self.facts) > _MOST:
             raise TraceError(f"{name} holds more than {_MOST} things that a step may read")
+        known, self._seen[id(thing)] = id(thing) in self._seen, thing
         if facts.is_plain(thing):
             self._note(name, facts.plain(thing))
-        elif id(thing) in self._seen:
+        elif known:
             self._note(name, facts.same(thing))
         else:
-            self._seen[id(thing)] = thing
             self._enter(thing)(thing, name)
+        if not known and facts.is_extended(thing):
+            self.checks.attributes(thing)
+            self._attributes(thing, name)
 
     def _note(self, name: str, fact: Fact) -> None:
         while name in self.facts:  # two classes of one name, say
@@ -98,12 +102,6 @@ class Survey(CodeSurvey):
         if id(thing) not in self.own and not thing.is_lent:
             self.checks.key(vars(thing), "_array")
             self.look(thing.peek(), f"{name}.value")
-
-    def _array(self, thing: np.ndarray, name: str) -> None:
-        self.mutable.append(thing)
-        self._note(name, facts.array(thing, self.largest))
-        if thing.nbytes <= self.largest and not thing.dtype.hasobject:
-            self.checks.array(thing)
 
     def _items(self, thing: Any, name: str) -> None:
         self._note(name, Fact((type(thing), len(thing)), f"{len(thing)} items"))
@@ -172,6 +170,7 @@ _METHODS: list[tuple[Any, Any]] = [
     (Holder, Survey._holder),
     (Versioned, Survey._versioned),
     (np.ndarray, Survey._array),
+    (BUFFERS, Survey._buffer),
     ((ContextVar, local), Survey._refuse_context),
     ((list, tuple, deque), Survey._items),
     (dict, Survey._dict),

@@ -1,12 +1,16 @@
 """Rollback: what was changed in place is put back, as if nothing had been tried."""
 
 import random
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from portanet.compiler.guards.attributes import slots_of
 from portanet.compiler.guards.guards import survey_of
 
 
@@ -45,7 +49,11 @@ class Undo:
         if isinstance(thing, dict):
             self._remember_dict(thing)
         elif isinstance(thing, set):
-            self._remember_items(thing, thing.update)
+            self._remember_items(thing, set.clear, set.update)
+        elif isinstance(thing, (array, bytearray)):
+            self._remember_bytes(thing)
+        elif isinstance(thing, memoryview):
+            self._remember_array(np.asarray(thing))
         elif isinstance(thing, np.ndarray):
             self._remember_array(thing)
         elif isinstance(thing, np.random.Generator):
@@ -56,34 +64,51 @@ class Undo:
         elif isinstance(thing, random.Random):
             at = thing.getstate()
             self._steps.append(lambda: thing.setstate(at))
-        elif hasattr(thing, "extend"):
-            self._remember_items(thing, thing.extend)
-        elif hasattr(thing, "__dict__"):
+        elif isinstance(thing, (list, deque)):
+            kind = list if isinstance(thing, list) else deque
+            self._remember_items(thing, kind.clear, kind.extend)
+        if hasattr(thing, "__dict__"):
             self._remember_dict(vars(thing))
+        self._remember_slots(thing)
 
     def _remember_dict(self, held: dict[Any, Any]) -> None:
         kept = dict(held)
 
         def put_back() -> None:
             for key in held.keys() - kept.keys():
-                del held[key]
-            held.update(kept)
+                dict.pop(held, key)
+            dict.update(held, kept)  # a Counter's own method would add
 
         self._steps.append(put_back)
 
-    def _remember_items(self, held: Any, fill: Callable[[Any], Any]) -> None:
-        kept = held.copy()
+    def _remember_slots(self, thing: Any) -> None:
+        for key in slots_of(type(thing)):
+            if hasattr(thing, key):
+                self._steps.append(partial(object.__setattr__, thing, key, getattr(thing, key)))
+
+    def _remember_items(
+        self, held: Any, clear: Callable[[Any], None], fill: Callable[[Any, Any], None]
+    ) -> None:
+        kept = [*held]
 
         def put_back() -> None:
-            held.clear()
-            fill(kept)
+            clear(held)
+            fill(held, kept)
 
         self._steps.append(put_back)
 
-    def _remember_array(self, array: np.ndarray) -> None:
-        if array.flags.writeable and array.dtype.kind in "biufc":
-            kept = array.copy()
-            self._steps.append(lambda: np.copyto(array, kept))
+    def _remember_array(self, held: np.ndarray) -> None:
+        if held.flags.writeable:
+            kept = held.copy()
+            self._steps.append(lambda: np.copyto(held, kept))
+
+    def _remember_bytes(self, held: Any) -> None:
+        kept = held[:]
+
+        def put_back() -> None:
+            held[:] = kept
+
+        self._steps.append(put_back)
 
     def _remember_state(self, stream: Any) -> None:
         kept = stream.state

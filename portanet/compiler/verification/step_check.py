@@ -43,10 +43,10 @@ class StepCheck:
         try:
             self.drawn, self.scalars = self.planned.draw(), self.planned.scalars()
             losses = self._readable_half()
-        except BaseException:
             self.memory.lend()  # what the forward pass has made of buffers is dropped
+        except BaseException:
+            self.memory.lend()  # interrupted, maybe while it lent
             raise
-        self.memory.lend()
         self._replay()
         if self.why is None:
             self.why = self._first_difference()
