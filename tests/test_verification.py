@@ -30,6 +30,7 @@ from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.verification.compare import by_noise, difference, some_ulps
 from portanet.compiler.verification.judge import Judge
+from portanet.compiler.verification.noise import NoisyTape
 from portanet.compiler.verification.scales import scales
 from portanet.losses import MSE
 
@@ -217,6 +218,19 @@ def test_the_judge_knows_rounding_from_faults(seed, dtype):
     noise = 1e-3 * float(np.abs(a) @ np.abs(b)[:, at[1]] @ np.eye(9)[at[0]])
     wrong[at] += dtype(noise)
     assert "c" in Judge(run, {"c": a @ b}).verdict({"c": wrong}, ["c"])
+
+
+def test_noise_leaves_what_a_mask_has_made_infinite():
+    """Scores that a mask hides are -inf: inf times noise would make NaN of all that follow."""
+    scores = np.asarray([[0.3, 0.7, 0.2], [0.1, -np.inf, -np.inf]], F4)
+    tape = NoisyTape(1e-7, 1)
+    s = tape.enter(scores)
+    e = np.exp(s - np.max(s, axis=-1, keepdims=True))
+    softmax = (e / np.sum(e, axis=-1, keepdims=True)).array
+    exact = np.exp(scores.astype("f8"))
+    exact /= exact.sum(axis=-1, keepdims=True)
+    assert (softmax[1, 1:] == 0).all()
+    assert 0 < np.abs(softmax - exact).max() < 1e-6
 
 
 def test_what_compare_says():

@@ -81,7 +81,8 @@ class NoisyTape(Tape):
             return array
         size = np.abs(array) if size is None else size
         noise = self._rng.uniform(-self._epsilon, self._epsilon, array.shape)
-        return np.asarray(array + noise * size)
+        rounded = array + noise * size  # of ±inf, as masks have it: NaN, where nothing is rounded
+        return np.where(np.isfinite(rounded), rounded, array)
 
 
 def _size_of_sum(
