@@ -11,7 +11,7 @@ from portanet.errors import MissingBackendError
 
 _MODULES = {"strict": "array_api_strict"}  # backends with a module of another name
 _EXTRAS = {
-    "numba": "pip install -e '.[fast]'",
+    "llvmlite": "pip install -e '.[fast]'",
     "scikit-learn": "pip install -e '.[sklearn]'",
     "matplotlib": "pip install -e '.[plot]'",
 }

@@ -34,7 +34,8 @@ class Trainer:
     With `compile` (the default) a step is compiled where the backend has an engine (NumPy, CuPy,
     JAX): the same arithmetic, traced from the layers as they are, checked against them, and
     replayed in place (see portanet.compile_step). What cannot be compiled runs as it is written,
-    and a warning says why. A `step` of a subclass, or one that is assigned, is called as it is.
+    and a warning says why; `fast` is compile_step's. A `step` of a subclass, or one that is
+    assigned, is called as it is.
 
     The parts (model, optimizer, train_dl, val_dl, metric) may be replaced by assignment; the next
     epoch or evaluation uses the new ones. `history` has a row an epoch: {"loss": …, "val_loss": …,
@@ -63,12 +64,13 @@ class Trainer:
         metric: Metric | None = None,
         *,
         compile: bool = True,  # noqa: A002 - what people will type
+        fast: bool | None = None,
     ) -> None:
         check_parts(model, optimizer, train_dl, val_dl, metric)
         self.model, self.optimizer, self.metric = model, optimizer, metric
         self.train_dl, self.val_dl = train_dl, val_dl
         self.history: list[dict[str, float]] = []
-        self.compiled = CompiledStep(model, optimizer) if compile else None
+        self.compiled = CompiledStep(model, optimizer, fast=fast) if compile else None
         self._loaders = StagedLoaders()
         self._has_warned = False  # that an own step is not compiled
 
@@ -78,7 +80,7 @@ class Trainer:
         step = self._compiled
         if step is None or (step.model is self.model and step.optimizer is self.optimizer):
             return step
-        self._compiled = CompiledStep(self.model, self.optimizer)
+        self._compiled = step.for_parts(self.model, self.optimizer)
         return self._compiled
 
     @compiled.setter
@@ -197,7 +199,7 @@ class Trainer:
         staged, compiled = self._staged(dl), self.compiled
         if compiled is not None:
             compiled.settle()
-        found = evaluate(self.model, self.metric, staged, compiled=compiled is not None)
+        found = evaluate(self.model, self.metric, staged, compiled=compiled)
         return {f"{prefix}{name}": value for name, value in found.items()}
 
     def _staged(self, dl: DataLoader) -> Staged:

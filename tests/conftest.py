@@ -5,12 +5,9 @@ pytest --require-backend cupy       a missing one is a failure (may be given sev
 """
 
 import os
-import tempfile
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # before JAX is imported: float64 is tested, too
 os.environ.setdefault("MPLBACKEND", "Agg")
-# what numba compiles is kept from one run to the next, but not among the user's own
-os.environ.setdefault("PORTANET_CACHE", os.path.join(tempfile.gettempdir(), "portanet-tests"))
 
 from collections import Counter
 

@@ -35,7 +35,7 @@ def trainer(compiled, metric=accuracy, loss=CrossEntropy, n=50):
 
 
 def evaluation(t):
-    return t._staged(t.val_dl).compiled(t.model, t.metric)
+    return t._staged(t.val_dl).compiled(t.model, t.metric, None)
 
 
 def same_evaluations(t):

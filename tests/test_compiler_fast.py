@@ -1,4 +1,4 @@
-"""Fused plans, compiled by numba: as near to float64 as the readable step is, for every row."""
+"""Fused plans, compiled by LLVM: as near to float64 as the readable step is, for every row."""
 
 import copy
 import warnings
@@ -13,9 +13,11 @@ from test_compiler import Scale, batches, small
 import portanet
 from portanet import SGD, Adam, Sequential
 from portanet.compiler import compile_step
+from portanet.compiler.engines.llvm.plan import LlvmPlan
+from portanet.compiler.engines.numpy import engine
 from portanet.losses import MSE
 
-pytest.importorskip("numba", reason="fused plans on NumPy are compiled by numba (extra `fast`)")
+pytest.importorskip("llvmlite", reason="fused plans on NumPy are compiled by LLVM (extra `fast`)")
 
 EPSILON = float(np.finfo(np.float32).eps)
 # Where all of a gradient cancels (that of a scale before a normalization is 0), what is left is
@@ -92,18 +94,20 @@ def test_rules_move_alike(case):
         assert np.abs(mine - p.value).max() <= case.ulps * EPSILON * largest, name
 
 
-def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
-    from portanet.compiler.engines.numba.plan import NumbaPlan
-    from portanet.compiler.engines.numpy import engine as engine_numpy
+def pays_after(monkeypatch, n_steps):
+    """Let compiled plans be in use from a step on."""
+    monkeypatch.setattr(engine, "steps_until_it_pays", lambda graph: n_steps)
 
-    monkeypatch.setattr(engine_numpy, "_PAYS_AFTER", 0.0)
+
+def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
+    pays_after(monkeypatch, 10)
     model, twin = small(), small()
     step, readable = compile_step(model, Adam(model)), compile_step(twin, Adam(twin), fast=False)
     for x, y in batches(100):
         step(x, y)
         readable(x, y)
     (planned,) = step.plans.values()
-    assert isinstance(planned.plan, NumbaPlan)
+    assert isinstance(planned.plan, LlvmPlan)
     assert planned.verified
     for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
         # Adam makes much of rounding noise: a hundred steps of 1e-3 stay within one of them
@@ -112,15 +116,12 @@ def test_a_plan_that_has_been_in_use_for_long_is_compiled(monkeypatch):
 
 @pytest.mark.parametrize("fault", ["wrong numbers", "no plan at all"])
 def test_a_faster_plan_that_is_wrong_is_not_used(monkeypatch, fault):
-    from portanet.compiler.engines.numba.plan import NumbaPlan
-    from portanet.compiler.engines.numpy import engine as engine_numpy
-
-    monkeypatch.setattr(engine_numpy, "_PAYS_AFTER", 0.0)
-    make_lines, set_numbers = NumbaPlan.make_lines, NumbaPlan.set_numbers
+    pays_after(monkeypatch, 10)
+    make_lines, set_numbers = LlvmPlan.make_lines, LlvmPlan.set_numbers
 
     def broken_lines(self):
         if fault == "no plan at all":
-            raise RuntimeError("numba cannot")
+            raise RuntimeError("LLVM cannot")
         return make_lines(self)
 
     def wrong_numbers(self, numbers, drawn):
@@ -128,8 +129,8 @@ def test_a_faster_plan_that_is_wrong_is_not_used(monkeypatch, fault):
         for _, array in self.scalars:
             array.fill(7)
 
-    monkeypatch.setattr(NumbaPlan, "make_lines", broken_lines)
-    monkeypatch.setattr(NumbaPlan, "set_numbers", wrong_numbers)
+    monkeypatch.setattr(LlvmPlan, "make_lines", broken_lines)
+    monkeypatch.setattr(LlvmPlan, "set_numbers", wrong_numbers)
     model, twin = small(), small()
     step, plain = compile_step(model, Adam(model)), compile_step(twin, Adam(twin), fast=False)
     with warnings.catch_warnings(record=True) as told:
@@ -138,10 +139,10 @@ def test_a_faster_plan_that_is_wrong_is_not_used(monkeypatch, fault):
             step(x, y)
             plain(x, y)
     assert [w.category for w in told] == [portanet.NotCompiledWarning]
-    assert "the numba version was rejected, continuing with the NumPy version" in str(
+    assert "the compiled version was rejected, continuing with the NumPy version" in str(
         told[0].message
     )
     assert step.refused is None
-    # one step was taken by gradients that numba's plan had rounded its own way
+    # one step was taken by gradients that LLVM's plan had rounded its own way
     for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
         np.testing.assert_allclose(mine.value, other.value, rtol=0, atol=64 * EPSILON)

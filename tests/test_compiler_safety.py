@@ -21,8 +21,7 @@ from portanet import (
     Tanh,
     compile_step,
 )
-from portanet.compiler.plans import MAX_PLANS
-from portanet.compiler.step import MAX_VAIN
+from portanet.compiler.plans import MAX_PLANS, MAX_VAIN
 from portanet.errors import DtypeError
 from portanet.losses import CrossEntropy
 

@@ -70,7 +70,7 @@ def planning(length, **options):
     portanet.seed(0)
     model = Sequential([LSTM(3, 4, return_sequences=False), Linear(4, 1)], BCEWithLogits())
     x, y = np.ones((2, length, 3), F4), np.ones((2, 1), F4)
-    engine = NumpyEngine(get("numpy"), True, False, None)
+    engine = NumpyEngine(get("numpy"), True, False)
     trace = trace_step(model, SGD(model, lr=0.1), x, y, engine.same_memory)
     homes = homes_of(trace.tape.graph, get("numpy"))
     n_calls = 0
@@ -90,7 +90,7 @@ def planning(length, **options):
 def plan(graph, homes, engine, *, groups=False):
     if not groups:
         return engine.plan(graph, homes)
-    from portanet.compiler.engines.numba.text import has_text
+    from portanet.compiler.engines.llvm.text import has_text
     from portanet.compiler.fusion.units import fused_units
 
     return fused_units(graph, has_text, 48)
@@ -146,11 +146,11 @@ LAYOUTS = {
 def test_a_plan_is_right_however_the_traced_batch_lies(layout, fast):
     """And reads no other memory than its own: the batches of later steps lie otherwise."""
     if fast:
-        pytest.importorskip("numba", reason="compiled by numba (extra `fast`)")
+        pytest.importorskip("llvmlite", reason="compiled by LLVM (extra `fast`)")
     x = LAYOUTS[layout](TABLE[:, :5])
     y = (TABLE[:, 5:6] > 0).astype(F4)
     model = Sequential([Linear(5, 4), ReLU(), Linear(4, 1)], BCEWithLogits())
-    engine = NumpyEngine(get("numpy"), True, fast, None)
+    engine = NumpyEngine(get("numpy"), True, fast)
     trace = trace_step(model, SGD(model, lr=0.1), x, y, engine.same_memory)
     homes = homes_of(trace.tape.graph, get("numpy"))
     plan = engine.plan(trace.tape.graph, homes)
@@ -177,7 +177,7 @@ def test_views_of_a_batch_that_lies_otherwise_are_made_anew():
     tape.graph.inputs["x"] = x.traced
     rows = tape.namespace.reshape(x.T[1:], (5, 2, 2))
     tape.result("turned", rows + 1)
-    plan = NumpyEngine(get("numpy"), True, False, None).plan(tape.graph, {})
+    plan = NumpyEngine(get("numpy"), True, False).plan(tape.graph, {})
     plan.inputs["x"][...] = wide[:, 4:]
     plan.replay()
     wanted = wide[:, 4:].T[1:].reshape(5, 2, 2) + 1
@@ -227,13 +227,13 @@ class Shifts(Layer):
 
 
 def test_a_step_may_have_as_many_numbers_of_its_own_as_there_are_parameters():
-    pytest.importorskip("numba", reason="compiled by numba (extra `fast`)")
+    pytest.importorskip("llvmlite", reason="compiled by LLVM (extra `fast`)")
     model = Sequential([Shifts(70)], MSE())
     groups = [
         Group(lambda name, p, i=i: name == f"layers.0.parts.{i}", lr=2.0**-i) for i in range(70)
     ]
     x, y = np.zeros((4, 3), F4), np.ones((4, 3), F4)
-    engine = NumpyEngine(get("numpy"), True, True, None)
+    engine = NumpyEngine(get("numpy"), True, True)
     trace = trace_step(model, SGD(model, lr=1.0, groups=groups), x, y, engine.same_memory)
     homes = {
         name: np.zeros_like(home) for name, home in homes_of(trace.tape.graph, get("numpy")).items()

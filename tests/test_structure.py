@@ -43,8 +43,11 @@ COMPILER_FLOORS = [
     {"compile_step", "profiling"},
     {""},
 ]
-OPTIONAL = {"cupy", "cupyx", "torch", "jax", "numba", "sklearn", "matplotlib", "scipy"}
-FOR_NUMBA = tuple(f"backends._numba.{name}" for name in ("gemm", "loops", "math", "vectors"))
+OPTIONAL = {"cupy", "cupyx", "torch", "jax", "llvmlite", "sklearn", "matplotlib", "scipy"}
+FOR_LLVM = tuple(
+    f"backends._llvm.{name}"
+    for name in ("expressions", "kernel", "loops", "translate", "types", "words")
+)
 
 
 def files():
@@ -119,7 +122,7 @@ def test_no_circle():
 
 def test_optional_libraries_are_imported_inside_functions():
     for name, tree in modules():
-        if name.startswith(("backends._cupy.kernels", "backends._cupy.matmul", *FOR_NUMBA)):
+        if name.startswith(("backends._cupy.kernels", "backends._cupy.matmul", *FOR_LLVM)):
             continue  # imported once the library has proved to work, and by what needs it only
         at_top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
         for node in at_top:

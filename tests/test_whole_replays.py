@@ -177,8 +177,8 @@ def test_replays_that_are_not_captured_are_whole(name, fuse, backend):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_replays_by_numba_are_whole(name):
-    pytest.importorskip("numba", reason="compiled by numba (extra `fast`)")
+def test_replays_by_llvm_are_whole(name):
+    pytest.importorskip("llvmlite", reason="compiled by LLVM (extra `fast`)")
     assert_whole(Replayed(name, fast=True), 7 if name == "convolution" else 1)
 
 

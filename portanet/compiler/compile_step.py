@@ -7,7 +7,7 @@ from portanet.optimizer import Optimizer
 
 def compile_step(
     model: Sequential, optimizer: Optimizer, *, fuse: bool = True, fast: bool | None = None,
-    mkl: bool | None = None,
+    mkl: bool = False,
 ) -> CompiledStep:  # fmt: skip
     """Return a function of a batch that takes one step of training, as `Trainer.step` does, fast.
 

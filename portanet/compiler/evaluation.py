@@ -26,7 +26,7 @@ from portanet.typing import Array
 Metric = Callable[[Array, Array], Array]
 
 MAX_BATCHES = 16  # more of them cost more than what is lost between them
-_LOOK_EVERY = 64  # replays
+_EXPECTED = 32  # replays: a rule decides by it whether compiling pays
 _MAX_VAIN = 3  # plans in a row that were not used again
 
 
@@ -38,14 +38,16 @@ class CompiledEvaluation:
     predictions that are a copy.
     """  # noqa: D205
 
-    def __init__(self, model: Sequential, metric: Metric | None = None) -> None:
-        self.model, self.metric = model, metric
+    def __init__(
+        self, model: Sequential, metric: Metric | None = None, fast: bool | None = None
+    ) -> None:
+        self.model, self.metric, self.fast = model, metric, fast
         self.refused: str | None = None
         self._plan: Any = None
         self._n_replays, self._n_vain = 0, 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "metric": self.metric}
+        return {"model": self.model, "metric": self.metric, "fast": self.fast}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)
@@ -57,8 +59,6 @@ class CompiledEvaluation:
         if self._plan is None or not self._holds(batches):
             return self._made(batches)
         self._n_replays, self._n_vain = self._n_replays + 1, 0
-        if self._n_replays % _LOOK_EVERY == 0:
-            self._look_for_faster()
         self._plan.replay()
         if is_verified_at(self._n_replays + 1):
             self._verify(self._plan, None)
@@ -79,7 +79,7 @@ class CompiledEvaluation:
         if self._n_vain > _MAX_VAIN:
             self.refused = "the model's values are others each time"
             return None
-        self._engine: Any = engine_for(self.model.backend)
+        self._engine: Any = engine_for(self.model.backend, fast=self.fast)
         if self._engine is None or not self._engine.reads:
             return None
         holders = [*self.model.parameters(), *self.model.named_buffers().values()]
@@ -90,7 +90,7 @@ class CompiledEvaluation:
         try:
             tape = self._traced(batches)
             self._guards = Guards({"": self.model}, set())
-            self._plan = self._engine.plan(tape.graph, tape.states)
+            self._plan = self._engine.plan(tape.graph, tape.states, _EXPECTED)
             self._plan.replay()
         except Exception as error:  # noqa: BLE001 - the readable passes decide what is an error
             self.refused = str(error) or type(error).__name__
@@ -118,19 +118,6 @@ class CompiledEvaluation:
     def _batches_now(self) -> list[tuple[Array, Array]]:
         X, y = self._data
         return [(X[part], y[part]) for part in self._slices]
-
-    def _look_for_faster(self) -> None:
-        """Take a faster plan into use if it gives what this one gives."""
-        try:
-            plan = self._engine.faster(self._plan)
-            if plan is None:
-                return
-            plan.replay()
-        except Exception:  # noqa: BLE001 - there is a plan that works
-            return
-        check = EvaluationCheck(self.model, self.metric, self._batches_now())
-        if check.difference(plan.results, None) is None:
-            self._plan = plan
 
     def _traced(self, batches: Batches) -> Tape:
         """Trace the passes. Raises TraceError if they change the model or draw numbers."""

@@ -4,9 +4,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+from portanet.compiler.engines.base import Engine
 from portanet.compiler.guards.guards import Guards
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
+from portanet.compiler.runtime.overrides import overridden
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
@@ -15,6 +17,7 @@ from portanet.optimizer import Optimizer
 from portanet.versioned import LATEST
 
 MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest time makes place
+MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
 _PAYS = 16  # replays
 
 Key = tuple[Any, ...]  # shapes and dtypes of a batch, and the phase of the step
@@ -50,6 +53,7 @@ class Plans:
         if planned is not self._latest and planned is not None:
             self._plans.move_to_end(key)
             self._latest = planned
+            planned.look_ahead()  # the others have taken steps, too
         return planned
 
     def hold(self) -> bool:
@@ -103,6 +107,20 @@ class Plans:
         self._plans: OrderedDict[Key, CheckedPlan] = OrderedDict()
         self._latest: CheckedPlan | None = None
         self.n_replays = 0
+
+    def why_not(self) -> str | None:
+        """Return in words why no more plans are to be made, None if there is no reason."""
+        if self.n_vain >= MAX_VAIN:
+            return f"something changes in every few steps: {self.retraced}"
+        return overridden(self.optimizer)
+
+    def rounds_otherwise(self, trace: Trace, engine: Engine) -> bool:
+        """Return whether the plan of a trace will round otherwise than the step as it is written.
+
+        Then it takes its first step, too: a run that is resumed goes on with the same bits.
+        """
+        step, first = self.optimizer.n_steps + 1, engine.faster_from(trace.tape.graph)
+        return first is not None and first <= step and step > 1
 
     def add(self, key: Key, trace: Trace, engine: Any) -> str | None:
         """Make the plan of a traced step. Returns in words why there is none, None if there is."""

@@ -13,15 +13,16 @@ from threading import RLock
 from typing import Any
 
 from portanet.checks import skips_value_checks
+from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import UnsettledError
 from portanet.compiler.plans import Key, Plans
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
-from portanet.compiler.runtime.overrides import overridden
+from portanet.compiler.runtime.readable_step import take_step
 from portanet.compiler.runtime.refusal import warn_uncompiled
 from portanet.compiler.step_parts import StepParts
-from portanet.compiler.tracing.trace import trace_step
+from portanet.compiler.tracing.trace import Trace, trace_step
 from portanet.compiler.verification.step_check import StepCheck
 from portanet.data import Batches
 from portanet.errors import OrderError
@@ -30,8 +31,6 @@ from portanet.optimizer import Optimizer
 from portanet.typing import Array
 from portanet.versioned import LATEST
 
-MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
-
 
 class CompiledStep(StepParts):
     """Forward, loss, backward, update: `step(x, y)` returns the losses, shape (N,).
@@ -39,18 +38,18 @@ class CompiledStep(StepParts):
     It trains `model` as `Trainer.step` does: unfused plans give the same bits, fused ones differ
     by rounding. What is read of the model is a copy, so it never changes later.
 
-    `fuse=False` replays the readable step's operations one by one. `fast` says whether numba is
-    used (None: where it is installed and pays), `mkl=False` keeps Intel's MKL out of large
-    products (None: where it is installed and has been measured as faster). `refused` says why
-    steps run uncompiled, `retraced` which guard was broken when plans were last dropped.
-    A copy, or one that was pickled, makes plans of its own.
+    `fuse=False` replays the readable step's operations one by one. `fast` says whether LLVM
+    compiles the step (None: where llvmlite is installed, from the step on at which that has paid,
+    by a rule over the step's operations); `mkl=True` gives products to Intel's MKL. `refused` says
+    why steps run uncompiled, `retraced` which guard was broken when plans were last dropped. A
+    copy, or one that was pickled, makes plans of its own.
 
     Raises OrderError if a second thread calls it while a step is being taken.
     """
 
     def __init__(
         self, model: Sequential, optimizer: Optimizer, *, fuse: bool = True,
-        fast: bool | None = None, mkl: bool | None = None,
+        fast: bool | None = None, mkl: bool = False,
     ) -> None:  # fmt: skip
         self._model, self._optimizer = model, optimizer
         self.refused: str | None = None
@@ -155,7 +154,7 @@ class CompiledStep(StepParts):
             losses = self._readable(x, y)
             self._known.add((type(x), key))
             return losses
-        why, trace = self._reason(), None
+        why, trace = self.plans.why_not(), None
         if why is None:
             try:
                 trace = trace_step(self.model, self.optimizer, x, y, engine.same_memory)
@@ -163,6 +162,8 @@ class CompiledStep(StepParts):
                 why, self._unsettled = str(error) if self._unsettled else None, True
             except Exception as error:  # noqa: BLE001 - the readable step decides what is an error
                 why = str(error) or type(error).__name__
+        if trace is not None and self.plans.rounds_otherwise(trace, engine):
+            return self._first_replay(key, trace, engine, x, y)
         losses = self._readable(x, y)  # what is wrong with the step itself is raised here
         if trace is not None:
             self._unsettled = False
@@ -171,25 +172,21 @@ class CompiledStep(StepParts):
             self._refuse(why)
         return losses
 
-    def _reason(self) -> str | None:
-        """Return in words why not to trace, None if there is no reason."""
-        if self.plans.n_vain >= MAX_VAIN:
-            return f"something changes in every few steps: {self.retraced}"
-        return overridden(self.optimizer)
+    def _first_replay(self, key: Key, trace: Trace, engine: Engine, x: Array, y: Array) -> Array:
+        """Make a plan, and let it take this step beside the readable one."""
+        why, self._unsettled = self.plans.add(key, trace, engine), False
+        planned = self.plans.find(key)
+        if planned is None:
+            losses = self._readable(x, y)
+            self._refuse(why or self.retraced)
+            return losses
+        losses = self._event(planned, x, y)
+        planned.start_over()
+        return losses
 
     def _readable(self, x: Array, y: Array) -> Array:
         """Take a step as it is written."""
-        model, place = self.model, (self.optimizer.n_steps, self.optimizer.n_accumulated)
-        buffers = [(buffer, buffer.value) for buffer in model.named_buffers().values()]
-        try:
-            losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
-            model.backward()
-            self.optimizer.step()
-        except BaseException:
-            if (self.optimizer.n_steps, self.optimizer.n_accumulated) == place:
-                for buffer, value in buffers:
-                    buffer.value = value
-            raise
+        losses = take_step(self.model, self.optimizer, x, y)
         self._epoch_loss.add(losses, y)
         return losses
 

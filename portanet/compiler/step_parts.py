@@ -1,6 +1,7 @@
 """StepParts: the model and the optimizer of a compiled step, and how it is copied."""
 
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from portanet.compiler.plans import Plans
 from portanet.layer import Sequential
@@ -16,6 +17,8 @@ class StepParts:
     plans: Plans
     _model: Sequential
     _optimizer: Optimizer
+    _options: dict[str, Any]
+    refused: str | None
 
     def _start(self) -> None:
         raise NotImplementedError
@@ -41,6 +44,18 @@ class StepParts:
         self.plans.drop("the optimizer")
         self._optimizer = optimizer
         self._start()
+
+    @property
+    def fast(self) -> bool | None:
+        """Whether LLVM compiles the step; None: once that pays."""
+        return self._options["fast"]
+
+    def for_parts(self, model: Sequential, optimizer: Optimizer) -> Self:
+        """Return a step with the same options for other parts."""
+        other = copy(self)
+        other.refused, other._model, other._optimizer = None, model, optimizer
+        other._start()
+        return other
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("_model", "_optimizer", "refused", "_options")

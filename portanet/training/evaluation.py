@@ -4,6 +4,7 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.checks import skip_value_checks
+from portanet.compiler import CompiledStep
 from portanet.data import Batches
 from portanet.layer import Sequential
 from portanet.training.metric import Metric, one_number, works_on_a_batch
@@ -12,15 +13,20 @@ from portanet.typing import Array
 
 
 def evaluate(
-    model: Sequential, metric: Metric | None, staged: Staged, *, compiled: bool
+    model: Sequential,
+    metric: Metric | None,
+    staged: Staged,
+    *,
+    compiled: CompiledStep | None,
 ) -> dict[str, Any]:
     """Return {"loss": …, "metric": …}, on the device; without a metric the loss only.
 
-    Batches come in the order of the data, and no epoch is counted. A metric is given copies, which
-    stay as they are.
+    They are computed compiled if the training step `compiled` is given. Batches come in the order
+    of the data, and no epoch is counted. A metric is given copies, which stay as they
+    are.
     """
     batches = staged.batches
-    plan = staged.compiled(model, metric) if compiled else None
+    plan = None if compiled is None else staged.compiled(model, metric, compiled.fast)
     with skip_value_checks(), batches.in_data_order():
         found = None if plan is None else plan(batches)
         if found is None:
@@ -39,7 +45,7 @@ def try_metric(model: Sequential, metric: Metric, staged: Staged) -> None:
     if staged.tried is metric:
         return
     if not works_on_a_batch(model, metric, staged.batches):
-        evaluate(model, metric, staged, compiled=False)
+        evaluate(model, metric, staged, compiled=None)
     staged.tried = metric
 
 

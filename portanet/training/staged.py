@@ -23,7 +23,9 @@ class Staged:
         self.tried: Metric | None = None  # the metric that is known to work for these batches
         self._evaluation: CompiledEvaluation | None = None
 
-    def compiled(self, model: Sequential, metric: Metric | None) -> CompiledEvaluation | None:
+    def compiled(
+        self, model: Sequential, metric: Metric | None, fast: bool | None
+    ) -> CompiledEvaluation | None:
         """Return the compiled evaluation of these batches; None if only readable steps can do it.
 
         Which samples a batch has must be known beforehand, so a subclass's order or slices are not
@@ -33,7 +35,7 @@ class Staged:
         if not self.batches.resident or loader.has_own_order() or loader.has_own_slices():
             return None
         if self._evaluation is None or self._evaluation.metric is not metric:
-            self._evaluation = CompiledEvaluation(model, metric)
+            self._evaluation = CompiledEvaluation(model, metric, fast)
         return self._evaluation
 
 

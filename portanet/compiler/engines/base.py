@@ -106,10 +106,17 @@ class Engine:
         """Return whether two arrays share memory."""
         raise NotImplementedError
 
-    def plan(self, graph: Graph, homes: dict[str, Array]) -> Plan:
-        """Return a plan of a graph."""
+    def plan(self, graph: Graph, homes: dict[str, Array], step: int = 0) -> Plan:
+        """Return the plan of a graph that is in use at a step of training."""
         raise NotImplementedError
 
-    def faster(self, plan: Any) -> Plan | None:  # noqa: ARG002 - what one can be made faster
-        """Return a faster plan of the same graph, if there is one and its compilation pays."""
+    def faster_from(self, graph: Graph) -> int | None:  # noqa: ARG002 - what one may depend on
+        """Return the step from which a faster plan of a graph is in use; None: never.
+
+        It depends on the graph alone, so that a run that is resumed decides alike.
+        """
         return None
+
+    def faster(self, plan: Any) -> Plan:
+        """Return the faster plan of a plan's graph; called only if there is one."""
+        raise NotImplementedError

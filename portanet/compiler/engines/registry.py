@@ -6,7 +6,7 @@ from portanet.compiler.engines.numpy.engine import NumpyEngine
 
 
 def engine_for(
-    backend: Backend, *, fuse: bool = True, fast: bool | None = None, mkl: bool | None = None
+    backend: Backend, *, fuse: bool = True, fast: bool | None = None, mkl: bool = False
 ) -> Engine | None:
     """Return the engine of a backend; None if it runs uncompiled."""
     if backend.name == "numpy":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from portanet.backends._numba import compiling
+from portanet.backends._llvm import machine
 from portanet.checks import check_count
 from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.profiling.clocks import Clocks
@@ -71,7 +71,7 @@ def profile(
 
     Copies of the model and of the optimizer (SGD if there is none) are trained; yours stay as they
     are. `fuse` and `fast` are those of compile_step; fast=None shows what a long training comes
-    to: the code compiled by numba where that is installed. `repeats` None: as many as take about
+    to: the code compiled by LLVM where llvmlite is installed. `repeats` None: as many as take about
     a second, 5 to 200. On CuPy each launch is waited for: its time has the launch in it, which the
     whole step, one graph, has not.
 
@@ -94,7 +94,7 @@ def profile(
     if repeats is not None:
         check_count("profile", "repeats", repeats, 1)
     given = (model, SGD(model, lr=0.01) if optimizer is None else optimizer)
-    fast = (fuse and compiling.available()) if fast is None else fast
+    fast = (fuse and machine.available()) if fast is None else fast
     step = CompiledStep(*copy.deepcopy(given), fuse=fuse, fast=fast)
     planned = _planned(step, x, y)
     lines = lines_of(planned.plan)

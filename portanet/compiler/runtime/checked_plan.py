@@ -16,7 +16,7 @@ from portanet.typing import Array
 
 VERIFY_EVERY = 1024  # steps
 _NO_DRAWS: list[Any] = []
-LOOK_EVERY = 64  # steps: is there a faster plan by now?
+LOOK_EVERY = 64  # steps: is there more to do?
 
 
 class CheckedPlan:
@@ -40,10 +40,11 @@ class CheckedPlan:
         self.levels: dict[str, float] = {}  # errors of arrays that were judged to be harmless
         self._counted = _owners_of(trace)
         self._proved: Any = None  # the plan that a faster one has replaced
-        self._may_be_faster = True
+        first = engine.faster_from(self.graph)
+        self._faster_from = None if first is None or first <= optimizer.n_steps + 1 else first
         self.counters = Counters(optimizer, self.groups, memory)
         self._good_until = 1
-        self.use(engine.plan(self.graph, memory.homes))
+        self.use(engine.plan(self.graph, memory.homes, optimizer.n_steps + 1))
 
     def use(self, plan: Any) -> None:
         """Take a plan into use, which must be verified."""
@@ -53,6 +54,7 @@ class CheckedPlan:
     def bind(self) -> None:
         """Let the plan advance the counters that the optimizer has now."""
         self.plan.finally_call(self.counters.calls())
+        self.look_ahead()
 
     def attributes_now(self) -> dict[str, Array]:
         """Return the arrays that a readable step has left in layers, by the results' names."""
@@ -129,25 +131,41 @@ class CheckedPlan:
         step = self.n_replays + 1  # the first one was traced
         following = 2 ** step.bit_length() if step < LOOK_EVERY else LOOK_EVERY
         self.until_event = following - step % following - 1
+        if self._faster_from is not None:
+            left = self._faster_from - self.optimizer.n_steps - 1
+            self.until_event = max(0, min(self.until_event, left))
+
+    def look_ahead(self) -> None:
+        """Take in that other plans, or steps as they are written, have been taken."""
+        if self.verified and self._faster_from is not None:
+            self.plan_ahead()
 
     def look_for_faster(self) -> None:
-        """Take a faster plan of the same graph into use, if there is one by now."""
-        if not self._may_be_faster or self._proved is not None:
+        """Take a faster plan of the same graph into use, if its step has come."""
+        if self._faster_from is None or not self.verified:
             return
+        if self.optimizer.n_steps + 1 < self._faster_from:
+            return
+        self._faster_from = None
         try:
             plan = self.engine.faster(self.plan)
         except Exception as error:  # noqa: BLE001 - there is a plan that works
-            self._reject(f"{type(error).__name__}: {error}")
+            warn_rejected(f"{type(error).__name__}: {error}")
             return
-        if plan is not None:
-            self._proved = self.plan
-            self.use(plan)
+        self._proved = self.plan
+        self.use(plan)
 
     def accept(self) -> None:
         """Note that the plan agrees with the readable step."""
         self.verified, self._proved = True, None
         self._good_until = self.n_replays + 1
         self.plan_ahead()
+
+    def start_over(self) -> None:
+        """Count the step that a plan has just taken as the first one, which is traced."""
+        self.n_replays = 0
+        if self.verified:
+            self.plan_ahead()
 
     def doubt(self) -> str:
         """Say since when results may be wrong, if a plan that had been verified is wrong now."""
@@ -162,12 +180,8 @@ class CheckedPlan:
         self.plan, self.verified, self._proved = self._proved, True, None
         self.bind()
         self.plan_ahead()
-        self._reject(why)
-        return True
-
-    def _reject(self, why: str) -> None:
-        self._may_be_faster = False
         warn_rejected(why)
+        return True
 
 
 def is_verified_at(step: int) -> bool:

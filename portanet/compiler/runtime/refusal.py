@@ -14,7 +14,7 @@ def warn_uncompiled(who: str, why: str) -> None:
 def warn_rejected(why: str) -> None:
     """Warn that a faster version of a plan is not used, at the line of the user's."""
     _warn(
-        f"the numba version was rejected, continuing with the NumPy version: {why} (pass "
+        f"the compiled version was rejected, continuing with the NumPy version: {why} (pass "
         "fast=False to silence this warning)"
     )
 

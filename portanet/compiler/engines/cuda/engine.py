@@ -27,6 +27,6 @@ class CupyEngine(Engine):
         """Return whether the arrays' memory overlaps."""
         return self._backend.xp.may_share_memory(a, b)
 
-    def plan(self, graph: Graph, homes: dict[str, Array]) -> CupyPlan:
+    def plan(self, graph: Graph, homes: dict[str, Array], step: int = 0) -> CupyPlan:  # noqa: ARG002
         """Return a plan of a graph."""
         return CupyPlan(graph, homes, self._backend.xp, fuse=self.fuse)

@@ -27,6 +27,6 @@ class JaxEngine(Engine):
         """Return False: there are no views of immutable arrays."""
         return False
 
-    def plan(self, graph: Graph, homes: dict[str, Array]) -> JaxPlan:
+    def plan(self, graph: Graph, homes: dict[str, Array], step: int = 0) -> JaxPlan:  # noqa: ARG002
         """Return a plan of a graph."""
         return JaxPlan(graph, homes, self._backend)

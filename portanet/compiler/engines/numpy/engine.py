@@ -1,37 +1,39 @@
-"""NumpyEngine: plans on NumPy, which numba compiles once that pays."""
+"""NumpyEngine: plans on NumPy, or compiled by LLVM once that pays."""
 
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.backends._numba import compiling
+from portanet.backends._llvm import machine
+from portanet.backends._numpy import blas
 from portanet.compiler.engines.base import Engine
+from portanet.compiler.engines.numpy.pays import steps_until_it_pays
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
 from portanet.errors import ArgumentError
-
-# Starting numba takes 0.45 s if compiled code is on disk, and some seconds for new code. A training
-# that ends earlier does not wait for it.
-_PAYS_AFTER = 1.0
 
 
 class NumpyEngine(Engine):
     """Plans on NumPy.
 
-    fast=True compiles by numba at once, False never; None: where numba is installed, a plan that
-    has been in use for a second is replaced by a compiled one. mkl=False keeps Intel's MKL out.
+    fast=True compiles by LLVM at once, False never; None: where llvmlite is installed, from the
+    step on at which that has paid. mkl=True gives large products to Intel's MKL.
     """
 
     reads = True
 
-    def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool | None) -> None:
+    def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool = False) -> None:
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
-        if fast and fuse and not compiling.available():
+        if fast and fuse and not machine.available():
             raise ArgumentError(
-                "compile_step: fast=True needs numba 0.62 or newer, which is not installed or does "
-                "not compile here; run: pip install -e '.[fast]'"
+                "compile_step: fast=True needs llvmlite 0.45 or newer, which is not installed or "
+                "does not compile here; run: pip install -e '.[fast]'"
+            )
+        if mkl and blas.mkl() is None:
+            raise ArgumentError(
+                "compile_step: mkl=True needs Intel's MKL, which is not installed or does not "
+                "multiply here; run: pip install -e '.[mkl]'"
             )
 
     def new(self, array: np.ndarray) -> np.ndarray:
@@ -46,23 +48,24 @@ class NumpyEngine(Engine):
         """Return whether the arrays' memory overlaps."""
         return np.may_share_memory(a, b)
 
-    def plan(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
-        """Return a plan of a graph."""
-        if self._fast and self._fuse:
+    def plan(self, graph: Graph, homes: dict[str, np.ndarray], step: int = 0) -> NumpyPlan:
+        """Return the plan of a graph that is in use at a step of training."""
+        first = self.faster_from(graph)
+        if first is not None and step >= first and machine.available():
             return self._compiled(graph, homes)
         return NumpyPlan(graph, homes, self._xp)
 
-    def faster(self, plan: Any) -> NumpyPlan | None:
-        """Return a compiled plan once the plan has been in use for long enough."""
-        if not self._fuse or self._fast is not None or plan.compiled:
+    def faster_from(self, graph: Graph) -> int | None:
+        """Return the step from which a compiled plan is in use; None: never."""
+        if not self._fuse or self._fast is False or not machine.installed():
             return None
-        if perf_counter() - plan.made_at < _PAYS_AFTER or not compiling.available():
-            return None
+        return 0 if self._fast else steps_until_it_pays(graph)
+
+    def faster(self, plan: Any) -> NumpyPlan:
+        """Return a compiled plan."""
         return self._compiled(plan.graph, plan.homes)
 
     def _compiled(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
-        from portanet.compiler.engines.numba.plan import (
-            NumbaPlan,  # a slow import that is rarely needed
-        )
+        from portanet.compiler.engines.llvm.plan import LlvmPlan  # imports llvmlite
 
-        return NumbaPlan(graph, homes, self._xp, self._mkl)
+        return LlvmPlan(graph, homes, self._xp, self._mkl)

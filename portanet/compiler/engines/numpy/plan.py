@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import call
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,6 @@ class NumpyPlan:
 
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
-        self.made_at = perf_counter()
         self.graph, self.homes = graph, homes
         settle_strides(graph, homes, np.empty)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]

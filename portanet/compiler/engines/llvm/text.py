@@ -1,19 +1,17 @@
-"""Single operations as text for numba."""
+"""Single operations as text of the kernel language (backends/_llvm)."""
 
-from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
 
+from portanet.compiler.engines.llvm.arguments import MEMORY
 from portanet.compiler.fusion.operands import operands, promoted
 from portanet.compiler.graph.graph import Node
 from portanet.compiler.graph.operations import REDUCERS
 
-MEMORY = {"float32": "f4", "float64": "f8", "int64": "i8", "bool": "u1"}
-"""The dtypes that generated loops know, and what their memory is called there."""
-
 _MATH = ("exp", "expm1", "log", "log1p", "tanh")
-_LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos", "floor", "ceil", "trunc")
+_LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos")
+_ROUNDED = ("floor", "ceil", "trunc")
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 _COMPARISONS = {
     "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
@@ -27,7 +25,7 @@ _WHOLE = {"add": "+", "subtract": "-", "multiply": "*"}
 
 
 def has_text(node: Node) -> bool:
-    """Return whether an operation can be written for numba."""
+    """Return whether an operation can be written in the kernel language."""
     if len(node.outputs) != 1 or node.output.size == 0:
         return False
     if any(str(v.dtype) not in MEMORY for v in (*node.inputs, node.output)):
@@ -66,16 +64,18 @@ def _float_text(op: str, dtype: Any, args: list[Any]) -> str | None:
         return f"({{0}} {_COMPARISONS[op]} {{1}})"
     if op in _MATH:
         suffix = {"expm1": "_32", "log1p": "_32"}.get(op, "32")
-        return f"{op}{suffix}({{0}})" if single else f"math.{op}({{0}})"
+        return f"{op}{suffix}({{0}})" if single else f"c_{op}({{0}})"
     if op in ("erf", "kernel:erf"):
-        return "erf32({0})" if single else "math.erf({0})"
+        return "erf32({0})" if single else "c_erf({0})"
     if op in _LIBRARY:
-        return f"math.{op}({{0}})"
+        return f"c_{op}({{0}})"
+    if op in _ROUNDED:
+        return f"{op}({{0}})"
     if op == "pow":
         exponent = args[1] if isinstance(args[1], int | float) else None
-        return {2: "({0} * {0})", 0.5: "math.sqrt({0})", 1: "{0}"}.get(exponent, "({0} ** {1})")
+        return {2: "({0} * {0})", 0.5: "sqrt({0})", 1: "{0}"}.get(exponent, "c_pow({0}, {1})")
     return {
-        "negative": "(-{0})", "positive": "{0}", "abs": "abs({0})", "sqrt": "math.sqrt({0})",
+        "negative": "(-{0})", "positive": "{0}", "abs": "abs({0})", "sqrt": "sqrt({0})",
         "square": "({0} * {0})", "maximum": "maximum({0}, {1})", "minimum": "minimum({0}, {1})",
         "isnan": "({0} != {0})", "isfinite": "({0} - {0} == 0)",
     }.get(op)  # fmt: skip
@@ -96,29 +96,18 @@ def cast(text: str, source: Any, target: Any) -> str:
     """Return text that turns a number of one dtype into another."""
     if source == target:
         return text
-    if target == "bool":
-        return f"({text} != 0)"
-    return f"np.{target}({text})"
-
-
-def number(value: Any, dtype: Any) -> str:
-    """Return a number's text in a dtype (Module.name makes a constant of it)."""
-    with np.errstate(over="ignore"):
-        rounded = np.dtype(dtype).type(value)
-    if dtype == "bool" or isfinite(rounded):
-        return f"np.{dtype}({rounded!s})" if dtype != "bool" else str(bool(rounded))
-    if isnan(rounded):
-        return f"np.{dtype}(np.nan)"
-    return f"np.{dtype}({'-' if rounded < 0 else ''}np.inf)"
+    return f"({text} != 0)" if target == "bool" else f"{MEMORY[str(np.dtype(target))]}({text})"
 
 
 def combined(op: str, total: str, text: str, dtype: Any) -> str:
     """Return the text that combines a partial result with an element."""
+    floats = np.dtype(dtype).kind == "f"
     if op == "sum":
-        return f"add({total}, {text})" if np.dtype(dtype).kind == "f" else f"{total} + {text}"
+        return f"add({total}, {text})" if floats else f"{total} + {text}"
     form = {"prod": "{0} * {1}", "any": "{0} | {1}", "all": "{0} & {1}"}
     if op in form:
         return form[op].format(total, text)
-    if np.dtype(dtype).kind == "f":
-        return f"{op}imum({total}, {text})"
-    return f"{op}({total}, {text})"
+    if np.dtype(dtype).kind == "b":
+        return f"{total} {'|' if op == 'max' else '&'} {text}"
+    words = {"max": "maximum", "min": "minimum"} if floats else {"max": "larger", "min": "smaller"}
+    return f"{words[op]}({total}, {text})"

@@ -1,35 +1,17 @@
 """The expressions in the loops of a fused group: loads, operations and stores (see emit.py)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.compiler.engines.numba.text import cast, number, text_of
+from portanet.compiler.engines.llvm.arguments import Arguments
+from portanet.compiler.engines.llvm.text import cast, text_of
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import axes_of_full, axes_of_reduced
-from portanet.compiler.fusion.loop_nest import common_lengths, index_text, strides_along
+from portanet.compiler.fusion.loop_nest import common_lengths, strides_along
 from portanet.compiler.fusion.operands import levels, operands
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.operations import REDUCERS
-
-
-@dataclass
-class Module:
-    """What all loops of a plan share: constants by their text, and the addresses of arrays.
-
-    `place(value)` returns the name of an array's memory and the offset in it: ("f4_0", 1280).
-    `scalar(scalar, dtype)` returns the same for a number of the step.
-    """
-
-    place: Callable[[Value], tuple[str, int]]
-    scalar: Callable[[HostScalar, Any], tuple[str, int]]
-    constants: dict[str, str] = field(default_factory=dict)
-
-    def name(self, text: str) -> str:
-        """Return the name of a constant; with a literal 0.5 numba would compute in float64."""
-        return self.constants.setdefault(text, f"c{len(self.constants)}")
 
 
 class GroupText:
@@ -38,9 +20,9 @@ class GroupText:
     `known` maps the ids of values to the names of variables that hold their elements.
     """
 
-    def __init__(self, unit: Unit, module: Module) -> None:
+    def __init__(self, unit: Unit, arguments: Arguments) -> None:
         assert unit.group is not None  # single operations are written elsewhere
-        self.unit, self.module, self.space = unit, module, unit.group.space
+        self.unit, self.arguments, self.space = unit, arguments, unit.group.space
         self.inside = {id(node.output): node for node in unit.nodes}
         self.reduced = reduced_values(unit.nodes, self.space)
         self.level = levels(unit.nodes)
@@ -107,46 +89,43 @@ class GroupText:
     ) -> str:  # fmt: skip
         """Return an operand's text in a dtype; append the lines that load or compute it."""
         if isinstance(arg, HostScalar):
-            memory, at = self.module.scalar(arg, dtype)
-            return f"{memory}[{at}]"
+            return f"{self.arguments.scalar(arg, dtype)}[0]"
         if not isinstance(arg, Value):
-            return self.module.name(number(arg, dtype))
+            return self.arguments.number(arg, dtype)
         if id(arg.root) in self.inside:
             return cast(self.value(arg, lines, known, full=full), arg.dtype, dtype)
         text = self.load(arg, shape, full=full)
         if text not in known:
-            known[text] = self.new_name("x")
+            known[text] = self.new_name("e")
             lines.append(f"{known[text]} = {text}")
         return cast(known[text], arg.dtype, dtype)
 
     def load(self, value: Value, shape: tuple[int, ...], *, full: bool) -> str:
         """Return the text of an element in memory, of a value that is broadcast to a shape."""
-        text = self._element(value, shape, full=full)
-        return f"({text} != 0)" if value.dtype == "bool" else text
-
-    def store(self, value: Value, text: str, *, full: bool) -> str:
-        """Return the line that stores an element."""
-        text = f"np.uint8({text})" if value.dtype == "bool" else text
-        return f"{self._element(value, value.shape, full=full)} = {text}"
-
-    def _element(self, value: Value, shape: tuple[int, ...], *, full: bool) -> str:
-        """Return the text of an element in memory."""
-        memory, start = self.module.place(value)
+        memory = self.arguments.array(value)
         if full:
             axes = axes_of_full(value, shape, self.space)
             assert axes is not None
             index = [*self._along(axes[0], "k"), *self._along(axes[1], "j")]
         else:
             index = self._along(axes_of_reduced(value, shape, self.space) or [], "k")
-        text = " + ".join(filter(None, index))
-        at = f"{start} + {text}" if start and text else text or str(start)
-        return f"{memory}[{at}]"
+        return f"{memory}[{' + '.join(index) or 0}]"
+
+    def store(self, value: Value, text: str, *, full: bool) -> str:
+        """Return the line that stores an element."""
+        return f"{self.load(value, value.shape, full=full)} = {text}"
 
     def _along(self, axes: list[tuple[int, int]], letter: str) -> list[str]:
+        """Return the terms of an index: a stride times the index of each loop."""
         lengths = self.kept_lengths if letter == "k" else self.reduced_lengths
         strides = strides_along(axes, lengths)
         assert strides is not None  # cut so
-        return [index_text(strides, [f"{letter}{i}" for i in range(len(lengths))])]
+        names = [f"{letter}{i}" for i in range(len(lengths))]
+        return [
+            name if stride == 1 else f"{self.arguments.stride(name, stride)} * {name}"
+            for name, stride in zip(names, strides, strict=True)
+            if stride
+        ]
 
     # what waits for what
 

@@ -1,43 +1,44 @@
-"""Fused loops as source for numba: element-wise operations, and reductions along the same axes.
+"""Fused loops as text of the kernel language: element-wise operations and reductions.
 
 There is one loop over j for each reduction that depends on another, and outputs are stored in the
-last one, after all reads. Lengths, strides and offsets are constants in the source, so that LLVM
-vectorizes the loops. Softmax of x (64, 20) along its rows (the constants c0 and c1 are -inf and 0):
+last one, after all reads. Softmax of the rows of x1, into x3:
 
-    for k0 in range(64):
-        s1 = c0
-        for j0 in range(20):
-            x2 = f4_0[20 * k0 + j0]
-            s1 = maximum(s1, x2)
-        s3 = c1
-        for j0 in range(20):
-            x4 = f4_0[20 * k0 + j0]
-            v5 = (x4 - s1)
-            v6 = exp32(v5)
-            s3 = add(s3, v6)
-        for j0 in range(20):
-            x7 = f4_0[20 * k0 + j0]
-            v8 = (x7 - s1)
-            v9 = exp32(v8)
-            v10 = (v9 / s3)
-            f4_1[20 * k0 + j0] = v10
+    def kernel(n0: i8, x1: f4[:], s2: i8, x3: f4[:], n4: i8):
+        for k0 in range(n4):
+            t1 = f4(-inf)
+            for j0 in parallel(n0):
+                e2 = x1[s2 * k0 + j0]
+                t1 = maximum(t1, e2)
+            t3 = f4(0.0)
+            for j0 in parallel(n0):
+                e4 = x1[s2 * k0 + j0]
+                v5 = (e4 - t1)
+                v6 = exp32(v5)
+                t3 = add(t3, v6)
+            for j0 in parallel(n0):
+                e7 = x1[s2 * k0 + j0]
+                v8 = (e7 - t1)
+                v9 = exp32(v8)
+                v10 = (v9 / t3)
+                x3[s2 * k0 + j0] = v10
 
 If the reduced axes come first, the loop over j is outermost and partial results are kept in memory:
-the sum of squares of x over its first axis is
+the sum of squares of x3 over its first axis is
 
-    for k0 in range(20):
-        f4_0[k0] = c0
-    for j0 in range(64):
-        for k0 in range(20):
-            x1 = f4_1[k0 + 20 * j0]
-            v2 = (x1 * x1)
-            f4_0[k0] = f4_0[k0] + v2
+    for k0 in parallel(n0):
+        x1[k0] = f4(0.0)
+    for j0 in range(n2):
+        for k0 in parallel(n0):
+            e1 = x3[k0 + s4 * j0]
+            v2 = (e1 * e1)
+            x1[k0] = x1[k0] + v2
 """
 
 from typing import Any
 
-from portanet.compiler.engines.numba.group import GroupText, Module
-from portanet.compiler.engines.numba.text import combined, number
+from portanet.compiler.engines.llvm.arguments import Arguments
+from portanet.compiler.engines.llvm.group import GroupText
+from portanet.compiler.engines.llvm.text import combined
 from portanet.compiler.fusion.operands import identity
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
@@ -46,25 +47,53 @@ from portanet.compiler.graph.operations import REDUCERS
 INDENT = "    "
 
 
-def group_lines(unit: Unit, module: Module) -> list[str]:
-    """Return the loops of a group."""
+def group_text(unit: Unit, arguments: Arguments) -> str:
+    """Return the kernel of a group."""
     assert unit.group is not None  # single operations are written elsewhere
-    return (_Rows if unit.group.space.rows else _Columns)(unit, module).lines()
+    lines = (_Rows if unit.group.space.rows else _Columns)(unit, arguments).lines()
+    return kernel_text(arguments, lines)
 
 
-def loops(letter: str, lengths: list[int], body: list[str]) -> list[str]:
-    """Return a nest of loops around lines; nothing around none.
+def kernel_text(arguments: Arguments, lines: list[str]) -> str:
+    """Return a kernel of these lines."""
+    body = "".join(f"{INDENT}{line}\n" for line in lines)
+    return f"def kernel({arguments.text}):\n{body}"
 
-    >>> loops("k", [2, 3], ["x = 0"])
-    ['for k0 in range(2):', '    for k1 in range(3):', '        x = 0']
+
+def loops(letter: str, lengths: list[str], body: list[str]) -> list[str]:
+    """Return a nest of loops around lines; nothing around none. The innermost one is parallel.
+
+    >>> loops("k", ["n0", "n1"], ["x = 0"])
+    ['for k0 in range(n0):', '    for k1 in parallel(n1):', '        x = 0']
     """
     if not body:
         return []
-    heads = [f"{INDENT * i}for {letter}{i} in range({n}):" for i, n in enumerate(lengths)]
+    inner = not any(line.lstrip().startswith("for ") for line in body)
+    kinds = ["range"] * (len(lengths) - 1) + ["parallel" if inner else "range"]
+    heads = [
+        f"{INDENT * i}for {letter}{i} in {kind}({n}):"
+        for i, (kind, n) in enumerate(zip(kinds, lengths, strict=False))
+    ]
     return heads + [INDENT * len(lengths) + line for line in body]
 
 
-class _Rows(GroupText):
+class _Loops(GroupText):
+    """Loops over the kept and the reduced axes."""
+
+    def over_kept(self, body: list[str]) -> list[str]:
+        """Return loops over k around lines."""
+        return self._over("k", self.kept_lengths, body)
+
+    def over_reduced(self, body: list[str]) -> list[str]:
+        """Return loops over j around lines."""
+        return self._over("j", self.reduced_lengths, body)
+
+    def _over(self, letter: str, lengths: list[int], body: list[str]) -> list[str]:
+        names = [self.arguments.length(f"{letter}{i}", n) for i, n in enumerate(lengths)]
+        return loops(letter, names, body)
+
+
+class _Rows(_Loops):
     """The reduced axes are the last ones: each index k is finished before the next."""
 
     def lines(self) -> list[str]:
@@ -77,21 +106,21 @@ class _Rows(GroupText):
             if id(value) in self.reduced:
                 text = self.value(value, body, known, full=False)
                 body.append(self.store(value, text, full=False))
-        return loops("k", self.kept_lengths, body)
+        return self.over_kept(body)
 
     def _run(self, sums: list[Node], last: bool, known: dict[Any, str]) -> list[str]:
         before, inner, own = [], [], dict(known)
         for node in sums:
-            value, dtype, name = node.args[0], node.output.dtype, self.new_name("s")
-            before.append(f"{name} = {self.module.name(number(identity(node.op, dtype), dtype))}")
+            value, dtype, name = node.args[0], node.output.dtype, self.new_name("t")
+            before.append(f"{name} = {self.arguments.number(identity(node.op, dtype), dtype)}")
             text = self.operand(value, value.shape, dtype, inner, own, full=True)
             inner.append(f"{name} = {combined(node.op, name, text, dtype)}")
             known[id(node.output)] = name
         stores = self.full_stores(inner, own) if last else []
-        return before + loops("j", self.reduced_lengths, inner + stores)
+        return before + self.over_reduced(inner + stores)
 
 
-class _Columns(GroupText):
+class _Columns(_Loops):
     """The reduced axes are the first ones (a sum over the batch): partial sums are in memory."""
 
     def lines(self) -> list[str]:
@@ -99,15 +128,15 @@ class _Columns(GroupText):
         lines: list[str] = []
         for run in range(self.last_run + 1):
             sums = self.sums_of(run)
-            lines += loops("k", self.kept_lengths, [self._start(node) for node in sums])
+            lines += self.over_kept([self._start(node) for node in sums])
             body = self._run(sums, run == self.last_run)
-            lines += loops("j", self.reduced_lengths, loops("k", self.kept_lengths, body))
-            lines += loops("k", self.kept_lengths, self._reduced_lines(run))
+            lines += self.over_reduced(self.over_kept(body))
+            lines += self.over_kept(self._reduced_lines(run))
         return lines
 
     def _start(self, node: Node) -> str:
         dtype = node.output.dtype
-        start = self.module.name(number(identity(node.op, dtype), dtype))
+        start = self.arguments.number(identity(node.op, dtype), dtype)
         return self.store(node.output, start, full=False)
 
     def _run(self, sums: list[Node], last: bool) -> list[str]:
@@ -135,9 +164,9 @@ class _Columns(GroupText):
         return body
 
 
-def fits(unit: Unit, module: Module) -> bool:
+def fits(unit: Unit) -> bool:
     """Return whether one loop nest suits all arrays of a group."""
-    return GroupText(unit, module).fits
+    return GroupText(unit, Arguments(lambda value: 0, lambda scalar, dtype: 0)).fits  # noqa: ARG005
 
 
 def stored_sums(unit: Unit) -> list[Value]:

@@ -1,0 +1,1 @@
+"""Machine code for NumPy arrays: a small kernel language, compiled by LLVM."""

@@ -1,0 +1,62 @@
+"""Kernels that are written in files beside this one, called with arrays of NumPy."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from portanet.backends._llvm import machine
+from portanet.backends._numpy.blas import numpy_blas
+
+Loop = Callable[..., None]
+
+
+def loop_of(file: str, name: str, arrays: Sequence[np.ndarray], **constants: Any) -> Loop | None:
+    """Return a kernel of a file, for arrays of one float dtype; `constants` replace the file's own.
+
+    Its arguments are arrays in C order and integers. Returns None for arrays of other or several
+    dtypes, and where LLVM cannot compile.
+    """
+    dtypes = {array.dtype.name for array in arrays}
+    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"} or not machine.available():
+        return None
+    (dtype,) = dtypes
+    return _compiled(file, name, {"float32": "f4", "float64": "f8"}[dtype], **constants)
+
+
+@cache
+def _compiled(file: str, name: str, kind: str, **constants: Any) -> Loop:
+    text = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
+    for names, value in constants.items():
+        pattern = rf"^{names.replace('_', ', ')} = .*$"
+        text, n = re.subn(pattern, f"{names.replace('_', ', ')} = {value!r}", text, flags=re.M)
+        assert n == 1, f"{file} has {n} lines {pattern}"
+    blas = numpy_blas()
+    text = re.sub(r"\bmultiply\b", f"gemm{64 if blas is None else blas.integer}", text)
+    return _called(machine.kernel(re.sub(r"\breal\b", kind, text), name))
+
+
+def _called(address: int) -> Loop:
+    function = machine.function_of(address)
+
+    def call(*arguments: np.ndarray | int) -> None:
+        table = [a if isinstance(a, int) else machine.address_of(a) for a in arguments]
+        given = np.asarray(table, np.int64)
+        function(machine.address_of(given))
+
+    return call
+
+
+def makers(*kernels: Callable[..., Any]) -> dict[str, Callable[[], Callable[..., Any] | None]]:
+    """Return what makes each kernel, by name (see `LazyKernels`): it, or None without llvmlite.
+
+    llvmlite itself is not imported: small work does without.
+    """
+
+    def maker(kernel: Callable[..., Any]) -> Callable[[], Callable[..., Any] | None]:
+        return lambda: kernel if machine.installed() else None
+
+    return {kernel.__name__: maker(kernel) for kernel in kernels}

@@ -1,0 +1,119 @@
+"""Machine code of kernels, in memory: LLVM's compiler through llvmlite (extra `fast`).
+
+A kernel is compiled once a process for each text, whatever sizes it is called with. Nothing is kept
+on disk.
+"""
+
+import ctypes
+import importlib.util
+import sys
+from functools import cache
+from threading import Lock
+from typing import Any
+
+_CODE: dict[tuple[str, str], int] = {}  # addresses of kernels, by text and name
+_LOCK = Lock()
+
+
+@cache
+def installed() -> bool:
+    """Return whether llvmlite is installed. To import it takes a tenth of a second."""
+    return importlib.util.find_spec("llvmlite") is not None
+
+
+@cache
+def available() -> bool:
+    """Return whether llvmlite is installed (0.45 or newer), and has a compiler for this machine."""
+    if not installed():
+        return False
+    try:
+        _machine()
+    except (ImportError, AttributeError, OSError, RuntimeError):
+        return False
+    return True
+
+
+def kernel(text: str, name: str = "kernel") -> int:
+    """Return the address of a kernel that a text defines: a function of a table's address.
+
+    The table has 8 bytes for each argument, in order: an int64, a float64 (also for f4), or an
+    address. Kernels hold no lock, check no index, and are kept until the process ends.
+    """
+    with _LOCK:
+        if (text, name) not in _CODE:
+            _CODE[text, name] = _machine().compile(text, name)
+        return _CODE[text, name]
+
+
+def function_of(address: int) -> Any:
+    """Return a kernel as a function of Python, of the address of its table."""
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+
+
+def address_of(array: Any) -> int:
+    """Return where an array's numbers begin."""
+    return array.__array_interface__["data"][0]
+
+
+@cache
+def _machine() -> "_Machine":
+    return _Machine()
+
+
+class _Machine:
+    """LLVM's target machine, its passes, and the engine that holds the code."""
+
+    def __init__(self) -> None:
+        from llvmlite import binding
+
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        self._binding = binding
+        self._target, owned = self._new_target(), self._new_target()
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), owned)
+        self._passes = binding.create_pass_builder(self._target, self._tuning())
+        for symbol, address in _c_functions().items():
+            binding.add_symbol(symbol, address)
+
+    def _new_target(self) -> Any:
+        """Return a target machine; an engine frees the one that it is given with itself."""
+        binding = self._binding
+        features = binding.get_host_cpu_features().flatten()
+        return binding.Target.from_default_triple().create_target_machine(
+            opt=3, cpu=binding.get_host_cpu_name(), features=features
+        )
+
+    def _tuning(self) -> Any:
+        tuning = self._binding.create_pipeline_tuning_options(speed_level=3)
+        tuning.loop_vectorization = True
+        tuning.slp_vectorization = True
+        return tuning
+
+    def compile(self, text: str, name: str) -> int:
+        """Return the address of a kernel's machine code."""
+        from portanet.backends._llvm.kernel import module_of
+
+        symbol = f"portanet_{name}_{len(_CODE)}"
+        module = module_of(text, name, symbol)
+        module.triple = self._binding.get_default_triple()
+        module.data_layout = str(self._target.target_data)
+        code = self._binding.parse_assembly(str(module))
+        self._passes.getModulePassManager().run(code, self._passes)
+        self._engine.add_module(code)
+        self._engine.finalize_object()
+        return self._engine.get_function_address(symbol)
+
+
+@cache
+def _c_functions() -> dict[str, int]:
+    """Return the addresses of the C library's functions, by the names that kernels call them."""
+    from portanet.backends._llvm.words import C_FUNCTIONS
+
+    library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+    names = [name + end for name in C_FUNCTIONS for end in ("", "f")]
+    found = {name: getattr(library, name, None) for name in names}
+    return {
+        f"portanet_{name}": ctypes.cast(function, ctypes.c_void_p).value or 0
+        for name, function in found.items()
+        if function is not None
+    }

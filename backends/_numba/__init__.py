@@ -1,1 +1,0 @@
-"""Kernels and functions that numba compiles for NumPy arrays."""

@@ -1,0 +1,1 @@
+"""Plans on NumPy whose loops and products are compiled by LLVM."""

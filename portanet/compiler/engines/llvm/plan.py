@@ -1,0 +1,119 @@
+"""LlvmPlan: a plan whose loops and products are kernels, called one after the other by one call.
+
+    replay()  ->  run(steps)  ->  kernel(table), kernel(table), …
+
+Kernels are compiled once for each text; what differs between two layers of one kind stands in the
+tables. Operations that cannot be written as kernels (sorting, users' functions) are lines of NumPy
+between two calls. A step of the blog's network is one call.
+"""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from portanet.backends._llvm import machine
+from portanet.backends._numpy import blas
+from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
+from portanet.compiler.engines.llvm.emit import fits, group_text, stored_sums
+from portanet.compiler.engines.llvm.products import product_text
+from portanet.compiler.engines.llvm.text import has_text
+from portanet.compiler.engines.numpy.plan import Line, NumpyPlan
+from portanet.compiler.fusion.units import Unit, fused_units
+from portanet.compiler.graph.graph import Graph, Node, Value
+from portanet.compiler.graph.host_scalar import HostScalar
+
+_MOST_NODES = 48  # of one group: longer loops do not fit into registers
+# how a plan calls its kernels: steps[2 i] is the address of one, steps[2 i + 1] that of its table
+_RUN = """\
+def run(n: i8, steps: i8[:]):
+    for i in range(n):
+        call(steps[2 * i], steps[2 * i + 1])
+"""
+
+Kernel = tuple[str, np.ndarray]  # its text, and the table of its arguments
+
+
+class LlvmPlan(NumpyPlan):
+    """A plan of kernels, and of lines of NumPy where necessary.
+
+    kernels  the texts and tables of the kernels, in order
+    mkl      large products go to Intel's MKL
+    """
+
+    compiled = True
+
+    def __init__(self, graph: Graph, homes: Any, xp: Any, mkl: bool = False) -> None:
+        self._mkl = mkl
+        super().__init__(graph, homes, xp)
+
+    def make_units(self) -> list[Unit]:
+        """Return fused groups and single operations."""
+        return fused_units(self.graph, has_text, _MOST_NODES, _fits)
+
+    def make_lines(self) -> list[Line]:
+        """Return the calls of kernels, and the lines of NumPy between them."""
+        self._numbers = np.zeros(len(self.graph.scalars()) * len(MEMORY))
+        self._n_numbers = 0
+        self.kernels: list[Kernel] = []
+        self._kept: list[np.ndarray] = []  # the memory of tables
+        lines: list[Line] = []
+        waiting: list[tuple[Kernel, Unit]] = []
+        for unit in self.units:
+            kernel = self._kernel(unit)
+            if kernel is not None:
+                waiting.append((kernel, unit))
+                continue
+            own = self.unit_lines(unit)
+            if own:  # nothing is left of a concatenation whose inputs are in place
+                lines += [*self._call(waiting), *own]
+                waiting = []
+        return [*lines, *self._call(waiting), *self.last_lines()]
+
+    def _kernel(self, unit: Unit) -> Kernel | None:
+        arguments = Arguments(self._address, self._number)
+        if unit.group is not None:
+            text = group_text(unit, arguments)
+        else:
+            node, library = unit.nodes[0], blas.mkl() if self._mkl else blas.numpy_blas()
+            text = ""
+            if node.op == "matmul" and library is not None:
+                text = product_text(node, arguments, library)
+        return (text, arguments.table) if text else None
+
+    def _call(self, waiting: list[tuple[Kernel, Unit]]) -> list[Line]:
+        """Return the line that calls the collected kernels."""
+        if not waiting:
+            return []
+        kernels = [kernel for kernel, _ in waiting]
+        steps = [(machine.kernel(text), _start(table)) for text, table in kernels]
+        table = np.asarray(steps, np.int64).ravel()
+        run = np.asarray([len(steps), _start(table)], np.int64)
+        self.kernels += kernels
+        self._kept += [table, run]
+        names, name = self.writer.names, f"steps{len(self._kept) // 2}"
+        names["run_kernels"] = machine.function_of(machine.kernel(_RUN, "run"))
+        names[name] = ctypes.c_void_p(_start(run))
+        nodes: list[Node] = [node for _, unit in waiting for node in unit.nodes]
+        return [(f"run_kernels({name})", nodes)]
+
+    def _address(self, value: Value) -> int:
+        return _start(self.find(value))
+
+    def _number(self, scalar: HostScalar, dtype: Any) -> int:
+        """Return the address of a number of the step."""
+        return _start(self.writer.scalar_array(scalar, dtype, lambda: self._new_number(dtype)))
+
+    def _new_number(self, dtype: Any) -> np.ndarray:
+        at, self._n_numbers = self._n_numbers, self._n_numbers + 1
+        return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
+
+
+def _start(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def _fits(unit: Unit) -> bool:
+    """Return whether a group can be written as loops; make its sums outputs, which loops need."""
+    unit.outputs += stored_sums(unit)
+    return fits(unit)

@@ -1,1 +1,0 @@
-"""Plans on NumPy whose loops and products numba compiles."""
