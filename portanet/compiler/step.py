@@ -180,9 +180,7 @@ class CompiledStep(StepParts):
             losses = self._readable(x, y)
             self._refuse(why or self.retraced)
             return losses
-        losses = self._event(planned, x, y)
-        planned.start_over()
-        return losses
+        return self._event(planned, x, y)
 
     def _readable(self, x: Array, y: Array) -> Array:
         """Take a step as it is written."""

@@ -161,12 +161,6 @@ class CheckedPlan:
         self._good_until = self.n_replays + 1
         self.plan_ahead()
 
-    def start_over(self) -> None:
-        """Count the step that a plan has just taken as the first one, which is traced."""
-        self.n_replays = 0
-        if self.verified:
-            self.plan_ahead()
-
     def doubt(self) -> str:
         """Say since when results may be wrong, if a plan that had been verified is wrong now."""
         if self.n_replays <= self._good_until:

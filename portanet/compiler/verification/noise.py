@@ -29,6 +29,10 @@ _EXACT = {
     "tril", "triu", "unstack", "where", "zeros_like", "ones_like",
 }  # fmt: skip
 
+_N_NUMBERS = (
+    2**16
+)  # of noise: each array has them from another place on, which is as good as new ones
+
 
 class NoisyTape(Tape):
     """Runs code on the host in float64; `epsilon` is the noise, 0 for none."""
@@ -38,6 +42,8 @@ class NoisyTape(Tape):
         super().__init__(backend, lambda a, b: False)  # noqa: ARG005 - nothing is laid out
         self._epsilon = epsilon
         self._rng = np.random.default_rng(seed)
+        noise = self._rng.uniform(-epsilon, epsilon, _N_NUMBERS)
+        self._noise = np.concatenate([noise, noise])
         self.draws: list[Any] = []  # what from_host gives, in order
 
     @property
@@ -73,20 +79,24 @@ class NoisyTape(Tape):
         result, name = function(*args, **options), op.removeprefix("method:")
         if name in _EXACT or name.startswith("kernel:max_pool") or not self._epsilon:
             return self._wrapped(result, self.tracer_of)
-        size = _size_of_sum(name, function, args, options)
+        size = _size_of_sum(name, function, args, options, result)
         return self._wrapped(result, lambda array: self.tracer_of(self._rounded(array, size)))
 
     def _rounded(self, array: np.ndarray, size: np.ndarray | None) -> np.ndarray:
         if array.dtype.kind != "f":
             return array
         size = np.abs(array) if size is None else size
-        noise = self._rng.uniform(-self._epsilon, self._epsilon, array.shape)
+        start = self._rng.integers(_N_NUMBERS)
+        noise = self._noise[start : start + min(array.size, _N_NUMBERS)]
+        noise = (
+            np.resize(noise, array.shape) if array.size > _N_NUMBERS else noise.reshape(array.shape)
+        )
         rounded = array + noise * size  # of ±inf, as masks have it: NaN, where nothing is rounded
         return np.where(np.isfinite(rounded), rounded, array)
 
 
 def _size_of_sum(
-    name: str, function: Callable[..., Any], args: Any, options: Any
+    name: str, function: Callable[..., Any], args: Any, options: Any, result: Any
 ) -> np.ndarray | None:
     """Return how large the partial sums of a sum or a product of matrices are, times sqrt(n) / 8.
 
@@ -95,9 +105,9 @@ def _size_of_sum(
     """
     if name == "matmul":
         a, b = args
-        size, n = np.sqrt(np.matmul(a * a, b * b)) + np.abs(np.matmul(a, b)), a.shape[-1]
+        size, n = np.sqrt(np.matmul(a * a, b * b)) + np.abs(result), a.shape[-1]
     elif name in ("sum", "mean") and args and args[0].dtype.kind == "f":
-        total = np.asarray(function(*args, **options))
+        total = np.asarray(result)
         squares = np.asarray(function(args[0] * args[0], *args[1:], **options))
         n = args[0].size // max(total.size, 1)
         size = np.sqrt(squares if name == "sum" else squares / max(n, 1)) + np.abs(total)

@@ -5,7 +5,7 @@ c0 …, in the order of their first use. Two groups of the same operations, of w
 wherever their arrays lie, have the same text, and one machine code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,12 @@ class Arguments:
 
     def array(self, value: Value) -> str:
         """Return the name of a value's memory."""
-        address, kind = self._address(value), MEMORY[str(value.dtype)]
-        return self._name(("x", id(value.root), address, kind), "x", f"{kind}[:]", address)
+        return self.memory(id(value.root), self._address(value), value.dtype)
+
+    def memory(self, owner: int, address: int, dtype: Any) -> str:
+        """Return the name of an address in the memory that an object owns."""
+        kind = MEMORY[str(dtype)]
+        return self._name(("x", owner, address, kind), "x", f"{kind}[:]", address)
 
     def scalar(self, scalar: HostScalar, dtype: Any) -> str:
         """Return the name of the memory of a number of the step."""
@@ -50,6 +54,14 @@ class Arguments:
     def stride(self, loop: str, stride: int) -> str:
         """Return the name of a stride along a loop's index."""
         return self._name(("s", loop, stride), "s", "i8", stride)
+
+    def along(self, loops: Sequence[str], strides: Sequence[int]) -> list[str]:
+        """Return the terms of an index: a stride times the index of each loop."""
+        return [
+            loop if stride == 1 else f"{self.stride(loop, stride)} * {loop}"
+            for loop, stride in zip(loops, strides, strict=True)
+            if stride
+        ]
 
     def integer(self, name: str, number: int) -> str:
         """Return the name of an integer that may differ between kernels of one text."""

@@ -116,16 +116,11 @@ class GroupText:
         return f"{self.load(value, value.shape, full=full)} = {text}"
 
     def _along(self, axes: list[tuple[int, int]], letter: str) -> list[str]:
-        """Return the terms of an index: a stride times the index of each loop."""
+        """Return the terms of an index along the loops of k or j."""
         lengths = self.kept_lengths if letter == "k" else self.reduced_lengths
         strides = strides_along(axes, lengths)
         assert strides is not None  # cut so
-        names = [f"{letter}{i}" for i in range(len(lengths))]
-        return [
-            name if stride == 1 else f"{self.arguments.stride(name, stride)} * {name}"
-            for name, stride in zip(names, strides, strict=True)
-            if stride
-        ]
+        return self.arguments.along([f"{letter}{i}" for i in range(len(lengths))], strides)
 
     # what waits for what
 

@@ -15,6 +15,7 @@ import numpy as np
 from portanet.backends._llvm import machine
 from portanet.backends._numpy import blas
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
+from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
 from portanet.compiler.engines.llvm.emit import fits, group_text, stored_sums
 from portanet.compiler.engines.llvm.products import product_text
 from portanet.compiler.engines.llvm.text import has_text
@@ -60,9 +61,9 @@ class LlvmPlan(NumpyPlan):
         lines: list[Line] = []
         waiting: list[tuple[Kernel, Unit]] = []
         for unit in self.units:
-            kernel = self._kernel(unit)
-            if kernel is not None:
-                waiting.append((kernel, unit))
+            kernels = self._kernels(unit)
+            if kernels is not None:
+                waiting += [(kernel, unit) for kernel in kernels]
                 continue
             own = self.unit_lines(unit)
             if own:  # nothing is left of a concatenation whose inputs are in place
@@ -70,16 +71,18 @@ class LlvmPlan(NumpyPlan):
                 waiting = []
         return [*lines, *self._call(waiting), *self.last_lines()]
 
-    def _kernel(self, unit: Unit) -> Kernel | None:
+    def _kernels(self, unit: Unit) -> list[Kernel] | None:
+        """Return the kernels of a unit; None if they cannot be written."""
         arguments = Arguments(self._address, self._number)
         if unit.group is not None:
-            text = group_text(unit, arguments)
-        else:
-            node, library = unit.nodes[0], blas.mkl() if self._mkl else blas.numpy_blas()
-            text = ""
-            if node.op == "matmul" and library is not None:
-                text = product_text(node, arguments, library)
-        return (text, arguments.table) if text else None
+            return [(group_text(unit, arguments), arguments.table)]
+        node = unit.nodes[0]
+        if node.op == "matmul":
+            library = blas.mkl() if self._mkl else blas.numpy_blas()
+            text = "" if library is None else product_text(node, arguments, library)
+            return [(text, arguments.table)] if text else None
+        copies = copies_of(node, self.find, self.layout.written.get(id(node), set()))
+        return None if copies is None else [copy_kernel(copy) for copy in copies]
 
     def _call(self, waiting: list[tuple[Kernel, Unit]]) -> list[Line]:
         """Return the line that calls the collected kernels."""
@@ -94,7 +97,8 @@ class LlvmPlan(NumpyPlan):
         names, name = self.writer.names, f"steps{len(self._kept) // 2}"
         names["run_kernels"] = machine.function_of(machine.kernel(_RUN, "run"))
         names[name] = ctypes.c_void_p(_start(run))
-        nodes: list[Node] = [node for _, unit in waiting for node in unit.nodes]
+        units = {id(unit): unit for _, unit in waiting}.values()
+        nodes: list[Node] = [node for unit in units for node in unit.nodes]
         return [(f"run_kernels({name})", nodes)]
 
     def _address(self, value: Value) -> int:
