@@ -16,7 +16,8 @@ from portanet.backends._numpy.blas import numpy_blas
 from portanet.backends._numpy.results import delivered, result, takes_out
 from portanet.backends._numpy.threads import in_parts
 
-LEAST = 2**22  # multiplications: fewer take less than a millisecond anyway
+# multiplications: fewer take less than a millisecond anyway, and compiling a tenth of a second
+LEAST = {"float32": 2**22, "float64": 2**26}
 _STRIP = 2**19  # bytes of columns at a time: they stay in a core's cache beside what else is there
 _A_THREADS = 2**24  # multiplications that are worth a thread of their own
 _MOST_SUMS = 8  # of parts of a batch: their number must not depend on that of threads
@@ -110,7 +111,7 @@ class _Strips:
 
 def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Loop | None:
     """Return the compiled loop, or None where NumPy's kernel is the better: small or odd."""
-    if cost < LEAST or numpy_blas() is None:
+    if cost < LEAST.get(arrays[0].dtype.name, 0) or numpy_blas() is None:
         return None
     return loop_of("loops_conv", name, arrays)
 

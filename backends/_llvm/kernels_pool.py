@@ -12,7 +12,8 @@ from portanet.backends._numpy import kernels_pool as numpy_kernels
 from portanet.backends._numpy.results import delivered, result, takes_out
 from portanet.backends._numpy.threads import in_parts
 
-LEAST = 2**17  # numbers in an image: with fewer, NumPy is done before LLVM is imported
+# numbers in images: with fewer, NumPy is done before LLVM has compiled a loop
+LEAST = {"float32": 2**17, "float64": 2**21}
 _A_THREADS = 2**20  # numbers that are worth a thread of their own
 
 
@@ -68,7 +69,7 @@ def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any) -> Loop | None
     """Return the compiled loop, or None where it does not apply or does not pay."""
     side_by_side = window.stride == window.kernel and not any(map(any, window.padding))
     size = max(array.size for array in arrays)
-    if size < LEAST or not side_by_side or window.dilation != (1, 1):
+    if size < LEAST.get(arrays[0].dtype.name, 0) or not side_by_side or window.dilation != (1, 1):
         return None
     rows, columns = (tuple(range(n)) for n in window.kernel)
     return loop_of("loops_pool", name, arrays, I_J=(rows, columns), kh_kw=window.kernel)

@@ -47,6 +47,8 @@ def main() -> int:
     batch = Batch(told.seed, told.signals, tuple(told.without), told.backend)
     for result in run_batches(batch, told.n_programs, told.processes):
         report.add(result)
+        if result.fault is not None:  # also at the end, with others of its kind, and shorter
+            print(f"FAULT {result.fault}", file=sys.stderr, flush=True)
         if report.n % 500 == 0:
             print(f"{report.n} programs, {len(report.faults)} faults", file=sys.stderr, flush=True)
     report.show(time.perf_counter() - start)

@@ -31,7 +31,7 @@ def nth_program(seed: int, i: int, signals: bool = False) -> Program:
     """Return the i-th program of a seed."""
     rng = random.Random(f"{seed} {i}")
     program = draw_program(rng)
-    if not signals:
+    if not signals or program.way == "own step":  # which is a step and more: never whole
         return program
     action = ("interrupt_by_signal", rng.randrange(5, 900))
     last = tuple(draw_action(rng, draw_names(rng, program.way)) for _ in range(3))

@@ -5,15 +5,16 @@ import random
 from differential import losses, networks, rules
 from differential.actions import ACTIONS, fits
 from differential.program import WAYS, Action, Program
+from portanet.backends._llvm import machine
 
 MOST_ACTIONS = 14
-# A new structure costs numba seconds, so few of them are run by it.
-FAST_NETWORKS = ((), ("Tanh",), ("LayerNorm", "ReLU"), ("Softmax", "ByAttribute"))
+# A new kernel takes LLVM some 40 ms, so not all programs are run by it.
+FAST = 0.15
 
 
 def draw_program(rng: random.Random) -> Program:
     """Return a program; what it has is a function of the generator's numbers."""
-    base = _fast_base(rng) if rng.random() < 0.01 else draw_base(rng)
+    base = draw_base(rng)
     n = rng.randint(4, MOST_ACTIONS)
     names = draw_names(rng, base["way"])
     actions = [draw_action(rng, names) for _ in range(n)]
@@ -60,6 +61,7 @@ def draw_base(rng: random.Random) -> dict:
         "way": "step" if rng.random() < 0.6 else rng.choice(["trainer", "trainer", *WAYS[1:]]),
         "shuffle": rng.random() < 0.5,
         "fuse": rule not in rules.AMPLIFYING and rng.random() < 0.6,
+        "fast": machine.available() and rng.random() < FAST,
     }
 
 
@@ -68,13 +70,3 @@ def _middle(rng: random.Random) -> tuple[str, ...]:
     n = rng.choice([0, 1, 1, 1, 2, 2, 3])
     own, rows = list(networks.OWN), [r for r in networks.ROWS if not networks.takes_integers(r)]
     return tuple(rng.choice(own if rng.random() < 0.5 else rows) for _ in range(n))
-
-
-def _fast_base(rng: random.Random) -> dict:
-    return {
-        "middle": rng.choice(FAST_NETWORKS),
-        "way": "step",
-        "rule": rng.choice(["SGD", "Adam"]),
-        "dtype": "float32",
-        "fast": True,
-    }

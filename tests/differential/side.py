@@ -76,7 +76,7 @@ class Side:
         trainer = cls(
             self.model, self.optimizer, *loaders, metric=mean_prediction, compile=self.compiled
         )
-        if self.compiled:  # without numba, which would take seconds for each new network
+        if self.compiled:
             trainer.compiled = self.compile(self.model, self.optimizer)
         return trainer
 

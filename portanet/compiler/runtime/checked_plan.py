@@ -142,7 +142,7 @@ class CheckedPlan:
 
     def look_for_faster(self) -> None:
         """Take a faster plan of the same graph into use, if its step has come."""
-        if self._faster_from is None or not self.verified:
+        if self._faster_from is None:
             return
         if self.optimizer.n_steps + 1 < self._faster_from:
             return
@@ -152,7 +152,7 @@ class CheckedPlan:
         except Exception as error:  # noqa: BLE001 - there is a plan that works
             warn_rejected(f"{type(error).__name__}: {error}")
             return
-        self._proved = self.plan
+        self._proved = self.plan if self.verified else None
         self.use(plan)
 
     def accept(self) -> None:
