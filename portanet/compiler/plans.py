@@ -85,6 +85,10 @@ class Plans:
         if planned.n_changes and self._guards and LATEST[0] - version == planned.n_changes:
             self._guards.version = LATEST[0]  # only draws have advanced it
 
+    def pass_by(self) -> None:
+        """Note that a step was taken by no plan: each is to look ahead anew."""
+        self._latest = None
+
     def look_again(self) -> None:
         """Take in what a readable step has assigned beside a plan: its layers' own memories."""
         if self._guards is not None and not self._guards.unchanged():

@@ -185,6 +185,7 @@ class CompiledStep(StepParts):
     def _readable(self, x: Array, y: Array) -> Array:
         """Take a step as it is written."""
         losses = take_step(self.model, self.optimizer, x, y)
+        self.plans.pass_by()
         self._epoch_loss.add(losses, y)
         return losses
 
