@@ -300,3 +300,11 @@ def test_other_dtypes_are_numpys(always):
     window = Window((3, 3))
     assert conv2d(x, w, window).dtype == np.float16
     assert max_pool2d(x, Window((2, 2), stride=(2, 2))).dtype == np.float16
+
+
+def test_what_takes_long_says_so(caplog):
+    few, many = ([f"a text {i}" for i in range(n)] for n in (20, 60))
+    machine.announce(few)
+    assert not caplog.records
+    machine.announce(many)
+    assert caplog.messages == ["portanet: compiling 60 kernels, some 2 seconds"]

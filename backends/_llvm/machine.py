@@ -6,13 +6,18 @@ on disk.
 
 import ctypes
 import importlib.util
+import logging
 import sys
+from collections.abc import Collection
 from functools import cache
 from threading import Lock
 from typing import Any
 
 _CODE: dict[tuple[str, str], int] = {}  # addresses of kernels, by text and name
 _LOCK = Lock()
+_LOG = logging.getLogger("portanet")  # to the standard error output, unless told otherwise
+_SECONDS = 0.04  # that a kernel takes
+_MANY = 1 / _SECONDS
 
 
 @cache
@@ -43,6 +48,13 @@ def kernel(text: str, name: str = "kernel") -> int:
         if (text, name) not in _CODE:
             _CODE[text, name] = _machine().compile(text, name)
         return _CODE[text, name]
+
+
+def announce(texts: Collection[str]) -> None:
+    """Say in one line that kernels are compiled now, if that is expected to take over a second."""
+    n_new = len([text for text in texts if (text, "kernel") not in _CODE])
+    if n_new > _MANY:
+        _LOG.warning("portanet: compiling %d kernels, some %.0f seconds", n_new, n_new * _SECONDS)
 
 
 def function_of(address: int) -> Any:

@@ -120,6 +120,7 @@ def _train(side, moment):
 
     if side.compiled:
         n_steps, ended = _interrupted(side, moment, run)
+        del side.kept[n_kept:]  # the interrupt may have come between
         epochs = [dl.epoch for dl in loaders]
         side.resolved[side.at] = n_steps, ended, epochs, len(trainer.history)
         return

@@ -58,10 +58,11 @@ class LlvmPlan(NumpyPlan):
         self._n_numbers = 0
         self.kernels: list[Kernel] = []
         self._kept: list[np.ndarray] = []  # the memory of tables
+        found = [(unit, self._kernels(unit)) for unit in self.units]
+        machine.announce({text for _, kernels in found for text, _ in kernels or ()})
         lines: list[Line] = []
         waiting: list[tuple[Kernel, Unit]] = []
-        for unit in self.units:
-            kernels = self._kernels(unit)
+        for unit, kernels in found:
             if kernels is not None:
                 waiting += [(kernel, unit) for kernel in kernels]
                 continue
