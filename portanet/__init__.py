@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from portanet.checkpoint import load as load
     from portanet.checkpoint import save as save
     from portanet.compiler import NotCompiledWarning as NotCompiledWarning
+    from portanet.compiler import compile_forward as compile_forward
     from portanet.compiler import compile_step as compile_step
     from portanet.compiler.profiling import profile as profile
     from portanet.data import DataLoader as DataLoader
@@ -120,7 +121,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "portanet.backends": "array_namespace available backend_of",
     "portanet.checkpoint": "load save",
-    "portanet.compiler": "NotCompiledWarning compile_step",
+    "portanet.compiler": "NotCompiledWarning compile_forward compile_step",
     "portanet.compiler.profiling": "profile",
     "portanet.data": "DataLoader Dataset",
     "portanet.dispatch": "accelerable",

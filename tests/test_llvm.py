@@ -35,7 +35,7 @@ def always(monkeypatch):
     """Compiled loops for work of any size."""
     for kernels in (kernels_conv, kernels_pool):
         monkeypatch.setattr(kernels, "LEAST", {})
-        monkeypatch.setattr(kernels, "_A_THREADS", 1)
+        monkeypatch.setattr(kernels, "A_THREADS", 1)
 
 
 def run(text, *given):

@@ -49,7 +49,7 @@ def step_of(layers, criterion=None, rule=SGD, **options):
 
 def texts(step):
     """What a step's kernels are made of."""
-    return [text for planned in step.plans.values() for text, _ in planned.plan.kernels]
+    return [kernel.text for planned in step.plans.values() for kernel in planned.plan.kernels]
 
 
 def take(step, x, y, n=3):

@@ -39,7 +39,8 @@ COMPILER_FLOORS = [
     {"engines", "runtime"},
     {"plans", "verification"},
     {"step_parts"},
-    {"step", "evaluation"},
+    {"traced_pass"},
+    {"step", "evaluation", "forward"},
     {"compile_step", "profiling"},
     {""},
 ]

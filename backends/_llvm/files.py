@@ -24,30 +24,40 @@ def loop_of(file: str, name: str, arrays: Sequence[np.ndarray], **constants: Any
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"} or not machine.available():
         return None
     (dtype,) = dtypes
-    return _compiled(file, name, {"float32": "f4", "float64": "f8"}[dtype], **constants)
+    return _compiled(file, name, dtype, **constants)
 
 
 @cache
-def _compiled(file: str, name: str, kind: str, **constants: Any) -> Loop:
+def _compiled(file: str, name: str, dtype: str, **constants: Any) -> Loop:
+    return _called(machine.kernel(text_of(file, dtype, **constants), name))
+
+
+@cache
+def text_of(file: str, dtype: str, **constants: Any) -> str:
+    """Return the text of a file for arrays of a dtype."""
     text = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
     for names, value in constants.items():
         pattern = rf"^{names.replace('_', ', ')} = .*$"
         text, n = re.subn(pattern, f"{names.replace('_', ', ')} = {value!r}", text, flags=re.M)
         assert n == 1, f"{file} has {n} lines {pattern}"
-    blas = numpy_blas()
+    blas, kind = numpy_blas(), {"float32": "f4", "float64": "f8"}[dtype]
     text = re.sub(r"\bmultiply\b", f"gemm{64 if blas is None else blas.integer}", text)
-    return _called(machine.kernel(re.sub(r"\breal\b", kind, text), name))
+    return re.sub(r"\breal\b", kind, text)
 
 
 def _called(address: int) -> Loop:
     function = machine.function_of(address)
 
     def call(*arguments: np.ndarray | int) -> None:
-        table = [a if isinstance(a, int) else machine.address_of(a) for a in arguments]
-        given = np.asarray(table, np.int64)
-        function(machine.address_of(given))
+        function(machine.address_of(table_of(arguments)))
 
     return call
+
+
+def table_of(arguments: Sequence[np.ndarray | int]) -> np.ndarray:
+    """Return the table of a kernel's arguments, arrays in C order and integers."""
+    table = [a if isinstance(a, int) else machine.address_of(a) for a in arguments]
+    return np.asarray(table, np.int64)
 
 
 def makers(*kernels: Callable[..., Any]) -> dict[str, Callable[[], Callable[..., Any] | None]]:

@@ -19,7 +19,7 @@ from portanet.backends._numpy.threads import in_parts
 # multiplications: fewer take less than a millisecond anyway, and compiling a tenth of a second
 LEAST = {"float32": 2**22, "float64": 2**26}
 _STRIP = 2**19  # bytes of columns at a time: they stay in a core's cache beside what else is there
-_A_THREADS = 2**24  # multiplications that are worth a thread of their own
+A_THREADS = 2**24  # multiplications that are worth a thread of their own
 _MOST_SUMS = 8  # of parts of a batch: their number must not depend on that of threads
 Images = tuple[int, int, int, int]
 
@@ -35,8 +35,8 @@ def conv2d(
     if loop is None:
         return numpy_kernels.conv2d(x, w, window, groups, out=out)
     y, x, w = result(out, shape, x.dtype), np.ascontiguousarray(x), np.ascontiguousarray(w)
-    run = _Strips(loop, window, x.shape, y.shape, groups)
-    in_parts(len(x), lambda part: run(x[part], w, y[part]), cost // _A_THREADS)
+    strips = Strips(window, x.shape, y.shape, groups)
+    in_parts(len(x), lambda part: _run(loop, strips, x[part], w, y[part]), cost // A_THREADS)
     return delivered(out, y)
 
 
@@ -48,14 +48,14 @@ def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int 
     if loop is None:
         return numpy_kernels.conv2d_backward_w(grad, x, window, groups)
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
-    run = _Strips(loop, window, x.shape, grad.shape, groups)
-    n_sums = max(1, min(len(x), _MOST_SUMS, cost // _A_THREADS))
+    strips = Strips(window, x.shape, grad.shape, groups)
+    n_sums = max(1, min(len(x), _MOST_SUMS, cost // A_THREADS))
     sums = np.zeros((n_sums, groups, prod(shape[1:]), shape[0] // groups), x.dtype)
     ends = [len(x) * i // n_sums for i in range(n_sums + 1)]
 
     def work(part: slice) -> None:
         for i in range(part.start, part.stop):
-            run(x[ends[i] : ends[i + 1]], grad[ends[i] : ends[i + 1]], sums[i])
+            _run(loop, strips, x[ends[i] : ends[i + 1]], grad[ends[i] : ends[i + 1]], sums[i])
 
     in_parts(n_sums, work)
     return sums.sum(axis=0).swapaxes(1, 2).reshape(shape)
@@ -77,36 +77,40 @@ def conv2d_backward_x(
         return numpy_kernels.conv2d_backward_x(grad, w, window, size, groups, out=out)
     grad_x = result(out, (len(grad), w.shape[1] * groups, *size), grad.dtype)
     grad, w = np.ascontiguousarray(grad), np.ascontiguousarray(w)
-    run = _Strips(loop, window, grad_x.shape, grad.shape, groups)
-    in_parts(len(grad), lambda part: run(grad_x[part], w, grad[part]), cost // _A_THREADS)
+    strips = Strips(window, grad_x.shape, grad.shape, groups)
+    in_parts(
+        len(grad), lambda part: _run(loop, strips, grad_x[part], w, grad[part]), cost // A_THREADS
+    )
     return delivered(out, grad_x)
 
 
-class _Strips:
-    """Runs a loop on three arrays, the first with images, in a workspace for each call."""
+class Strips:
+    """What a loop on images is given beside its three arrays: a workspace, and sizes."""
 
-    def __init__(self, loop: Loop, window: Any, image: Images, output: Images, groups: int) -> None:
+    def __init__(self, window: Any, image: Images, output: Images, groups: int) -> None:
         (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.padding
         _, channels, height, width = image
         sh, sw = window.stride
         framed = (height + top + bottom, -(-(width + left + right) // sw))
-        self._loop, self._out_height = loop, output[2]
-        self._frame = channels * prod(framed) * sw
+        self._out_height, self._frame = output[2], channels * prod(framed) * sw
         self._row = channels * kh * kw * output[3]
         self._sizes = (
             channels, height, width, *framed, kh, kw, output[1] // groups, *output[2:],
             sh, sw, top, left, *window.dilation, groups,
         )  # fmt: skip
 
-    def __call__(self, images: np.ndarray, other: np.ndarray, third: np.ndarray) -> None:
-        """Run the loop."""
-        dtype, blas = images.dtype, numpy_blas()
-        assert blas is not None  # _loop has looked
+    def arguments(self, dtype: np.dtype, n_images: int) -> list[Any]:
+        """Return the further arguments for some images."""
+        blas = numpy_blas()
+        assert blas is not None  # the callers have looked
         strip = max(1, min(self._out_height, _STRIP // (self._row * dtype.itemsize)))
         # the padding around an image stays zero: it lies in the same places for all
         frame, columns = np.zeros(self._frame, dtype), np.empty(strip * self._row, dtype)
-        address = blas.gemm[dtype.name]
-        self._loop(images, other, third, frame, columns, address, strip, len(images), *self._sizes)
+        return [frame, columns, blas.gemm[dtype.name], strip, n_images, *self._sizes]
+
+
+def _run(loop: Loop, strips: Strips, *arrays: np.ndarray) -> None:
+    loop(*arrays, *strips.arguments(arrays[0].dtype, len(arrays[0])))
 
 
 def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Loop | None:

@@ -14,7 +14,7 @@ from portanet.backends._numpy.threads import in_parts
 
 # numbers in images: with fewer, NumPy is done before LLVM has compiled a loop
 LEAST = {"float32": 2**17, "float64": 2**21}
-_A_THREADS = 2**20  # numbers that are worth a thread of their own
+A_THREADS = 2**20  # numbers that are worth a thread of their own
 
 
 @takes_out
@@ -50,7 +50,7 @@ def _run(loop: Loop, x: np.ndarray, y: np.ndarray, *others: np.ndarray) -> None:
     def work(part: slice) -> None:
         loop(*(array[part] for array in planes), part.stop - part.start, *sizes)
 
-    in_parts(len(planes[0]), work, x.size // _A_THREADS)
+    in_parts(len(planes[0]), work, x.size // A_THREADS)
 
 
 def _plain(x: np.ndarray, window: Any) -> np.ndarray:
@@ -67,12 +67,22 @@ def _plain(x: np.ndarray, window: Any) -> np.ndarray:
 
 def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any) -> Loop | None:
     """Return the compiled loop, or None where it does not apply or does not pay."""
-    side_by_side = window.stride == window.kernel and not any(map(any, window.padding))
     size = max(array.size for array in arrays)
-    if size < LEAST.get(arrays[0].dtype.name, 0) or not side_by_side or window.dilation != (1, 1):
+    if size < LEAST.get(arrays[0].dtype.name, 0) or not lies_side_by_side(window):
         return None
+    return loop_of("loops_pool", name, arrays, **constants_of(window))
+
+
+def lies_side_by_side(window: Any) -> bool:
+    """Return whether there is a loop for a window."""
+    padded = any(map(any, window.padding))
+    return window.stride == window.kernel and not padded and window.dilation == (1, 1)
+
+
+def constants_of(window: Any) -> dict[str, Any]:
+    """Return what is written out in a window's loop."""
     rows, columns = (tuple(range(n)) for n in window.kernel)
-    return loop_of("loops_pool", name, arrays, I_J=(rows, columns), kh_kw=window.kernel)
+    return {"I_J": (rows, columns), "kh_kw": window.kernel}
 
 
 def _planes(array: np.ndarray) -> np.ndarray:

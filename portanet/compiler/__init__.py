@@ -1,6 +1,7 @@
 """The compiled step: the readable step, traced, planned, verified, and replayed in place.
 
-    step.py, evaluation.py   when to trace, verify, replay, or run as it is written: begin here
+    step.py, evaluation.py,
+    forward.py               when to trace, verify, replay, or run as it is written: begin here
     plans.py                 the plans of a step, the memory that they share, the guards they need
     tracing/                 one real step of the unchanged layers and rule becomes a graph
     graph/, fusion/, memory/ what a graph is, what is done together, where its values lie
@@ -16,6 +17,14 @@ Nothing here knows a layer, a loss or a rule.
 from portanet.compiler.compile_step import compile_step
 from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.evaluation import CompiledEvaluation
+from portanet.compiler.forward import CompiledForward, compile_forward
 from portanet.compiler.step import CompiledStep
 
-__all__ = ["CompiledEvaluation", "CompiledStep", "NotCompiledWarning", "compile_step"]
+__all__ = [
+    "CompiledEvaluation",
+    "CompiledForward",
+    "CompiledStep",
+    "NotCompiledWarning",
+    "compile_forward",
+    "compile_step",
+]

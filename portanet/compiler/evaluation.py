@@ -7,18 +7,13 @@ all batches are one graph; it changes nothing, so there is nothing to put back.
 from collections.abc import Callable
 from typing import Any
 
-from portanet.checks import skip_value_checks
 from portanet.compiler.engines.registry import engine_for
-from portanet.compiler.errors import TraceError
-from portanet.compiler.graph.simplify import without_dead, without_repetition
-from portanet.compiler.guards.guards import Guards, difference, survey_of
+from portanet.compiler.guards.guards import Guards
 from portanet.compiler.runtime.checked_plan import is_verified_at
-from portanet.compiler.tracing.chance import ChanceWatch
+from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
-from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.evaluation_check import EvaluationCheck, is_own, results_of
-from portanet.compiler.verification.host_run import held
 from portanet.data import Batches
 from portanet.layer import Sequential
 from portanet.typing import Array
@@ -82,8 +77,7 @@ class CompiledEvaluation:
         self._engine: Any = engine_for(self.model.backend, fast=self.fast)
         if self._engine is None or not self._engine.reads:
             return None
-        holders = [*self.model.parameters(), *self.model.named_buffers().values()]
-        self._held = [(holder, holder.peek()) for holder in holders]
+        self._held = holders_of(self.model)
         if any(in_c_order(array) is not array for _, array in self._held):
             return None
         self._data, self._slices = (batches.X, batches.y), batches.loader.slices()
@@ -121,32 +115,15 @@ class CompiledEvaluation:
 
     def _traced(self, batches: Batches) -> Tape:
         """Trace the passes. Raises TraceError if they change the model or draw numbers."""
-        before = survey_of({"": self.model}, set())
-        chance = ChanceWatch(before.streams)
         tape = Tape(batches.backend, self._engine.same_memory)
         X, y = tape.state("data:X", batches.X), tape.state("data:y", batches.y)
-        holders = {f"held:{i}": holder for i, (holder, _) in enumerate(self._held)}
-        arrays = {f"held:{i}": tape.state(f"held:{i}", a) for i, (_, a) in enumerate(self._held)}
-        try:
-            with undone({"": self.model}), skip_value_checks():
-                with held(holders, arrays):
-                    parts = [(X[part], y[part]) for part in self._slices]
-                    results = results_of(self.model, self.metric, parts, tape.namespace)
-                changed = difference(before.facts, survey_of({"": self.model}, set()).facts)
-                if changed != "nothing":
-                    raise TraceError(f"evaluation changes the model: {changed}")
-                chance.check()
-            if tape.graph.hosts:
-                raise TraceError("evaluation draws random numbers")
-            if tape.failed is not None:
-                raise TraceError(tape.failed)
-            for name, tracer in results.items():
-                tape.result(name, tracer)
-            tape.result("loss", tape.namespace.sum(results["losses"]))
-        finally:
-            tape.close()
-        without_repetition(tape.graph)
-        without_dead(tape.graph)
+
+        def compute() -> dict[str, Any]:
+            parts = [(X[part], y[part]) for part in self._slices]
+            results = results_of(self.model, self.metric, parts, tape.namespace)
+            return results | {"loss": tape.namespace.sum(results["losses"])}
+
+        trace_pass(self.model, tape, self._held, compute)
         return tape
 
 

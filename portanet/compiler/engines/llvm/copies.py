@@ -7,6 +7,7 @@ import numpy as np
 from portanet.backends._llvm.machine import address_of
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.emit import kernel_text, loops
+from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.graph.graph import Node, Value
 
 Copy = tuple[np.ndarray, np.ndarray]  # target, source
@@ -48,8 +49,8 @@ def _places(node: Node, out: np.ndarray, pieces: list[np.ndarray]) -> Iterator[n
             start = stop
 
 
-def copy_kernel(copy: Copy) -> tuple[str, np.ndarray]:
-    """Return the kernel of a copy between arrays of one shape and dtype, and its table."""
+def copy_kernel(copy: Copy) -> Kernel:
+    """Return the kernel of a copy between arrays of one shape and dtype."""
     arguments = Arguments(lambda value: 0, lambda scalar, dtype: 0)  # noqa: ARG005
     axes = _merged(copy)
     names = [f"k{i}" for i in range(len(axes))]
@@ -60,7 +61,7 @@ def copy_kernel(copy: Copy) -> tuple[str, np.ndarray]:
         elements.append(f"{memory}[{' + '.join(index) or 0}]")
     lengths = [arguments.length(name, n) for name, (n, *_) in zip(names, axes, strict=True)]
     lines = loops("k", lengths, [" = ".join(elements)])
-    return kernel_text(arguments, lines), arguments.table
+    return Kernel(kernel_text(arguments, lines), arguments.table)
 
 
 def _merged(copy: Copy) -> list[list[int]]:

@@ -17,8 +17,10 @@ from portanet.backends._numpy import blas
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
 from portanet.compiler.engines.llvm.emit import fits, group_text, stored_sums
+from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
 from portanet.compiler.engines.llvm.text import has_text
+from portanet.compiler.engines.llvm.windows import window_kernels
 from portanet.compiler.engines.numpy.plan import Line, NumpyPlan
 from portanet.compiler.fusion.units import Unit, fused_units
 from portanet.compiler.graph.graph import Graph, Node, Value
@@ -32,13 +34,11 @@ def run(n: i8, steps: i8[:]):
         call(steps[2 * i], steps[2 * i + 1])
 """
 
-Kernel = tuple[str, np.ndarray]  # its text, and the table of its arguments
-
 
 class LlvmPlan(NumpyPlan):
     """A plan of kernels, and of lines of NumPy where necessary.
 
-    kernels  the texts and tables of the kernels, in order
+    kernels  what is called, in order
     mkl      large products go to Intel's MKL
     """
 
@@ -59,7 +59,7 @@ class LlvmPlan(NumpyPlan):
         self.kernels: list[Kernel] = []
         self._kept: list[np.ndarray] = []  # the memory of tables
         found = [(unit, self._kernels(unit)) for unit in self.units]
-        machine.announce({text for _, kernels in found for text, _ in kernels or ()})
+        machine.announce({kernel.text for _, kernels in found for kernel in kernels or ()})
         lines: list[Line] = []
         waiting: list[tuple[Kernel, Unit]] = []
         for unit, kernels in found:
@@ -76,21 +76,23 @@ class LlvmPlan(NumpyPlan):
         """Return the kernels of a unit; None if they cannot be written."""
         arguments = Arguments(self._address, self._number)
         if unit.group is not None:
-            return [(group_text(unit, arguments), arguments.table)]
+            return [Kernel(group_text(unit, arguments), arguments.table)]
         node = unit.nodes[0]
         if node.op == "matmul":
             library = blas.mkl() if self._mkl else blas.numpy_blas()
             text = "" if library is None else product_text(node, arguments, library)
-            return [(text, arguments.table)] if text else None
+            return [Kernel(text, arguments.table)] if text else None
         copies = copies_of(node, self.find, self.layout.written.get(id(node), set()))
-        return None if copies is None else [copy_kernel(copy) for copy in copies]
+        if copies is not None:
+            return [copy_kernel(copy) for copy in copies]
+        return window_kernels(node, self.find)
 
     def _call(self, waiting: list[tuple[Kernel, Unit]]) -> list[Line]:
         """Return the line that calls the collected kernels."""
         if not waiting:
             return []
         kernels = [kernel for kernel, _ in waiting]
-        steps = [(machine.kernel(text), _start(table)) for text, table in kernels]
+        steps = [(machine.kernel(k.text, k.name), _start(k.table)) for k in kernels]
         table = np.asarray(steps, np.int64).ravel()
         run = np.asarray([len(steps), _start(table)], np.int64)
         self.kernels += kernels
