@@ -52,7 +52,7 @@ def keep(side, what):
         side.kept += [] if side.torn else [p.grad for p in side.parameters]
     elif what == "buffers":
         side.kept += [b.value for b in side.model.named_buffers().values()]
-    else:
+    elif not side.torn:
         parts = side.model.named_parts().values()
         held = [v for part in parts for k, v in vars(part).items() if not k.startswith("_")]
         side.kept += [v for v in held if hasattr(v, "dtype")]
