@@ -1,10 +1,11 @@
 """python -m benchmarks [--quick] [--only PART …] [--networks NAME …] [--threads N …] [--report]
 
 Measures, prints the tables, and writes benchmarks/results.json, docs/benchmarks.md and
-docs/benchmarks.png. It takes about half an hour; leave the machine alone meanwhile.
+docs/benchmarks.png. It takes about an hour; leave the machine alone meanwhile.
 
 --quick    some of it within a minute: prints, and writes nothing
---only     only these parts (steps, epochs, digits, planning, growth); the others stay as they were
+--only     only these parts (steps, epochs, digits, planning, cold, growth); the others stay
+           as they were
 --report   measures nothing: writes page and plot from results.json
 """
 
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import digits, epochs, growth, planning, steps
+from benchmarks import cold, digits, epochs, growth, planning, steps
 from benchmarks.contenders import NotInstalledError
 from benchmarks.machine import machine
 from benchmarks.networks import NETWORKS
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS, PAGE, PLOT = (
     ROOT / p for p in ("benchmarks/results.json", "docs/benchmarks.md", "docs/benchmarks.png")
 )
-PARTS = ("steps", "epochs", "digits", "planning", "growth")
+PARTS = ("steps", "epochs", "digits", "planning", "cold", "growth")
 QUICK = {"steps": ["blog", "mnist", "cnn", "transformer"]}  # the other parts: blog
 
 
@@ -96,6 +97,9 @@ def tasks(given: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], Callable
         yield ("digits", str(n)), partial(digits.measure, n, quick)
     for name in networks_of("planning", given) if "planning" in parts else []:
         yield ("planning", name), partial(planning.measure, name, quick)
+    wanted = given.networks or (["blog"] if quick else None)
+    for keys, task in cold.tasks(wanted, quick) if "cold" in parts else []:
+        yield ("cold", *keys), task
     if "growth" in parts:
         yield ("growth",), partial(growth.measure, quick)
 

@@ -1,4 +1,4 @@
-"""Conv2d forward and backward: portanet's kernels for numba and NumPy, the plain one, PyTorch's.
+"""Conv2d forward and backward: portanet's kernels by LLVM and NumPy, the plain one, PyTorch's.
 
     python benchmarks/convolution.py [--rounds 9] [--threads 1 2]
 
@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 SHAPE, N_OUT, KERNEL = (64, 32, 28, 28), 64, 3
-CONTENDERS = ("numba", "numpy", "plain", "torch")
+CONTENDERS = ("llvm", "numpy", "plain", "torch")
 PROBLEMS = {
     "padding 1": {"padding": 1},
     "padding 0": {"padding": 0},
@@ -27,12 +27,12 @@ def numpy_step(name, options):
 
     import portanet
     from portanet import backends
-    from portanet.backends._numba import kernels_conv as _numba_kernels_conv
+    from portanet.backends._llvm import kernels_conv as _llvm_kernels_conv
     from portanet.backends._numpy import kernels_conv as _numpy_kernels_conv
 
-    numba = {k: make() for k, make in _numba_kernels_conv.MAKERS.items()}
+    llvm = {k: make() for k, make in _llvm_kernels_conv.MAKERS.items()}
     numpy = _numpy_kernels_conv.KERNELS
-    backends.get("numpy").kernels = {"numba": numba, "numpy": numpy, "plain": {}}[name]
+    backends.get("numpy").kernels = {"llvm": llvm, "numpy": numpy, "plain": {}}[name]
     portanet.seed(0)
     layer = portanet.Conv2d(SHAPE[1], N_OUT, KERNEL, **options)
     x = np.random.default_rng(0).standard_normal(SHAPE, np.float32)

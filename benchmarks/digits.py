@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contenders import NotInstalledError, UnsupportedError, require
-from benchmarks.contenders.ours import epochs_of, settle, trainer
+from benchmarks.contenders.ours import epochs_of, trainer
 from benchmarks.networks import mlp
 from benchmarks.processes import answer, ask
 from benchmarks.turns import Runner, take_turns
@@ -36,9 +36,9 @@ def work(threads: int, quick: bool) -> dict[str, Any]:
 def ours(X: np.ndarray, y: np.ndarray) -> tuple[dict[str, Runner], dict[str, str]]:
     """Return portanet's epochs, compiled and readable, and why one is missing."""
     runners, reasons = {}, {}
-    epoch = epochs_of(trainer(NETWORK, (X, y), compile=True))
+    epoch = epochs_of(trainer(NETWORK, (X, y), fast=True))
     try:
-        settle(epoch, 1)  # the short last batch of an epoch has a plan of its own
+        epoch(0)  # plans, also for the short last batch
         runners["portanet, compiled"] = Runner(epoch)
     except UnsupportedError as error:
         reasons["portanet, compiled"] = str(error)

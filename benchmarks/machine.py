@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.contenders import NotInstalledError, require
 
 PACKAGES = (
-    "portanet", "numpy", "numba", "mkl", "torch", "jax", "scikit-learn", "thinc", "scipy",
+    "portanet", "numpy", "llvmlite", "mkl", "torch", "jax", "scikit-learn", "thinc", "scipy",
 )  # fmt: skip
 
 

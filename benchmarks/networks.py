@@ -9,13 +9,17 @@ import numpy as np
 
 import portanet
 from portanet import (
+    LSTM,
     BCEWithLogits,
     Conv2d,
     CrossEntropy,
+    Embedding,
     Flatten,
+    GlobalAvgPool,
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
     Sequential,
     TransformerBlock,
 )
@@ -25,8 +29,9 @@ from portanet import (
 class Network:
     """A network, how it is trained, and the shape of its data.
 
-    kind is "mlp", "cnn" or "transformer": which twin a peer builds. `sizes` are those of an MLP.
-    A network that ends in one unit has the loss BCEWithLogits, others cross entropy.
+    kind is "mlp", "cnn", "transformer", "lstm", "residual" or "embedding": which twin a peer
+    builds; `sizes` are what it needs to know, in the order of the functions below. A network that
+    ends in one unit has the loss BCEWithLogits, others cross entropy.
     """
 
     name: str
@@ -45,6 +50,16 @@ class Network:
     def binary(self) -> bool:
         """Whether the loss is binary cross entropy on a logit."""
         return self.n_classes == 1
+
+    @property
+    def per_step(self) -> bool:
+        """Whether there is a target for each time step, y (N, L)."""
+        return self.kind in ("transformer", "lstm")
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens the inputs are drawn from; 0 if they are real numbers."""
+        return self.sizes[0] if self.kind == "embedding" else 0
 
 
 def mlp(name: str, sizes: tuple[int, ...], batch: int, optimizer: str, n_batches: int) -> Network:
@@ -72,27 +87,76 @@ def cnn_layers() -> list[portanet.Layer]:
     return [*first, *second, Flatten(), Linear(1568, 10)]
 
 
-def transformer_layers() -> list[portanet.Layer]:
-    """Return two blocks, and a linear layer for each token."""
-    return [*(TransformerBlock(64, 4, n_hidden=256) for _ in range(2)), Linear(64, 10)]
+def transformer(
+    name: str, sizes: tuple[int, int, int, int], length: int, batch: int, n_batches: int = 4
+) -> Network:
+    """Return Transformer blocks and a linear layer for each token; sizes (d, heads, hidden, blocks)."""
+    d, n_heads, n_hidden, n_blocks = sizes
+    title = f"{n_blocks} Transformer blocks, d={d}, length {length}, batch {batch}, Adam"
+
+    def layers() -> list[portanet.Layer]:
+        blocks = (TransformerBlock(d, n_heads, n_hidden=n_hidden) for _ in range(n_blocks))
+        return [*blocks, Linear(d, 10)]
+
+    return Network(
+        name, title, "transformer", layers, (length, d), 10, batch, "Adam", 1e-3, n_batches, sizes
+    )
 
 
+def lstm(name: str, sizes: tuple[int, int], length: int) -> Network:
+    """Return an LSTM and a linear layer for each time step; sizes (n_inp, n_hidden)."""
+    n_inp, n_hidden = sizes
+    return Network(
+        name, f"LSTM {n_inp}-{n_hidden}, length {length}, batch 32, Adam", "lstm",
+        lambda: [LSTM(n_inp, n_hidden), Linear(n_hidden, 10)], (length, n_inp), 10, 32, "Adam", 1e-3,
+        4, sizes,
+    )  # fmt: skip
+
+
+def residual(name: str, sizes: tuple[int, int]) -> Network:
+    """Return residual blocks of two convolutions on 32 x 32; sizes (channels, blocks)."""
+    channels, n_blocks = sizes
+
+    def convolution() -> portanet.Layer:
+        return Conv2d(channels, channels, 3, padding="same")
+
+    def layers() -> list[portanet.Layer]:
+        blocks = (Residual([convolution(), ReLU(), convolution()]) for _ in range(n_blocks))
+        return [*blocks, GlobalAvgPool(), Linear(channels, 10)]
+
+    title = f"{n_blocks} residual blocks, {channels} channels, 32 x 32, batch 16, Adam"
+    return Network(
+        name, title, "residual", layers, (channels, 32, 32), 10, 16, "Adam", 1e-3, 2, sizes
+    )
+
+
+def embedding(name: str, sizes: tuple[int, int, int]) -> Network:
+    """Return a table of tokens and a linear layer; sizes (tokens, features, length)."""
+    n_tokens, n_features, length = sizes
+    return Network(
+        name, f"embedding {n_tokens} x {n_features}, {length} tokens, batch 64, Adam", "embedding",
+        lambda: [Embedding(n_tokens, n_features), Flatten(), Linear(n_features * length, 10)],
+        (length,), 10, 64, "Adam", 1e-3, 8, sizes,
+    )  # fmt: skip
+
+
+CNN = Network(
+    "cnn", "CNN on 28 x 28, batch 64, Adam", "cnn", cnn_layers, (1, 28, 28), 10, 64, "Adam", 1e-3, 4
+)
 NETWORKS = {
     network.name: network
     for network in (
         mlp("blog", (30, 20, 1), 64, "SGD", 16),
         mlp("mnist", (784, 256, 128, 10), 128, "Adam", 16),
         mlp("wide", (1024, 2048, 2048, 10), 256, "Adam", 2),
-        Network(
-            "cnn", "CNN on 28 x 28, batch 64, Adam", "cnn", cnn_layers, (1, 28, 28), 10, 64, "Adam",
-            1e-3, 4,
-        ),
-        Network(
-            "transformer", "2 Transformer blocks, d=64, length 32, batch 32, Adam", "transformer",
-            transformer_layers, (32, 64), 10, 32, "Adam", 1e-3, 4,
-        ),
+        CNN,
+        residual("residual", (64, 2)),
+        transformer("transformer", (64, 4, 256, 2), 32, 32),
+        transformer("transformer-wide", (256, 4, 1024, 2), 128, 8, 2),
+        lstm("lstm", (32, 64), 50),
+        embedding("embedding", (50_000, 64, 20)),
     )
-}  # fmt: skip
+}
 
 
 def model(network: Network) -> Sequential:
@@ -110,17 +174,21 @@ def initial_weights(network: Network) -> dict[str, np.ndarray]:
 def data(
     network: Network, n_batches: int | None = None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return X (N, ...) float32 and y, N = n_batches · batch; y is (N, 1) float32 or class indices.
+    """Return X (N, ...) and y, N = n_batches · batch; y is (N, 1) float32 or class indices.
 
     Every input comes twice, with targets drawn apart: no network can learn them by heart, so no
     gradient fades into denormal numbers, which some CPUs multiply a hundred times more slowly.
     """
     rng, n = np.random.default_rng(seed), (n_batches or network.n_batches) * network.batch
-    once = rng.standard_normal((n // 2, *network.x_shape), dtype=np.float32)
+    half = (n // 2, *network.x_shape)
+    if network.n_tokens:
+        once = rng.integers(0, network.n_tokens, half)
+    else:
+        once = rng.standard_normal(half, dtype=np.float32)
     if network.binary:
         y = rng.integers(0, 2, (n, 1)).astype(np.float32)
     else:
-        shape = network.x_shape[:1] if network.kind == "transformer" else ()
+        shape = network.x_shape[:1] if network.per_step else ()
         y = rng.integers(0, network.n_classes, (n, *shape))
     return np.concatenate([once, once]), y
 

@@ -4,13 +4,14 @@ import statistics
 import time
 from typing import Any
 
+import portanet
 from benchmarks.contenders import UnsupportedError
 from benchmarks.contenders.ours import (
     COMPILED,
-    STEPS_TO_PLAN,
     Compiled,
     Readable,
     optimizer_for,
+    plan,
 )
 from benchmarks.networks import NETWORKS, Network, batches, data, model
 from benchmarks.processes import answer, ask
@@ -51,9 +52,7 @@ def planning_seconds(contender: Compiled, network: Network) -> float:
     net, (first, *_) = model(network), batches(network, *data(network))
     optimizer = optimizer_for(network, net)
     start = time.perf_counter()
-    step = contender.compile(net, optimizer)
-    for _ in range(STEPS_TO_PLAN):
-        step(*first)
+    plan(portanet.compile_step(net, optimizer, **contender.options), first)
     return time.perf_counter() - start
 
 

@@ -9,7 +9,7 @@ from benchmarks.networks import NETWORKS
 
 NAMES = {  # whom the plot shows, and under which name
     "portanet, compiled": "portanet",
-    "portanet, compiled, without numba": "portanet without numba",
+    "portanet, compiled, without LLVM": "portanet without LLVM",
     "portanet, readable": "portanet, not compiled",
     "PyTorch, eager": "PyTorch",
     "PyTorch, torch.compile": "torch.compile",
@@ -23,7 +23,11 @@ TITLES = {
     "mnist": "784-256-128-10, batch 128, Adam",
     "wide": "1024-2048-2048-10, batch 256, Adam",
     "cnn": "CNN on 28 x 28, batch 64, Adam",
+    "residual": "2 residual blocks, 64 channels, 32 x 32, Adam",
     "transformer": "2 Transformer blocks, d = 64, Adam",
+    "transformer-wide": "2 Transformer blocks, d = 256, length 128, Adam",
+    "lstm": "LSTM 32-64, 50 steps, batch 32, Adam",
+    "embedding": "embedding 50,000 x 64, 20 tokens, batch 64, Adam",
 }
 OURS, OTHERS = ("#c44e52", "#e8a8aa"), ("#5b7083", "#b9c4ce")  # one thread, two threads
 
@@ -33,14 +37,15 @@ LEFT = 0.9  # where bars begin, so that one of ratio 1 is seen
 def draw(results: dict[str, Any], path: str) -> None:
     """Save the plot. Raises NotInstalledError without matplotlib."""
     figure_module = require("matplotlib.figure")
-    figure = figure_module.Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplots(3, 2).flatten()
     networks = [name for name in NETWORKS if name in results["steps"]]
+    rows = len(networks) // 2 + 1  # with a panel for the legend
+    figure = figure_module.Figure(figsize=(11, 2.7 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2).flatten()
     for ax, name in zip(axes, networks, strict=False):
         panel(ax, name, results["steps"][name])
     for ax in axes[len(networks) :]:
         ax.axis("off")
-    legend(axes[len(networks)] if len(networks) < len(axes) else axes[-1], results)
+    legend(axes[len(networks)], results)
     figure.suptitle("Time of a training step, float32, on a CPU: shorter is faster", weight="bold")
     figure.savefig(path, dpi=150)
 

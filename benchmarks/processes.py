@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import Any
 
-COUNTS = ("OMP", "OPENBLAS", "MKL", "NUMBA")
+COUNTS = ("OMP", "OPENBLAS", "MKL")
 STEERING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would choose another BLAS kernel
 
 

@@ -66,7 +66,7 @@ def planning(results: Results) -> str:
     return f"""## What planning costs
 
 The time of `compile_step` and of the three steps that look at the data, plan and check, on one thread: first in a process that has taken a readable step, then the median of four more.
-A Trainer plans without numba first, and makes the plan with numba when a second has passed. It has paid once the steps after it have saved as much against readable ones.
+By default a step is planned without LLVM first, and compiled from the step on that a rule over its operations gives. It has paid once the steps after it have saved as much against readable ones.
 
 {table(head, rows)}"""
 
@@ -97,7 +97,7 @@ GROWTH = """## Growth of time and memory
 One thread; each point is a fresh process. Memory is what the run needs beyond the arrays of its data. *Arrays*: the most that NumPy's
 arrays held at a time (tracemalloc; PyTorch's are not seen), once in the first steps, in which the compiler traces, plans and checks,
 and once after them. *Resident*: by how much the peak of the process' memory grew, all steps together, with libraries that are loaded
-then (numba) and their pools.
+then (llvmlite) and their pools.
 *Grows as*: the exponent between the last two points."""
 
 MEASURES = {

@@ -41,6 +41,10 @@ class Contender:
         """Return step(i)."""
         raise NotImplementedError
 
+    def make_cold(self, network: Network, data: Data) -> Step:
+        """Return step(i), when nothing of its kind has been tried before in the process."""
+        return self.make(network, data)
+
     def make_epoch(self, network: Network, train: Data, val: Data) -> Epoch:
         """Return epoch(i). Only contenders that epochs.py names have it."""
         raise NotImplementedError

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.contenders import UnsupportedError
 from benchmarks.networks import Network
 
 
@@ -24,7 +25,10 @@ def mean_loss(jax: Any, network: Network, z: Any, y: Any) -> Any:
 
 def logits_of(jax: Any, network: Network) -> Callable[..., Any]:
     """Return the logits as a function of weights and x."""
-    return {"mlp": mlp, "cnn": cnn, "transformer": transformer}[network.kind](jax, network)
+    twins = {"mlp": mlp, "cnn": cnn, "transformer": transformer}
+    if network.kind not in twins:
+        raise UnsupportedError(f"there is no twin in JAX of kind {network.kind!r}")
+    return twins[network.kind](jax, network)
 
 
 def linear(weights: Any, name: str, x: Any) -> Any:
@@ -61,15 +65,15 @@ def cnn(jax: Any, network: Network) -> Callable[..., Any]:  # noqa: ARG001
     return forward
 
 
-def transformer(jax: Any, network: Network) -> Callable[..., Any]:  # noqa: ARG001
-    jnp = jax.numpy
+def transformer(jax: Any, network: Network) -> Callable[..., Any]:
+    jnp, (_, n_heads, _, n_blocks) = jax.numpy, network.sizes
 
     def norm(weights: Any, name: str, x: Any) -> Any:
         mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
         normal = (x - mean) / jnp.sqrt(variance + 1e-5)
         return normal * weights[f"{name}.weights"] + weights[f"{name}.bias"]
 
-    def attention(weights: Any, name: str, x: Any, n_heads: int) -> Any:
+    def attention(weights: Any, name: str, x: Any) -> Any:
         N, L, n = x.shape
         q, v = (linear(weights, f"{name}.{part}", x) for part in ("query", "value"))
         k = x @ weights[f"{name}.key.weights"]
@@ -80,14 +84,14 @@ def transformer(jax: Any, network: Network) -> Callable[..., Any]:  # noqa: ARG0
         return linear(weights, f"{name}.output", y.transpose(0, 2, 1, 3).reshape(N, L, n))
 
     def block(weights: Any, name: str, x: Any) -> Any:
-        z = x + attention(weights, f"{name}.attention", norm(weights, f"{name}.norm1", x), 4)
+        z = x + attention(weights, f"{name}.attention", norm(weights, f"{name}.norm1", x))
         inside = f"{name}.feed_forward.layers"
         f = linear(weights, f"{inside}.0", norm(weights, f"{name}.norm2", z))
         return z + linear(weights, f"{inside}.2", jax.nn.gelu(f, approximate=False))
 
     def forward(weights: Any, x: Any) -> Any:
-        for name in ("layers.0", "layers.1"):
-            x = block(weights, name, x)
-        return linear(weights, "layers.2", x)
+        for i in range(n_blocks):
+            x = block(weights, f"layers.{i}", x)
+        return linear(weights, f"layers.{n_blocks}", x)
 
     return forward

@@ -1,7 +1,5 @@
-"""portanet: the readable step, and the compiled one with and without numba and MKL."""
+"""portanet: the readable step, and the compiled one with and without LLVM and MKL."""
 
-import inspect
-import time
 from typing import Any
 
 import portanet
@@ -9,6 +7,7 @@ from benchmarks.contenders import Contender, Data, Epoch, Step, UnsupportedError
 from benchmarks.networks import Network, batches, model
 from portanet import DataLoader, Dataset, Optimizer, Sequential, Trainer
 from portanet.checks import skip_value_checks
+from portanet.errors import ArgumentError
 
 STEPS_TO_PLAN = 3  # labels are looked at in the first; the second is traced, the third checked
 
@@ -39,20 +38,19 @@ class Readable(Contender):
 class Compiled(Contender):
     """portanet.compile_step, with some of its options.
 
-    fast=True has numba from the first step on. Without options it comes in later, once a run has
-    lasted long enough: `settle` waits for that.
+    fast=True compiles at once, so that no step that is timed is taken by another plan.
     """
 
     def __init__(self, name: str, **options: Any) -> None:
         self.name, self.options = name, options
 
     def make(self, network: Network, data: Data) -> Step:
-        parts = batches(network, *data)
-        trial = self.compiled(network)
-        for _ in range(STEPS_TO_PLAN):
-            trial(*parts[0])
-        refuse(trial)
-        step = self.step = self.compiled(network)
+        plan(self.compiled(network), batches(network, *data)[0])  # a trial
+        return self.make_cold(network, data)
+
+    def make_cold(self, network: Network, data: Data) -> Step:
+        parts, step = batches(network, *data), self.compiled(network)
+        self.step = step
         return lambda i: step(*parts[i % len(parts)])
 
     def wait(self, result: Any) -> None:  # noqa: ARG002
@@ -61,18 +59,20 @@ class Compiled(Contender):
     def compiled(self, network: Network) -> Any:
         """Return the compiled step of a new network."""
         net = model(network)
-        return self.compile(net, optimizer_for(network, net))
+        return portanet.compile_step(net, optimizer_for(network, net), **self.options)
 
     def make_epoch(self, network: Network, train: Data, val: Data) -> Epoch:
-        return epochs_of(trainer(network, train, val, compile=True))
+        return epochs_of(trainer(network, train, val, fast=self.options.get("fast")))
 
-    def compile(self, net: Sequential, optimizer: Optimizer) -> Any:
-        """Return the compiled step. Raises UnsupportedError if there is no such option."""
-        known = inspect.signature(portanet.compile_step).parameters
-        for option in self.options:
-            if option not in known:
-                raise UnsupportedError(f"not built yet: portanet.compile_step has no {option}=")
-        return portanet.compile_step(net, optimizer, **self.options)
+
+def plan(step: Any, batch: Data) -> None:
+    """Take the steps that plan and check. Raises UnsupportedError if that cannot be done here."""
+    try:
+        for _ in range(STEPS_TO_PLAN):
+            step(*batch)
+    except ArgumentError as error:  # llvmlite or MKL is missing
+        raise UnsupportedError(str(error)) from error
+    refuse(step)
 
 
 def refuse(step: Any) -> None:
@@ -81,39 +81,32 @@ def refuse(step: Any) -> None:
         raise UnsupportedError(f"not compiled: {step.refused}")
 
 
-def trainer(network: Network, train: Data, val: Data | None = None, *, compile: bool) -> Trainer:  # noqa: A002
-    """Return a Trainer of the network."""
+def trainer(network: Network, train: Data, val: Data | None = None, **options: Any) -> Trainer:
+    """Return a Trainer of the network, with `compile` or `fast`."""
     net = model(network)
     train_dl = DataLoader(Dataset(*train), network.batch, shuffle=True)
     val_dl = None if val is None else DataLoader(Dataset(*val), network.batch)
     optimizer = optimizer_for(network, net)
-    return Trainer(net, optimizer, train_dl, val_dl, metric=portanet.accuracy, compile=compile)
+    return Trainer(net, optimizer, train_dl, val_dl, metric=portanet.accuracy, **options)
 
 
 def epochs_of(of: Trainer) -> Epoch:
-    """Return epoch(i), which trains for one."""
+    """Return epoch(i), which trains for one, and raises UnsupportedError if that is not compiled."""
 
     def epoch(i: int) -> list[float]:  # noqa: ARG001
-        of.train(1, log_level=0)
+        try:
+            of.train(1, log_level=0)
+        except ArgumentError as error:  # llvmlite is missing
+            raise UnsupportedError(str(error)) from error
         refuse(of.compiled)
         return list(of.history[-1].values())
 
     return epoch
 
 
-def settle(epoch: Epoch, n_steps: int) -> None:
-    """Train for two seconds and 130 steps, n_steps an epoch: then the last plan has been made.
-
-    A plan looks every 64 steps whether a second has passed and numba pays.
-    """
-    start, done = time.perf_counter(), 0
-    while done < 130 or time.perf_counter() - start < 2:
-        epoch(0)
-        done += n_steps
-
-
 COMPILED = [
     Compiled("portanet, compiled", fast=True),
-    Compiled("portanet, compiled, without MKL", fast=True, mkl=False),
-    Compiled("portanet, compiled, without numba", fast=False),
+    Compiled("portanet, compiled, with MKL", fast=True, mkl=True),
+    Compiled("portanet, compiled, without LLVM", fast=False),
 ]
+DEFAULT = Compiled("portanet, default")  # compiled by LLVM from a step on that a rule gives
