@@ -49,7 +49,8 @@ def _called(address: int) -> Loop:
     function = machine.function_of(address)
 
     def call(*arguments: np.ndarray | int) -> None:
-        function(machine.address_of(table_of(arguments)))
+        table = table_of(arguments)  # whose memory must live as long as the call
+        function(machine.address_of(table))
 
     return call
 

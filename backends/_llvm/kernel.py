@@ -10,20 +10,22 @@ from llvmlite import ir
 
 from portanet.backends._llvm import functions
 from portanet.backends._llvm.translate import Translator, argument_type
-from portanet.backends._llvm.types import F4, F8, I8, VOID, pointer_type, typed
+from portanet.backends._llvm.types import F4, F8, I8, pointer_type, typed
+from portanet.backends._llvm.words import KERNEL
 
 
 def module_of(text: str, name: str, symbol: str) -> ir.Module:
     """Return a module with one function `symbol`, the kernel `name` of a text."""
     outside = dict(library()) | _defined(text)
     tree, module = outside[name], ir.Module(symbol)
-    function = ir.Function(module, ir.FunctionType(VOID, [pointer_type(I8)]), symbol)
+    function = ir.Function(module, KERNEL, symbol)
     function.attributes.add("nounwind")
     builder = ir.IRBuilder(function.append_basic_block())
     translator = Translator(builder, outside)
     for at, argument in enumerate(tree.args.args):
         kind = argument_type(argument.annotation)
         translator.fixed[argument.arg] = _loaded(builder, function.args[0], at, kind)
+    translator.fixed |= {"first": function.args[1], "last": function.args[2]}
     translator.run(tree.body)
     builder.ret_void()
     return module

@@ -1,6 +1,6 @@
 """Loops in instructions of LLVM, and what is said of them for its vectorizer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +46,21 @@ class Loops:
             masked = kind == "parallel"
             back.set_metadata("llvm.loop", _promises(builder.module, masked))
         builder.position_at_end(after)
+
+    @contextmanager
+    def while_true(self, test: Callable[[], Any]) -> Iterator[None]:
+        """Repeat what is written within this block while a test, written at its head, is true."""
+        builder, outer = self._builder, self._parallel
+        head, body, after = (builder.append_basic_block() for _ in range(3))
+        self._parallel = False
+        builder.branch(head)
+        builder.position_at_end(head)
+        builder.cbranch(test(), body, after)
+        builder.position_at_end(body)
+        yield
+        builder.branch(head)
+        builder.position_at_end(after)
+        self._parallel = outer
 
 
 class _Distinct(ir.values.MDValue):

@@ -42,7 +42,8 @@ def kernel(text: str, name: str = "kernel") -> int:
     """Return the address of a kernel that a text defines: a function of a table's address.
 
     The table has 8 bytes for each argument, in order: an int64, a float64 (also for f4), or an
-    address. Kernels hold no lock, check no index, and are kept until the process ends.
+    address. Two more arguments, `first` and `last`, are what an outer loop may go over. Kernels
+    hold no lock, check no index, and are kept until the process ends.
     """
     with _LOCK:
         if (text, name) not in _CODE:
@@ -57,9 +58,13 @@ def announce(texts: Collection[str]) -> None:
         _LOG.warning("portanet: compiling %d kernels, some %.0f seconds", n_new, n_new * _SECONDS)
 
 
-def function_of(address: int) -> Any:
-    """Return a kernel as a function of Python, of the address of its table."""
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+def function_of(address: int, bounds: bool = False) -> Any:
+    """Return a kernel as a function of Python: of its table's address, and of first and last.
+
+    Without `bounds` of the table alone, for kernels that have no use for the others.
+    """
+    types = [ctypes.c_int64] * 2 if bounds else []
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, *types)(address)
 
 
 def address_of(array: Any) -> int:

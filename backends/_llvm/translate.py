@@ -67,7 +67,7 @@ class Translator(Expressions):
         assert isinstance(node.target, ast.Name)
         call = node.iter
         if not isinstance(call, ast.Call):  # over a tuple of numbers: written out
-            for number in self.outside[ast.unparse(call)]:
+            for number in self.value(call):
                 self.fixed[node.target.id] = number
                 self.run(node.body)
             return
@@ -89,6 +89,10 @@ class Translator(Expressions):
                 self.run(node.body)
             with otherwise:
                 self.run(node.orelse)
+
+    def _While(self, node: ast.While) -> None:
+        with self.loops.while_true(lambda: self.value(node.test)):
+            self.run(node.body)
 
     def _store(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Tuple):

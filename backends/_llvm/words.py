@@ -48,10 +48,42 @@ def _address(kind: Any) -> Callable[..., Any]:
     return lambda builder, number: builder.inttoptr(number, pointer_type(kind))
 
 
-def _call(builder: Builder, function: Any, table: Any) -> None:
-    """Call a kernel, both given by address."""
-    of = ir.FunctionType(VOID, [pointer_type(I8)])
-    builder.call(builder.inttoptr(function, of.as_pointer()), [_address(I8)(builder, table)])
+KERNEL = ir.FunctionType(VOID, [pointer_type(I8), I8, I8])
+"""A kernel: the table of its arguments, and where the passes of its outer loop begin and end."""
+
+
+def _call(builder: Builder, function: Any, table: Any, first: Value, last: Value) -> None:
+    """Call a kernel; it and its table are given by address."""
+    bounds = [typed(first, I8), typed(last, I8)]
+    place = builder.inttoptr(function, KERNEL.as_pointer())
+    builder.call(place, [_address(I8)(builder, table), *bounds])
+
+
+# what threads see of each other: in order, and whole
+
+
+def _fetch(builder: Builder, place: Any) -> Any:
+    return builder.load_atomic(place, "seq_cst", 8)
+
+
+def _publish(builder: Builder, place: Any, value: Value) -> None:
+    builder.store_atomic(typed(value, I8), place, "seq_cst", 8)
+
+
+def _atomic(operation: str) -> Callable[..., Any]:
+    """Return what writes a change of a number in memory, which returns what was there before."""
+
+    def write(builder: Builder, place: Any, value: Value) -> Any:
+        return builder.atomic_rmw(operation, place, typed(value, I8), "seq_cst")
+
+    return write
+
+
+def _sleep(builder: Builder, function: Any, microseconds: Value) -> None:
+    """Call usleep, given by address."""
+    of = ir.FunctionType(I4, [I4]).as_pointer()
+    number = builder.trunc(typed(microseconds, I8), I4)
+    builder.call(builder.inttoptr(function, of), [number])
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -123,6 +155,11 @@ WORDS: dict[str, Callable[..., Any]] = {
     "gemm64": _gemm(I8),
     "gemm32": _gemm(I4),
     "call": _call,
+    "fetch": _fetch,
+    "publish": _publish,
+    "fetch_add": _atomic("add"),
+    "exchange": _atomic("xchg"),
+    "sleep": _sleep,
     "f4_at": _address(F4),
     "f8_at": _address(F8),
     "i8_at": _address(I8),

@@ -3,8 +3,8 @@
 There is one loop over j for each reduction that depends on another, and outputs are stored in the
 last one, after all reads. Softmax of the rows of x1, into x3:
 
-    def kernel(n0: i8, x1: f4[:], s2: i8, x3: f4[:], n4: i8):
-        for k0 in range(n4):
+    def kernel(n0: i8, x1: f4[:], s2: i8, x3: f4[:]):
+        for k0 in range(first, last):
             t1 = f4(-inf)
             for j0 in parallel(n0):
                 e2 = x1[s2 * k0 + j0]
@@ -22,13 +22,14 @@ last one, after all reads. Softmax of the rows of x1, into x3:
                 v10 = (v9 / t3)
                 x3[s2 * k0 + j0] = v10
 
+The outer loop over k goes from `first` to `last`, which each call says: threads may share it.
 If the reduced axes come first, the loop over j is outermost and partial results are kept in memory:
 the sum of squares of x3 over its first axis is
 
-    for k0 in parallel(n0):
+    for k0 in parallel(first, last):
         x1[k0] = f4(0.0)
     for j0 in range(n2):
-        for k0 in parallel(n0):
+        for k0 in parallel(first, last):
             e1 = x3[k0 + s4 * j0]
             v2 = (e1 * e1)
             x1[k0] = x1[k0] + v2
@@ -38,6 +39,7 @@ from typing import Any
 
 from portanet.compiler.engines.llvm.arguments import Arguments
 from portanet.compiler.engines.llvm.group import GroupText
+from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.text import combined
 from portanet.compiler.fusion.operands import identity
 from portanet.compiler.fusion.units import Unit
@@ -47,11 +49,13 @@ from portanet.compiler.graph.operations import REDUCERS
 INDENT = "    "
 
 
-def group_text(unit: Unit, arguments: Arguments) -> str:
+def group_kernel(unit: Unit, arguments: Arguments) -> Kernel:
     """Return the kernel of a group."""
     assert unit.group is not None  # single operations are written elsewhere
-    lines = (_Rows if unit.group.space.rows else _Columns)(unit, arguments).lines()
-    return kernel_text(arguments, lines)
+    loops = (_Rows if unit.group.space.rows else _Columns)(unit, arguments)
+    text = kernel_text(arguments, loops.lines())
+    length = loops.kept_lengths[0] if loops.kept_lengths else 0
+    return Kernel(text, arguments.table, length=length, size=unit.group.space.size)
 
 
 def kernel_text(arguments: Arguments, lines: list[str]) -> str:
@@ -89,7 +93,10 @@ class _Loops(GroupText):
         return self._over("j", self.reduced_lengths, body)
 
     def _over(self, letter: str, lengths: list[int], body: list[str]) -> list[str]:
-        names = [self.arguments.length(f"{letter}{i}", n) for i, n in enumerate(lengths)]
+        names = []
+        for i, n in enumerate(lengths):
+            outer = letter == "k" and i == 0  # threads may share it
+            names.append("first, last" if outer else self.arguments.length(f"{letter}{i}", n))
         return loops(letter, names, body)
 
 

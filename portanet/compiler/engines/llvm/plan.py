@@ -8,15 +8,16 @@ between two calls. A step of the blog's network is one call.
 """
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from portanet.backends._llvm import machine
+from portanet.backends._llvm import helpers, machine
 from portanet.backends._numpy import blas
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
-from portanet.compiler.engines.llvm.emit import fits, group_text, stored_sums
+from portanet.compiler.engines.llvm.emit import fits, group_kernel, stored_sums
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
 from portanet.compiler.engines.llvm.text import has_text
@@ -27,12 +28,6 @@ from portanet.compiler.graph.graph import Graph, Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
 
 _MOST_NODES = 48  # of one group: longer loops do not fit into registers
-# how a plan calls its kernels: steps[2 i] is the address of one, steps[2 i + 1] that of its table
-_RUN = """\
-def run(n: i8, steps: i8[:]):
-    for i in range(n):
-        call(steps[2 * i], steps[2 * i + 1])
-"""
 
 
 class LlvmPlan(NumpyPlan):
@@ -58,6 +53,7 @@ class LlvmPlan(NumpyPlan):
         self._n_numbers = 0
         self.kernels: list[Kernel] = []
         self._kept: list[np.ndarray] = []  # the memory of tables
+        self._helpers = helpers.helpers()
         found = [(unit, self._kernels(unit)) for unit in self.units]
         machine.announce({kernel.text for _, kernels in found for kernel in kernels or ()})
         lines: list[Line] = []
@@ -70,13 +66,21 @@ class LlvmPlan(NumpyPlan):
             if own:  # nothing is left of a concatenation whose inputs are in place
                 lines += [*self._call(waiting), *own]
                 waiting = []
-        return [*lines, *self._call(waiting), *self.last_lines()]
+        lines += self._call(waiting)
+        self._shares = any(kernel.chunks[0] > 1 for kernel in self.kernels)
+        return lines + self.last_lines()
+
+    def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
+        """Set the numbers and draws of the next step, and wake the threads that may help."""
+        super().set_numbers(numbers, drawn)
+        if self._shares:
+            self._helpers.wake()
 
     def _kernels(self, unit: Unit) -> list[Kernel] | None:
         """Return the kernels of a unit; None if they cannot be written."""
         arguments = Arguments(self._address, self._number)
         if unit.group is not None:
-            return [Kernel(group_text(unit, arguments), arguments.table)]
+            return [group_kernel(unit, arguments)]
         node = unit.nodes[0]
         if node.op == "matmul":
             library = blas.mkl() if self._mkl else blas.numpy_blas()
@@ -92,13 +96,15 @@ class LlvmPlan(NumpyPlan):
         if not waiting:
             return []
         kernels = [kernel for kernel, _ in waiting]
-        steps = [(machine.kernel(k.text, k.name), _start(k.table)) for k in kernels]
+        steps = [
+            (machine.kernel(k.text, k.name), _start(k.table), k.length, *k.chunks) for k in kernels
+        ]
         table = np.asarray(steps, np.int64).ravel()
-        run = np.asarray([len(steps), _start(table)], np.int64)
+        run = np.asarray([len(steps), _start(table), _start(self._helpers.job)], np.int64)
         self.kernels += kernels
         self._kept += [table, run]
         names, name = self.writer.names, f"steps{len(self._kept) // 2}"
-        names["run_kernels"] = machine.function_of(machine.kernel(_RUN, "run"))
+        names["run_kernels"] = machine.function_of(machine.kernel(helpers.text(), "run"))
         names[name] = ctypes.c_void_p(_start(run))
         units = {id(unit): unit for _, unit in waiting}.values()
         nodes: list[Node] = [node for unit in units for node in unit.nodes]
