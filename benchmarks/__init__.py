@@ -1,12 +1,15 @@
 """portanet beside its peers, in one command: `python -m benchmarks` (or `make bench`).
 
-networks.py      the five networks, their data and their initial weights
+networks.py      the nine networks, their data and their initial weights
 contenders/      one file a peer; what a contender is stands in contenders/__init__.py
 steps.py         the time of a training step, all contenders by turns in one fresh process
 epochs.py        whole runs: loading, loss sums, validation
 digits.py        an epoch of load_digits beside scikit-learn's MLPClassifier
 growth.py        time and memory with batch, width, depth and data-set size
 planning.py      what planning costs, and after how many steps it has paid
+cold.py          fresh processes: first steps, a second network, short trainings; the processes
+                 themselves are cold_start.py and cold_runs.py, the networks cold_networks.py
+same_bits.py     a script of its own: does a training give the same bits each time?
 processes.py     fresh processes with a number of threads;  turns.py  taking turns in one
-machine.py       what ran here;  report.py and plot.py  docs/benchmarks.md and .png from results.json
+machine.py       what ran here;  report*.py and plot.py  docs/benchmarks.md and .png from results.json
 """

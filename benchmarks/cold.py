@@ -69,7 +69,8 @@ def run(name: str, rounds: int) -> Rounds:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.npz"
         try:
-            np.savez(path, **dataset(name))
+            X, y = dataset(name)
+            np.savez(path, X=X, y=y)
         except NotInstalledError as error:
             return {contender: [{"reason": str(error)}] for contender in RUNS}
         return by_turns(list(RUNS), rounds, partial(whole_process, path, TASKS[name]))
@@ -88,11 +89,11 @@ def children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def dataset(name: str) -> dict[str, np.ndarray]:
+def dataset(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return X and y, normalised, in the dtypes that all take: no contender imports scikit-learn."""
     X, y = getattr(require("sklearn.datasets"), f"load_{name}")(return_X_y=True)
     X = ((X - X.mean(0)) / np.maximum(X.std(0), 1e-6)).astype(np.float32)
     if TASKS[name] == "classes":
-        return {"X": X, "y": y.astype(np.int64)}
+        return X, y.astype(np.int64)
     y = (y - y.mean()) / y.std() if TASKS[name] == "numbers" else y
-    return {"X": X, "y": y.astype(np.float32)[:, None]}
+    return X, y.astype(np.float32)[:, None]

@@ -54,7 +54,8 @@ def torch_step(options):
     grad = torch.randn(layer(x).shape)
 
     def step():
-        x.grad = layer.weight.grad = layer.bias.grad = None
+        x.grad = None
+        layer.zero_grad()
         layer(x).backward(grad)
 
     return step, 0
@@ -72,7 +73,8 @@ def work(name, problem):
     if size:
         tracemalloc.start()
         results = step()
-        memory = (tracemalloc.get_traced_memory()[1] - sum(a.nbytes for a in results)) / size
+        kept = sum(a.nbytes for a in results or ())
+        memory = (tracemalloc.get_traced_memory()[1] - kept) / size
         tracemalloc.stop()
         del results
     print(memory, flush=True)
@@ -93,20 +95,28 @@ def start(name, problem, threads):
 def ask(process):
     process.stdin.write("\n")
     process.stdin.flush()
+    return answer(process)
+
+
+def answer(process):
     return float(process.stdout.readline())
+
+
+def stop(process):
+    process.stdin.close()
+    process.wait()
 
 
 def compare(problem, threads, rounds):
     processes = {name: start(name, problem, threads) for name in CONTENDERS}
-    memory = {name: float(p.stdout.readline()) for name, p in processes.items()}
+    memory = {name: answer(p) for name, p in processes.items()}
     times = {name: [] for name in processes}
     for _ in range(rounds):
         for name, process in processes.items():
             ask(process)  # awake again
             times[name].append(ask(process))
     for process in processes.values():
-        process.stdin.close()
-        process.wait()
+        stop(process)
     median = {name: statistics.median(t) for name, t in times.items()}
     print(
         f"{problem}, {threads} thread(s), ms (in units of PyTorch's; memory beyond the results, of x and y): "

@@ -3,23 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 
 import numpy as np
 
 import portanet
 from portanet import (
-    LSTM,
     BCEWithLogits,
     Conv2d,
     CrossEntropy,
-    Embedding,
     Flatten,
-    GlobalAvgPool,
     Linear,
     MaxPool2d,
     ReLU,
-    Residual,
     Sequential,
     TransformerBlock,
 )
@@ -93,24 +88,26 @@ def transformer(
     """Return Transformer blocks and a linear layer for each token; sizes (d, heads, hidden, blocks)."""
     d, n_heads, n_hidden, n_blocks = sizes
     title = f"{n_blocks} Transformer blocks, d={d}, length {length}, batch {batch}, Adam"
+    x_shape = (length, d)
 
     def layers() -> list[portanet.Layer]:
         blocks = (TransformerBlock(d, n_heads, n_hidden=n_hidden) for _ in range(n_blocks))
         return [*blocks, Linear(d, 10)]
 
     return Network(
-        name, title, "transformer", layers, (length, d), 10, batch, "Adam", 1e-3, n_batches, sizes
+        name, title, "transformer", layers, x_shape, 10, batch, "Adam", 1e-3, n_batches, sizes
     )
 
 
 def lstm(name: str, sizes: tuple[int, int], length: int) -> Network:
     """Return an LSTM and a linear layer for each time step; sizes (n_inp, n_hidden)."""
-    n_inp, n_hidden = sizes
-    return Network(
-        name, f"LSTM {n_inp}-{n_hidden}, length {length}, batch 32, Adam", "lstm",
-        lambda: [LSTM(n_inp, n_hidden), Linear(n_hidden, 10)], (length, n_inp), 10, 32, "Adam", 1e-3,
-        4, sizes,
-    )  # fmt: skip
+    title = f"LSTM {sizes[0]}-{sizes[1]}, length {length}, batch 32, Adam"
+
+    def layers() -> list[portanet.Layer]:
+        return [portanet.LSTM(*sizes), Linear(sizes[1], 10)]
+
+    x_shape = (length, sizes[0])
+    return Network(name, title, "lstm", layers, x_shape, 10, 32, "Adam", 1e-3, 4, sizes)
 
 
 def residual(name: str, sizes: tuple[int, int]) -> Network:
@@ -121,23 +118,25 @@ def residual(name: str, sizes: tuple[int, int]) -> Network:
         return Conv2d(channels, channels, 3, padding="same")
 
     def layers() -> list[portanet.Layer]:
-        blocks = (Residual([convolution(), ReLU(), convolution()]) for _ in range(n_blocks))
-        return [*blocks, GlobalAvgPool(), Linear(channels, 10)]
+        blocks = (
+            portanet.Residual([convolution(), ReLU(), convolution()]) for _ in range(n_blocks)
+        )
+        return [*blocks, portanet.GlobalAvgPool(), Linear(channels, 10)]
 
     title = f"{n_blocks} residual blocks, {channels} channels, 32 x 32, batch 16, Adam"
-    return Network(
-        name, title, "residual", layers, (channels, 32, 32), 10, 16, "Adam", 1e-3, 2, sizes
-    )
+    x_shape = (channels, 32, 32)
+    return Network(name, title, "residual", layers, x_shape, 10, 16, "Adam", 1e-3, 2, sizes)
 
 
 def embedding(name: str, sizes: tuple[int, int, int]) -> Network:
     """Return a table of tokens and a linear layer; sizes (tokens, features, length)."""
-    n_tokens, n_features, length = sizes
-    return Network(
-        name, f"embedding {n_tokens} x {n_features}, {length} tokens, batch 64, Adam", "embedding",
-        lambda: [Embedding(n_tokens, n_features), Flatten(), Linear(n_features * length, 10)],
-        (length,), 10, 64, "Adam", 1e-3, 8, sizes,
-    )  # fmt: skip
+    n_tokens, n, length = sizes
+    title = f"embedding {n_tokens} x {n}, {length} tokens, batch 64, Adam"
+
+    def layers() -> list[portanet.Layer]:
+        return [portanet.Embedding(n_tokens, n), Flatten(), Linear(n * length, 10)]
+
+    return Network(name, title, "embedding", layers, (length,), 10, 64, "Adam", 1e-3, 8, sizes)
 
 
 CNN = Network(
@@ -197,8 +196,3 @@ def batches(network: Network, X: np.ndarray, y: np.ndarray) -> list[tuple[np.nda
     """Return the batches of a data set, in order."""
     size = network.batch
     return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
-
-
-def n_parameters(network: Network) -> int:
-    """Return how many numbers are trained."""
-    return sum(prod(w.shape) for w in initial_weights(network).values())

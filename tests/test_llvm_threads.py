@@ -179,7 +179,8 @@ def test_a_process_that_was_forked_has_helpers_of_its_own():
         "first.wake()\n"
         "child = os.fork()\n"
         "if not child:\n"
-        "    os._exit(0 if helpers() is not first else 1)\n"
+        "    first._awake = [True]\n"
+        "    sys.exit(helpers() is first)\n"
         "sys.exit(os.waitpid(child, 0)[1] != 0)\n"
     )
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}

@@ -28,6 +28,7 @@ class Helpers:
         self.job = np.zeros(run.N_NUMBERS, np.int64)
         self._events: list[Event] = []
         self._awake: list[bool] = []
+        self._process = os.getpid()  # a fork has the lists, and no threads
         atexit.register(self.stop)
         self._usleep = None if sys.platform == "win32" else ctypes.CDLL(None).usleep
 
@@ -46,7 +47,7 @@ class Helpers:
     def stop(self) -> None:
         """Send all threads home: their code and the job are gone when Python has ended."""
         self.job[run.ALLOWED] = -1
-        while any(self._awake):
+        while self._process == os.getpid() and any(self._awake):
             sleep(1e-4)
 
     def _start(self) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 
 from benchmarks.networks import Network, initial_weights
 
-
 Weights = dict[str, np.ndarray]
 ELSEWHERE = ("query", "key", "value", "passes")  # what packed() and recurrent() bring
 
