@@ -121,6 +121,7 @@ def _train(side, moment):
     if side.compiled:
         n_steps, ended = _interrupted(side, moment, run)
         del side.kept[n_kept:]  # the interrupt may have come between
+        _try_metrics_again(trainer)
         epochs = [dl.epoch for dl in loaders]
         side.resolved[side.at] = n_steps, ended, epochs, len(trainer.history)
         return
@@ -128,9 +129,16 @@ def _train(side, moment):
         run()
     n_steps, ended, epochs, n_rows = side.resolved[side.at]
     _until(side, None if ended else n_steps, run)
+    _try_metrics_again(trainer)
     del trainer.history[n_rows:]
     for dl, epoch in zip(loaders, epochs, strict=True):
         dl.epoch = epoch
+
+
+def _try_metrics_again(trainer):
+    """Forget which metrics were tried: one run may have come to it, the other not."""
+    for staged in trainer._loaders._staged.values():
+        staged.tried = None
 
 
 def _interrupt(side, moment):
