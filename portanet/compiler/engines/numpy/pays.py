@@ -2,17 +2,18 @@
 
 A clock would switch at another step each time, and what is compiled rounds otherwise. So the
 seconds that compiling takes and those that it saves in a step are estimated, from what was measured
-on one core: a kernel takes some 40 ms to compile, starting LLVM 100; an operation of NumPy takes
-0.5 µs longer than the same in a kernel, and 0.05 ns more for each byte that it reads or writes.
+on one core: a kernel takes some 40 ms to compile, LLVM's start and the plan's verification 200; an
+operation of NumPy takes 0.5 µs longer than the same in a kernel, and 0.05 ns more for each byte
+that it reads or writes.
 """
 
 from math import ceil
 
 from portanet.compiler.graph.graph import Graph, Node
 
-_START, _A_KERNEL = 0.1, 0.04  # seconds
+_START, _A_KERNEL = 0.2, 0.04  # seconds
 _A_CALL, _A_BYTE = 0.5e-6, 0.05e-9
-_OPERATIONS = 5  # of different kinds, in a kernel
+_OPERATIONS = 3  # of different kinds, for each kernel
 
 
 def steps_until_it_pays(graph: Graph) -> int:
