@@ -29,7 +29,7 @@ from portanet import (
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.verification.compare import by_noise, difference, some_ulps
-from portanet.compiler.verification.judge import Judge
+from portanet.compiler.verification.judge import Judge, announce
 from portanet.compiler.verification.noise import NoisyTape
 from portanet.compiler.verification.scales import scales
 from portanet.losses import MSE
@@ -281,3 +281,10 @@ def test_evaluation_that_goes_wrong_later_is_found(monkeypatch):
 def test_float64_networks_are_held_to_float64():
     twins = Twins(network(Tanh(), ReLU()).to(dtype="float64"), sgd)
     twins.train(batches(10, dtype=np.float64)).assert_compiled()
+
+
+def test_a_judgement_that_takes_long_says_so(caplog):
+    announce(0.05)
+    assert not caplog.records
+    announce(0.5)
+    assert caplog.messages == ["portanet: verifying a step in float64, some 6 s"]

@@ -5,6 +5,7 @@ of the network's own rounding (noise.py). A number of a plan is right if its err
 times the largest error among these runs and the readable step's own.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -20,7 +21,19 @@ _ROUNDS = (
 
 _OWN = 8  # times the noise that the readable step's own error may be
 
+_LOG = logging.getLogger("portanet")  # to the standard error output, unless told otherwise
+_TIMES = 12  # the time of a readable step, for two runs in float64
+
 Run = Callable[[NoisyTape], dict[str, np.ndarray]]
+
+
+def announce(seconds: float) -> None:
+    """Say in one line that a step is judged now, if that is expected to take over a second.
+
+    `seconds` are those of the readable step; nothing but this line depends on a clock.
+    """
+    if _TIMES * seconds > 1:
+        _LOG.warning("portanet: verifying a step in float64, some %.0f s", _TIMES * seconds)
 
 
 class JudgeError(RuntimeError):

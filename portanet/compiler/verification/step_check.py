@@ -6,6 +6,7 @@ size, and makes much of what is rounding noise.
 """
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.verification import compare, host_run
-from portanet.compiler.verification.judge import Judge
+from portanet.compiler.verification.judge import Judge, announce
 from portanet.compiler.verification.noise import NoisyTape
 from portanet.compiler.verification.rule_run import RuleRun
 from portanet.dispatch import draws_given
@@ -69,11 +70,12 @@ class StepCheck:
         self.ages = dict(state.ages)
 
     def _readable_half(self) -> Array:
-        model, (x, y) = self.model, self.batch
+        model, (x, y), start = self.model, self.batch, perf_counter()
         with draws_given(self.drawn), skip_value_checks():
             y_hat = model.forward(x, training=True)
             losses = model.criterion.forward(y_hat, y, training=True)
             model.backward()
+        self.seconds = perf_counter() - start
         self.readable = {**self.planned.attributes_now(), "losses": losses}
         grads = {n: p.grad for n, p in model.named_parameters().items() if p.grad is not None}
         self.readable |= {f"grad:{name}": grad for name, grad in grads.items()}
@@ -118,6 +120,7 @@ class StepCheck:
         found = compare.difference(here, there, self._allowed)
         if not found:
             return None
+        announce(self.seconds)
         judge = Judge(run, there)
         try:
             found = judge.verdict(here, found)
