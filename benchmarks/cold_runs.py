@@ -65,8 +65,8 @@ def sklearn_run(X: Any, y: Any, task: str, n_out: int) -> float:  # noqa: ARG001
     module = import_module("sklearn.neural_network")
     kind = module.MLPRegressor if task == "numbers" else module.MLPClassifier
     model = kind(
-        (HIDDEN,), batch_size=BATCH, solver="adam", alpha=0, learning_rate_init=1e-3, max_iter=EPOCHS,
-        random_state=0,
+        hidden_layer_sizes=(HIDDEN,), batch_size=BATCH, solver="adam", alpha=0,
+        learning_rate_init=1e-3, max_iter=EPOCHS, random_state=0,
     )  # fmt: skip
     with warnings.catch_warnings(action="ignore"):  # it has not converged
         model.fit(X, y.ravel())

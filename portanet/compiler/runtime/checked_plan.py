@@ -37,7 +37,7 @@ class CheckedPlan:
         self.groups = [group.without_arrays() for group in trace.groups]
         self.n_changes = trace.n_changes  # how often draws assign to attributes
         self.moves = trace.moves
-        self.levels: dict[str, float] = {}  # errors of arrays that were judged to be harmless
+        self.levels: dict[str, float] = {}  # of arrays that were judged, see Judge
         self._counted = _owners_of(trace)
         self._proved: Any = None  # the plan that a faster one has replaced
         first = engine.faster_from(self.graph)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from portanet.compiler.verification.compare import Arrays, by_noise, difference
+from portanet.compiler.verification.compare import Arrays, by_noise, difference, some_ulps
 from portanet.compiler.verification.noise import NoisyTape
 
 _ROUNDS = (
@@ -44,7 +44,8 @@ class Judge:
     """Compares arrays by name with what `run` makes of them in float64.
 
     `readable` holds what the readable step gave, in the network's dtype; run(tape) runs the same
-    code under a tape. `levels` are, for arrays that were judged, errors that were found harmless.
+    code under a tape. `levels` say of all arrays, once some were judged, how many times the few
+    ulps of compare.py errors may be.
     """
 
     def __init__(self, run: Run, readable: Arrays) -> None:
@@ -57,37 +58,49 @@ class Judge:
         Raises JudgeError if the readable step itself is far from the run in float64: then that run
         did something else, and says nothing.
         """
-        readable = {name: self._readable[name] for name in names}
-        center = self._once(0.0, 0, readable)
-        noise = {name: np.zeros(array.shape) for name, array in readable.items()}
-        wanted = {name: _wanted(array, center[name]) for name, array in readable.items()}
+        asked = {name: self._readable[name] for name in names}
+        center = self._once(0.0, 0)
+        floats = {n: a for n, a in self._readable.items() if n in center and a.dtype.kind == "f"}
+        every = floats | asked
+        noise = {name: np.zeros(array.shape) for name, array in every.items()}
+        wanted = {name: _wanted(array, center[name]) for name, array in every.items()}
+        judged = {name: wanted[name] for name in asked}
         errors, own, found = noise, dict[str, str](), dict[str, str]()
         for seeds in _ROUNDS:
             for seed in seeds:
-                self._take_in(noise, center, seed, readable)
-            errors = {n: np.maximum(noise[n], _distance(a, center[n])) for n, a in readable.items()}
-            own = difference(readable, wanted, lambda n, w: _OWN * by_noise(noise[n], w))
-            found = difference(got, wanted, lambda n, w: by_noise(errors[n], w))  # noqa: B023
+                self._take_in(noise, center, seed)
+            errors = {n: np.maximum(noise[n], _distance(a, center[n])) for n, a in every.items()}
+            own = difference(asked, judged, lambda n, w: _OWN * by_noise(noise[n], w))
+            found = difference(got, judged, lambda n, w: by_noise(errors[n], w))  # noqa: B023
             if not (found or own):
                 break
         if own:
             raise JudgeError(f"in float64 `{next(iter(own))}` is something else")
-        for name in readable.keys() - found.keys():
-            level = np.max(by_noise(errors[name], wanted[name]), initial=0)
-            self.levels[name] = float(level)
+        for name in every.keys() - found.keys():
+            self.levels[name] = _level(by_noise(errors[name], wanted[name]), name, wanted[name])
         return found
 
-    def _take_in(self, noise: dict[str, np.ndarray], center: Arrays, seed: int, of: Arrays) -> None:
+    def _take_in(self, noise: dict[str, np.ndarray], center: Arrays, seed: int) -> None:
         """Let the noise of one more run count."""
-        epsilon = max(float(np.finfo(a.dtype).eps) for a in of.values())
-        for name, sample in self._once(epsilon, seed, of).items():
-            noise[name] = np.maximum(noise[name], _distance(sample, center[name]))
+        dtypes = [self._readable[name].dtype for name in noise]
+        epsilon = max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
+        sample = self._once(epsilon, seed)
+        for name in noise:
+            noise[name] = np.maximum(noise[name], _distance(sample[name], center[name]))
 
-    def _once(self, epsilon: float, seed: int, of: Arrays) -> dict[str, np.ndarray]:
+    def _once(self, epsilon: float, seed: int) -> dict[str, np.ndarray]:
         tape = NoisyTape(epsilon, seed)
         with np.errstate(all="ignore"):
             results = self._run(tape)
+        of = self._readable.keys() & results.keys()
         return {name: np.asarray(results[name], np.float64) for name in of}
+
+
+def _level(allowed: np.ndarray, name: str, wanted: np.ndarray) -> float:
+    """Return how many times the few ulps of compare.py an error may be, at the worst place."""
+    with np.errstate(all="ignore"):
+        times = allowed / some_ulps(name, wanted)
+    return float(np.max(np.where(np.isfinite(times), times, 0), initial=0))
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
