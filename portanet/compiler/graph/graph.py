@@ -84,11 +84,16 @@ class Node:
     options: dict[str, Any]
     outputs: list[Value] = field(default_factory=list)
     place: str = ""
+    _inputs: tuple[Any, Any, list[Value]] | None = None  # of which args and options
 
     @property
     def inputs(self) -> list[Value]:
         """The values that it reads, in order, with repetitions."""
-        return values_in((self.args, self.options)) if self.options else values_in(self.args)
+        known = self._inputs
+        if known is None or known[0] is not self.args or known[1] is not self.options:
+            found = values_in((self.args, self.options)) if self.options else values_in(self.args)
+            known = self._inputs = (self.args, self.options, found)
+        return known[2]
 
     @property
     def output(self) -> Value:

@@ -13,7 +13,10 @@ import numpy as np
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.host_scalar import HostScalar
 
-MEMORY = {"float32": "f4", "float64": "f8", "int64": "i8", "bool": "u1"}
+MEMORY = {
+    np.dtype(name): kind
+    for name, kind in (("float32", "f4"), ("float64", "f8"), ("int64", "i8"), ("bool", "u1"))
+}
 """The dtypes that kernels know, and what they are called there."""
 
 _SAID = (0, 1, -1, 2, 0.5, np.inf, -np.inf)  # written down: LLVM makes less of these
@@ -39,12 +42,12 @@ class Arguments:
 
     def memory(self, owner: int, address: int, dtype: Any) -> str:
         """Return the name of an address in the memory that an object owns."""
-        kind = MEMORY[str(dtype)]
+        kind = MEMORY[dtype]
         return self._name(("x", owner, address, kind), "x", f"{kind}[:]", address)
 
     def scalar(self, scalar: HostScalar, dtype: Any) -> str:
         """Return the name of the memory of a number of the step."""
-        kind, address = MEMORY[str(np.dtype(dtype))], self._scalar(scalar, dtype)
+        kind, address = MEMORY[np.dtype(dtype)], self._scalar(scalar, dtype)
         return self._name(("h", address), "h", f"{kind}[:]", address)
 
     def length(self, loop: str, n: int) -> str:
@@ -71,7 +74,7 @@ class Arguments:
         """Return the text of a number in a dtype."""
         if dtype == "bool":
             return f"bool({bool(value)})"
-        kind = MEMORY[str(np.dtype(dtype))]
+        kind = MEMORY[np.dtype(dtype)]
         with np.errstate(over="ignore"):
             rounded = np.dtype(dtype).type(value).item()
         if rounded in _SAID and not (rounded == 0 and str(rounded).startswith("-")):

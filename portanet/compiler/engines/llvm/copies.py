@@ -20,7 +20,7 @@ def copies_of(node: Node, find: Callable[[Value], np.ndarray], done: set[int]) -
     """
     if node.op not in ("reshape", "concat", "stack") or node.output.size == 0:
         return None
-    if any(str(v.dtype) not in MEMORY or v.dtype != node.output.dtype for v in node.inputs):
+    if any(v.dtype not in MEMORY or v.dtype != node.output.dtype for v in node.inputs):
         return None
     out = find(node.output)
     if node.op == "reshape":

@@ -28,7 +28,7 @@ def has_text(node: Node) -> bool:
     """Return whether an operation can be written in the kernel language."""
     if len(node.outputs) != 1 or node.output.size == 0:
         return False
-    if any(str(v.dtype) not in MEMORY for v in (*node.inputs, node.output)):
+    if any(v.dtype not in MEMORY for v in (*node.inputs, node.output)):
         return False
     if node.op in REDUCERS:
         floats = node.args[0].dtype == node.output.dtype or node.op in ("any", "all")
@@ -96,7 +96,7 @@ def cast(text: str, source: Any, target: Any) -> str:
     """Return text that turns a number of one dtype into another."""
     if source == target:
         return text
-    return f"({text} != 0)" if target == "bool" else f"{MEMORY[str(np.dtype(target))]}({text})"
+    return f"({text} != 0)" if target == "bool" else f"{MEMORY[np.dtype(target)]}({text})"
 
 
 def combined(op: str, total: str, text: str, dtype: Any) -> str:
