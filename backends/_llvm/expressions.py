@@ -83,8 +83,6 @@ class Expressions:
 
     def _Compare(self, node: ast.Compare) -> Value:
         a, b = self.value(node.left), self.value(node.comparators[0])
-        if is_written(a) and is_written(b):
-            return eval(f"{a!r} {ast.unparse(node).split()[1]} {b!r}")
         return compared(self.builder, type(node.ops[0]).__name__, a, b)
 
     def _IfExp(self, node: ast.IfExp) -> Value:

@@ -9,7 +9,7 @@ unless the text says so. A product and a sum may become one instruction that rou
 """
 
 from collections.abc import Callable
-from operator import add, floordiv, mod, mul, sub, truediv
+from operator import add, eq, floordiv, ge, gt, le, lt, mod, mul, ne, sub, truediv
 from typing import Any
 
 from llvmlite import ir
@@ -30,7 +30,10 @@ _INTEGERS = {
 _WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     "Add": add, "Sub": sub, "Mult": mul, "Div": truediv, "FloorDiv": floordiv, "Mod": mod,
 }  # fmt: skip
-_COMPARISONS = {"Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">="}
+_COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "Eq": ("==", eq), "NotEq": ("!=", ne), "Lt": ("<", lt), "LtE": ("<=", le), "Gt": (">", gt),
+    "GtE": (">=", ge),
+}  # fmt: skip
 
 
 class KernelError(TypeError):
@@ -86,8 +89,10 @@ def _divided(builder: ir.IRBuilder, name: str, a: Any, b: Any) -> Any:
 
 def compared(builder: ir.IRBuilder, name: str, a: Value, b: Value) -> Any:
     """Return a == b and the like."""
+    sign, compare = _COMPARISONS[name]
+    if is_written(a) and is_written(b):
+        return compare(a, b)
     a, b = alike(a, b)
-    sign = _COMPARISONS[name]
     if a.type in (F4, F8):
         return (builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered)(sign, a, b)
     return builder.icmp_signed(sign, a, b)

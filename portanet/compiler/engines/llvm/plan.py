@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends._llvm import helpers, machine
+from portanet.backends._llvm.machine import address_of
 from portanet.backends._numpy import blas
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
@@ -34,7 +35,7 @@ class LlvmPlan(NumpyPlan):
     """A plan of kernels, and of lines of NumPy where necessary.
 
     kernels  what is called, in order
-    mkl      large products go to Intel's MKL
+    mkl      products go to Intel's MKL
     """
 
     compiled = True
@@ -97,33 +98,30 @@ class LlvmPlan(NumpyPlan):
             return []
         kernels = [kernel for kernel, _ in waiting]
         steps = [
-            (machine.kernel(k.text, k.name), _start(k.table), k.length, *k.chunks) for k in kernels
+            (machine.kernel(k.text, k.name), address_of(k.table), k.length, *k.chunks)
+            for k in kernels
         ]
         table = np.asarray(steps, np.int64).ravel()
-        run = np.asarray([len(steps), _start(table), _start(self._helpers.job)], np.int64)
+        run = np.asarray([len(steps), address_of(table), address_of(self._helpers.job)], np.int64)
         self.kernels += kernels
         self._kept += [table, run]
         names, name = self.writer.names, f"steps{len(self._kept) // 2}"
         names["run_kernels"] = machine.function_of(machine.kernel(helpers.text(), "run"))
-        names[name] = ctypes.c_void_p(_start(run))
+        names[name] = ctypes.c_void_p(address_of(run))
         units = {id(unit): unit for _, unit in waiting}.values()
         nodes: list[Node] = [node for unit in units for node in unit.nodes]
         return [(f"run_kernels({name})", nodes)]
 
     def _address(self, value: Value) -> int:
-        return _start(self.find(value))
+        return address_of(self.find(value))
 
     def _number(self, scalar: HostScalar, dtype: Any) -> int:
         """Return the address of a number of the step."""
-        return _start(self.writer.scalar_array(scalar, dtype, lambda: self._new_number(dtype)))
+        return address_of(self.writer.scalar_array(scalar, dtype, lambda: self._new_number(dtype)))
 
     def _new_number(self, dtype: Any) -> np.ndarray:
         at, self._n_numbers = self._n_numbers, self._n_numbers + 1
         return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
-
-
-def _start(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
 
 
 def _fits(unit: Unit) -> bool:
