@@ -115,7 +115,7 @@ class CompiledForward:
             plan, why = None, str(error) or type(error).__name__
         if why is not None:
             self.refused = why
-            warn_uncompiled(type(self.model).__name__, why)
+            warn_uncompiled(type(self.model).__name__, why, "call model.forward")
             return y_hat
         self._plans[x.shape, x.dtype] = plan
         while len(self._plans) > MAX_PLANS:

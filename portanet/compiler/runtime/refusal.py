@@ -6,9 +6,9 @@ import warnings
 from portanet.compiler.errors import NotCompiledWarning
 
 
-def warn_uncompiled(who: str, why: str) -> None:
+def warn_uncompiled(who: str, why: str, instead: str = "pass compile=False") -> None:
     """Warn that steps run uncompiled, at the line of the user's that led here."""
-    _warn(f"{who}: running uncompiled: {why} (pass compile=False to silence this warning)")
+    _warn(f"{who}: running uncompiled: {why} ({instead} to silence this warning)")
 
 
 def warn_rejected(why: str) -> None:
