@@ -308,3 +308,11 @@ def test_what_takes_long_says_so(caplog):
     assert not caplog.records
     machine.announce(many)
     assert caplog.messages == ["portanet: compiling 60 kernels, some 2 seconds"]
+
+
+@pytest.mark.parametrize(
+    ("found", "enough"), [("0.44.1", False), ("0.45.0rc1", True), ("1.0", True)]
+)
+def test_an_old_llvmlite_is_none(found, enough, monkeypatch):
+    monkeypatch.setattr(machine, "version", lambda name: found)
+    assert machine.installed.__wrapped__() is enough

@@ -5,16 +5,18 @@ on disk.
 """
 
 import ctypes
-import importlib.util
 import logging
+import re
 import sys
 from collections.abc import Collection
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from typing import Any
 
 _CODE: dict[tuple[str, str], int] = {}  # addresses of kernels, by text and name
 _LOCK = Lock()
+_OLDEST = (0, 45)
 _LOG = logging.getLogger("portanet")  # to the standard error output, unless told otherwise
 _SECONDS = 0.04  # that a kernel takes
 _MANY = 1 / _SECONDS
@@ -22,13 +24,20 @@ _MANY = 1 / _SECONDS
 
 @cache
 def installed() -> bool:
-    """Return whether llvmlite is installed. To import it takes a tenth of a second."""
-    return importlib.util.find_spec("llvmlite") is not None
+    """Return whether llvmlite is installed, in a version that has what is used here.
+
+    It is not imported, which takes a tenth of a second.
+    """
+    try:
+        found = re.findall(r"\d+", version("llvmlite"))
+    except PackageNotFoundError:
+        return False
+    return tuple(map(int, found[:2])) >= _OLDEST
 
 
 @cache
 def available() -> bool:
-    """Return whether llvmlite is installed (0.45 or newer), and has a compiler for this machine."""
+    """Return whether llvmlite is installed, and has a compiler for this machine."""
     if not installed():
         return False
     try:
