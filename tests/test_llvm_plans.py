@@ -33,8 +33,6 @@ from portanet.errors import ArgumentError
 from portanet.losses import MSE
 
 pytest.importorskip("llvmlite", reason="plans are compiled by LLVM (extra `fast`)")
-from portanet.backends._llvm import kernel  # noqa: E402 - it imports llvmlite
-
 F4 = np.float32
 
 
@@ -197,6 +195,8 @@ def test_what_is_not_installed_is_refused_by_name(monkeypatch):
 @pytest.fixture
 def wrong_tanh(monkeypatch):
     """Let tanh be another function in kernels."""
+    from portanet.backends._llvm import kernel
+
     (tree,) = ast.parse("def tanh32(x):\n    return x - x * x * x / 6.0\n").body
     functions = dict(kernel.library()) | {"tanh32": tree}
     monkeypatch.setattr(kernel, "library", lambda: functions)
