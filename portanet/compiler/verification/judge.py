@@ -1,8 +1,9 @@
 """The judge: what a step gives in float64, and how far rounding may take it from that.
 
-The readable code runs on the host in float64, once as it is and some times under noise of the size
-of the network's own rounding (noise.py). A number of a plan is right if its error is at most a few
-times the largest error among these runs and the readable step's own.
+The readable code runs on the host in float64, as it is. Where the readable step's own error is that
+of rounding, a number of a plan is right if its error is at most a few times as large: of its own
+and of its row and column. Else the code runs again, some times, under noise of the size of the
+network's own rounding (noise.py), and the largest error among these runs counts.
 """
 
 import logging
@@ -19,6 +20,9 @@ _ROUNDS = (
     range(5, 33),
 )  # one run acquits most; many are asked before a verdict
 
+_PLAUSIBLE = (
+    32  # times the few ulps of compare.py: an error of the readable step that needs no noise
+)
 _OWN = 8  # times the noise that the readable step's own error may be
 
 _LOG = logging.getLogger("portanet")  # to the standard error output, unless told otherwise
@@ -65,8 +69,10 @@ class Judge:
         noise = {name: np.zeros(array.shape) for name, array in every.items()}
         wanted = {name: _wanted(array, center[name]) for name, array in every.items()}
         judged = {name: wanted[name] for name in asked}
-        errors, own, found = noise, dict[str, str](), dict[str, str]()
-        for seeds in _ROUNDS:
+        errors = {name: _distance(array, center[name]) for name, array in every.items()}
+        own = difference(asked, judged, lambda n, w: _PLAUSIBLE * some_ulps(n, w))
+        found = difference(got, judged, lambda n, w: by_noise(errors[n], w))
+        for seeds in _ROUNDS if found or own else ():
             for seed in seeds:
                 self._take_in(noise, center, seed)
             errors = {n: np.maximum(noise[n], _distance(a, center[n])) for n, a in every.items()}
