@@ -1,6 +1,7 @@
 """Plans compiled by LLVM: shared code, no clock, the same bits after a resume, and faults that are found."""
 
 import ast
+import warnings
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from portanet import (
     DataLoader,
     Dataset,
     Dropout,
+    Layer,
     Linear,
     ReLU,
     Sequential,
@@ -156,6 +158,34 @@ def test_a_run_that_is_resumed_gives_the_same_bits(resumed_at, fast, monkeypatch
     found = trained(6, resumed_at, monkeypatch, tmp_path, fast)
     for mine, other in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(mine, other)
+
+
+class Carried(Layer):
+    """Adds a mean that follows the batches: read and assigned in each step."""
+
+    hidden = 0.0
+
+    def forward(self, x, *, training=False):
+        if training:
+            self.hidden = 0.5 * self.hidden + x.mean(axis=0)
+        return x + self.hidden
+
+    def backward(self, grad):
+        return grad
+
+
+def test_what_was_frozen_shows_in_the_step_after_a_first_one_that_was_replayed():
+    """That one is verified on the batch that was traced, where frozen numbers are right."""
+    models = [Sequential([Linear(6, 3), Carried()], MSE()) for _ in range(2)]
+    models[1].layers[0].weights.value = models[0].layers[0].weights.value
+    step, twin = (compile_step(model, SGD(model, lr=0.1), fast=True) for model in models)
+    twin.refused = "for this test"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCompiledWarning)
+        for i in range(12):
+            x, y = data(8, 6, 3, seed=i)
+            np.testing.assert_allclose(step(x, y), twin(x, y), rtol=1e-5)
+    assert step.refused is not None
 
 
 # options

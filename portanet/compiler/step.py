@@ -178,9 +178,12 @@ class CompiledStep(StepParts):
         planned = self.plans.find(key)
         if planned is None:
             losses = self._readable(x, y)
-            self._refuse(why or self.retraced)
+            if why is not None:
+                self._refuse(why)
             return losses
-        return self._event(planned, x, y)
+        losses = self._event(planned, x, y)
+        planned.start_over()
+        return losses
 
     def _readable(self, x: Array, y: Array) -> Array:
         """Take a step as it is written."""

@@ -37,7 +37,6 @@ class CheckedPlan:
         self.groups = [group.without_arrays() for group in trace.groups]
         self.n_changes = trace.n_changes  # how often draws assign to attributes
         self.moves = trace.moves
-        self.levels: dict[str, float] = {}  # of arrays that were judged, see Judge
         self._counted = _owners_of(trace)
         self._proved: Any = None  # the plan that a faster one has replaced
         first = engine.faster_from(self.graph)
@@ -49,6 +48,7 @@ class CheckedPlan:
     def use(self, plan: Any) -> None:
         """Take a plan into use, which must be verified."""
         self.plan, self.verified, self.n_replays, self.until_event = plan, False, 0, 0
+        self.levels: dict[str, float] = {}  # of arrays that were judged, see Judge
         self.bind()
 
     def bind(self) -> None:
@@ -160,6 +160,12 @@ class CheckedPlan:
         self.verified, self._proved = True, None
         self._good_until = self.n_replays + 1
         self.plan_ahead()
+
+    def start_over(self) -> None:
+        """Count the step just taken as the traced one: the next batch shows what was frozen."""
+        self.n_replays = 0
+        if self.verified:
+            self.plan_ahead()
 
     def doubt(self) -> str:
         """Say since when results may be wrong, if a plan that had been verified is wrong now."""
