@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import cache, partial
+from queue import SimpleQueue
 from threading import Lock
 
 from portanet.backends._numpy.blas import numpy_blas
+from portanet.backends._numpy.workers import Workers, result_of
 
 _ALONE = Lock()
 
@@ -38,14 +39,22 @@ def in_parts(n: int, work: Callable[[slice], object], most: int = 2**31) -> None
 def _side_by_side(n: int, work: Callable[[slice], object], threads: int) -> None:
     step = -(-n // max(1, threads)) or 1
     first, *others = [slice(start, min(start + step, n)) for start in range(0, max(1, n), step)]
-    # a process that was forked has none of its parent's threads
-    waiting = [_pool(threads - 1, os.getpid()).submit(work, part) for part in others]
-    work(first)
-    wait(waiting)
-    for other in waiting:
-        other.result()
+    if not others:
+        work(first)
+        return
+    workers, answers = _workers(threads - 1, os.getpid()), SimpleQueue()
+    n_started, found = 0, []
+    try:
+        for part in others:
+            workers.start(partial(work, part), answers)
+            n_started += 1
+        work(first)
+    finally:  # an interrupt waits for them: they write into the caller's arrays
+        found += [answers.get() for _ in range(n_started)]
+    for answer in found:
+        result_of(answer)
 
 
 @cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - one for each
-    return ThreadPoolExecutor(threads, thread_name_prefix="portanet")
+def _workers(threads: int, process: int) -> Workers:  # noqa: ARG001 - a fork has no threads
+    return Workers(threads)

@@ -3,13 +3,16 @@
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain
 from math import prod
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import backend_of
+from portanet.backends._numpy.workers import Workers, result_of
 from portanet.checks import dtype_name
 from portanet.data.dataset import check_pair, rows_of
 from portanet.data.epoch import in_data_order
@@ -135,16 +138,13 @@ def _read_ahead(
     X: Array, y: Array, order: np.ndarray | None, parts: list[slice]
 ) -> Iterator[Batch]:
     """Yield batches from the host; a thread reads the next one meanwhile."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        ahead = None
-        for part in parts:
-            behind, ahead = ahead, thread.submit(_read, X, y, order, part)
-            if behind is not None:
-                yield behind.result()
-        if ahead is not None:
-            yield ahead.result()
+    thread, answers = Workers(1), SimpleQueue()
+    for i, part in enumerate(parts):
+        thread.start(partial(_read, X, y, order, part), answers)
+        if i:
+            yield result_of(answers.get())
+    if parts:
+        yield result_of(answers.get())
 
 
 def _read(X: Array, y: Array, order: np.ndarray | None, part: slice) -> Batch:
