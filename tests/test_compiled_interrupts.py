@@ -17,6 +17,7 @@ from portanet import (
     DataLoader,
     Dataset,
     Dropout,
+    Layer,
     ReLU,
     Tanh,
     Trainer,
@@ -144,3 +145,40 @@ def test_a_thread_that_comes_during_a_step_is_refused():
         vars(layer)["_draw_kept"] = slow  # past the version number: the plan goes on
         step(x, y)
     assert seen == [1]
+
+
+class Scaled(Layer):
+    """y = factor x, with a factor that its user changes."""
+
+    def __init__(self):
+        self.factor = 1.0
+
+    def forward(self, x, *, training=False):
+        return self.factor * x
+
+    def backward(self, grad):
+        return self.factor * grad
+
+
+def changed_and_interrupted(at):
+    """Change what plans have read; interrupt the look at it. Return whether that was in time."""
+    model, other = network(Scaled()), network(Scaled())
+    optimizer, twin = RULES["SGD"](model), RULES["SGD"](other)
+    step = compile_step(model, optimizer, fuse=False)
+    for x, y in (*batches(3), *batches(3, size=5)):  # a plan for each size
+        step(x, y)
+        readable_step(other, twin, x, y)
+    for part in (model.layers[1], other.layers[1]):
+        part.factor = 3.0
+    came = comes_to(at, step.settle)
+    for x, y in (*batches(3, seed=1), *batches(2, size=5, seed=1)):
+        np.testing.assert_array_equal(step(x, y), readable_step(other, twin, x, y))
+    assert_states_agree(model, optimizer, other, twin)
+    return came
+
+
+def test_an_interrupt_leaves_no_plan_that_is_out_of_date():
+    """Also at every instruction with which plans are dropped, the last ones of the look."""
+    total = next(at for at in range(400, 100_000, 400) if not changed_and_interrupted(at))
+    for at in range(total - 600, total, 3):
+        changed_and_interrupted(at)

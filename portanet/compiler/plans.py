@@ -99,6 +99,7 @@ class Plans:
     def drop(self, why: str) -> None:
         """Drop all plans, and let the model have its arrays for its own."""
         self.retraced = why
+        self._plans = OrderedDict()  # first: an interrupt must leave no plan that is out of date
         if self.memory is not None:
             self._epoch_loss.leave(self.memory)
             self.memory.give_back()
