@@ -100,6 +100,10 @@ class Optimizer(Rule):
         advance_version()
         update_together(*zip(*changes, strict=True))
 
+    def check_gradients(self) -> None:
+        """Raise what step() would raise of the gradients that there are."""
+        self.memory.new_gradients(f"{type(self).__name__}.step()", self.trainable())
+
     def trainable(self) -> dict[str, Parameter]:
         """Return the parameters that are not frozen, by name. Raises OrderError if all are."""
         return self._trainable(self.model.named_parameters())

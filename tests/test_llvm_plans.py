@@ -18,6 +18,7 @@ from portanet import (
     Dropout,
     Layer,
     Linear,
+    Parameter,
     ReLU,
     Sequential,
     Tanh,
@@ -31,7 +32,7 @@ from portanet.compiler import NotCompiledWarning, compile_step
 from portanet.compiler.engines.numpy import engine
 from portanet.compiler.engines.numpy.pays import steps_until_it_pays
 from portanet.compiler.tracing.trace import trace_step
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, ShapeError
 from portanet.losses import MSE
 
 pytest.importorskip("llvmlite", reason="plans are compiled by LLVM (extra `fast`)")
@@ -186,6 +187,31 @@ def test_what_was_frozen_shows_in_the_step_after_a_first_one_that_was_replayed()
             x, y = data(8, 6, 3, seed=i)
             np.testing.assert_allclose(step(x, y), twin(x, y), rtol=1e-5)
     assert step.refused is not None
+
+
+class OneMore(Layer):
+    """Its backward gives a gradient of another shape than its parameter, for short batches."""
+
+    def __init__(self):
+        self.shift = Parameter(np.zeros((4, 1), F4))
+
+    def forward(self, x, *, training=False):
+        return x + self.shift.value.mean()
+
+    def backward(self, grad):
+        self.shift.grad = grad[:4, :1]
+        return grad
+
+
+def test_what_the_optimizer_refuses_is_refused_in_a_first_step_that_is_replayed():
+    model = Sequential([Linear(6, 3), OneMore()], MSE())
+    step = take(
+        compile_step(model, SGD(model, lr=0.1, accumulate=2), fast=True), *data(8, 6, 3), n=8
+    )
+    for _ in range(3):
+        with pytest.raises(ShapeError, match=r"the gradient of layers.1.shift must be \(4, 1\)"):
+            step(*data(3, 6, 3))
+    take(step, *data(8, 6, 3), n=4)
 
 
 # options

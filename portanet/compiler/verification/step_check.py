@@ -75,6 +75,7 @@ class StepCheck:
             y_hat = model.forward(x, training=True)
             losses = model.criterion.forward(y_hat, y, training=True)
             model.backward()
+        self.optimizer.check_gradients()
         self.seconds = perf_counter() - start
         self.readable = {**self.planned.attributes_now(), "losses": losses}
         grads = {n: p.grad for n, p in model.named_parameters().items() if p.grad is not None}
