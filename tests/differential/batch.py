@@ -31,8 +31,7 @@ def nth_program(seed: int, i: int, signals: bool = False) -> Program:
     """Return the i-th program of a seed."""
     rng = random.Random(f"{seed} {i}")
     program = draw_program(rng)
-    more_than_a_step = program.way == "own step" or program.rule == "Lookahead"  # never whole
-    if not signals or more_than_a_step:
+    if not signals:
         return program
     action = ("interrupt_by_signal", rng.randrange(5, 900))
     last = tuple(draw_action(rng, draw_names(rng, program.way)) for _ in range(3))

@@ -142,8 +142,11 @@ def _try_metrics_again(trainer):
 
 
 def _interrupt(side, moment):
+    program = side.program
     if any(isinstance(layer, Renormalized) for layer in side.model.layers):
         side.over = True  # its forward pass has assigned to values already, on either side
+    if program.way == "own step" or program.rule == "Lookahead":
+        side.over = True  # a user's step that is more than one: never whole
     (_train if side.trainer else _step)(side, moment)
 
 
