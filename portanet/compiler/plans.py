@@ -47,7 +47,11 @@ class Plans:
 
     def find(self, key: Key) -> CheckedPlan | None:
         """Return the plan for a kind of batch, if there is one and all guards hold."""
-        if not self.hold():
+        guards, memory = self._guards, self.memory
+        if guards is None or memory is None:
+            return None
+        # what hold() asks first, without a call
+        if (memory.touched or not guards.unchanged()) and not self.hold():
             return None
         planned = self._plans.get(key)
         if planned is not self._latest and planned is not None:

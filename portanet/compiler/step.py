@@ -72,7 +72,8 @@ class CompiledStep(StepParts):
         if not self._lock.acquire(blocking=False):
             raise OrderError("compile_step: another thread is in this step; take steps in turn")
         try:
-            key = (x.shape, y.shape, x.dtype, y.dtype, self._phase())
+            phase = 0 if self._optimizer.accumulate == 1 else self._phase()
+            key = (x.shape, y.shape, x.dtype, y.dtype, phase)
             planned = self.plans.find(key)
             if planned is None:
                 return self._first_step(key, x, y)

@@ -68,14 +68,14 @@ class LlvmPlan(NumpyPlan):
                 lines += [*self._call(waiting), *own]
                 waiting = []
         lines += self._call(waiting)
-        self._shares = any(kernel.chunks[0] > 1 for kernel in self.kernels)
+        if any(kernel.chunks[0] > 1 for kernel in self.kernels):
+            self.set_numbers = self._set_and_wake  # others do not pay for the question
         return lines + self.last_lines()
 
-    def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
+    def _set_and_wake(self, numbers: Any, drawn: Sequence[Any]) -> None:
         """Set the numbers and draws of the next step, and wake the threads that may help."""
         super().set_numbers(numbers, drawn)
-        if self._shares:
-            self._helpers.wake()
+        self._helpers.wake()
 
     def _kernels(self, unit: Unit) -> list[Kernel] | None:
         """Return the kernels of a unit; None if they cannot be written."""
