@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 
@@ -78,6 +79,10 @@ def test_an_error_in_a_part_is_raised():
         threads._side_by_side(10, work, 2)
 
 
+def count(batches):
+    return sum(1 for _ in batches)
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers there")
 def test_interrupts_leave_nothing_stuck(tmp_path):
     """With an executor one of some hundred left its lock taken, and the next loop waited for ever."""
@@ -93,7 +98,7 @@ def test_interrupts_leave_nothing_stuck(tmp_path):
         for i in range(300):
             try:
                 signal.setitimer(signal.ITIMER_REAL, 20e-6 + i * 3e-6)
-                sum(1 for _ in batches)
+                copy_context().run(count, batches)  # as a Trainer does
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 time.sleep(0)
             except KeyboardInterrupt:
