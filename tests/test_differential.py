@@ -1,10 +1,8 @@
 """Random programs, compiled and as written: nothing that can be seen differs, nothing crashes.
 
-A share of `python -m tests.differential`, which runs as many programs as one likes, some of them by
-numba.
+A share of `python -m tests.differential`, which runs as many programs as one likes. Some of
+them are compiled by LLVM, where llvmlite is installed.
 """
-
-from dataclasses import replace
 
 import pytest
 from differential import actions, side
@@ -25,7 +23,7 @@ N_PROGRAMS, N_TASKS = 240, 8
 @pytest.mark.parametrize("task", range(N_TASKS))
 def test_programs_run_compiled_as_they_are_written(task):
     programs = [nth_program(0, i) for i in range(task, N_PROGRAMS, N_TASKS)]
-    assert not faults_of(replace(program, fast=False) for program in programs)
+    assert not faults_of(programs)
 
 
 def faults_of(programs):

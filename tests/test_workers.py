@@ -32,21 +32,21 @@ def test_an_error_is_raised_where_the_answer_is_taken():
 
 
 def test_threads_end_with_their_workers():
-    before = threading.active_count()
-    ended, answers = SimpleQueue(), SimpleQueue()
+    ended, answers, meeting = SimpleQueue(), SimpleQueue(), threading.Barrier(2, timeout=60)
     workers = Workers(2)
     local = threading.local()
 
     def look():
         local.here = Ends(ended)
+        meeting.wait()  # each thread makes one of the two calls
 
-    for _ in range(8):
+    for _ in range(2):
         workers.start(look, answers)
-    for _ in range(8):
+    for _ in range(2):
         result_of(answers.get())
+    assert ended.empty()
     del workers
-    ended.get(timeout=60)
-    assert threading.active_count() == before
+    assert [ended.get(timeout=60) for _ in range(2)] == [True, True]
 
 
 class Ends:

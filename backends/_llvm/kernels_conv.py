@@ -50,7 +50,7 @@ def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int 
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
     strips = Strips(window, x.shape, grad.shape, groups)
     n_sums = max(1, min(len(x), _MOST_SUMS, cost // A_THREADS))
-    sums = np.zeros((n_sums, groups, prod(shape[1:]), shape[0] // groups), x.dtype)
+    sums = np.empty((n_sums, groups, prod(shape[1:]), shape[0] // groups), x.dtype)
     ends = [len(x) * i // n_sums for i in range(n_sums + 1)]
 
     def work(part: slice) -> None:

@@ -86,8 +86,10 @@ def backward_w(
     strip: i8, N: i8, C: i8, H: i8, W: i8, fh: i8, fw: i8, kh: i8, kw: i8, n_out: i8, OH: i8,
     OW: i8, sh: i8, sw: i8, top: i8, left: i8, dh: i8, dw: i8, groups: i8,
 ):  # fmt: skip
-    """grad_w (groups, K, O/groups), 0 before, += the sum over all images of columns gradᵀ."""
+    """grad_w (groups, K, O/groups) = the sum over all images of columns gradᵀ."""
     k, places = C // groups * kh * kw, OH * OW
+    for t in parallel(groups * k * n_out):
+        grad_w[t] = 0
     for n in range(N):
         _with_frame(x + n * C * H * W, frame, False, C, H, W, fh, fw, sw, top, left)
         for first in range(0, OH, strip):

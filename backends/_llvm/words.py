@@ -17,9 +17,9 @@ from portanet.backends._llvm.types import (
     pointer_type,
     typed,
 )
+from portanet.backends._numpy.blas import AS_IT_IS, ROW_MAJOR
 
 Builder = ir.IRBuilder
-ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112  # CBLAS's names are CblasRowMajor, CblasNoTrans …
 
 
 def _named(name: str) -> Callable[..., Any]:
@@ -44,10 +44,6 @@ def _add(builder: Builder, a: Value, b: Value) -> Any:
     return builder.fadd(*alike(a, b), flags=ANY_ORDER)
 
 
-def _address(kind: Any) -> Callable[..., Any]:
-    return lambda builder, number: builder.inttoptr(number, pointer_type(kind))
-
-
 KERNEL = ir.FunctionType(VOID, [pointer_type(I8), I8, I8])
 """A kernel: the table of its arguments, and where the passes of its outer loop begin and end."""
 
@@ -56,7 +52,7 @@ def _call(builder: Builder, function: Any, table: Any, first: Value, last: Value
     """Call a kernel; it and its table are given by address."""
     bounds = [typed(first, I8), typed(last, I8)]
     place = builder.inttoptr(function, KERNEL.as_pointer())
-    builder.call(place, [_address(I8)(builder, table), *bounds])
+    builder.call(place, [builder.inttoptr(table, pointer_type(I8)), *bounds])
 
 
 # what threads see of each other: in order, and whole
@@ -160,7 +156,4 @@ WORDS: dict[str, Callable[..., Any]] = {
     "fetch_add": _atomic("add"),
     "exchange": _atomic("xchg"),
     "sleep": _sleep,
-    "f4_at": _address(F4),
-    "f8_at": _address(F8),
-    "i8_at": _address(I8),
 } | {f"c_{name}": _function(name) for name in C_FUNCTIONS}

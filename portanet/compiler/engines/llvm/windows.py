@@ -54,14 +54,12 @@ def _conv2d_backward_w(
 ) -> list[Kernel] | None:
     strips = Strips(window, x.shape, grad.shape, groups)
     shape = (groups, prod(grad_w.shape[1:]), len(grad_w) // groups)
-    turned, zero = np.zeros(shape, x.dtype), np.zeros(shape, x.dtype)
+    turned = np.empty(shape, x.dtype)
     found = _strips("backward_w", strips, (x, grad, turned), grad.size * prod(grad_w.shape[1:]))
     if found is None:
         return None
     there = grad_w.reshape(groups, shape[2], shape[1]).swapaxes(1, 2)
-    start, end = copy_kernel((turned, zero)), copy_kernel((there, turned))
-    start.kept.append(zero)
-    return [start, *found, end]
+    return [*found, copy_kernel((there, turned))]
 
 
 def _strips(
