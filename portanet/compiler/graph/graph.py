@@ -75,7 +75,8 @@ class Node:
 
     `args` and `options` hold Values, HostScalars, plain numbers, and lists of them. `op` is the
     standard's name ("add", "sum", "matmul"), or "kernel:" and the name of an `@accelerable`.
-    `place` names the method that recorded it ("layers.0.forward").
+    `place` names the method that recorded it ("layers.0.forward"). `flops` are the multiplications
+    and additions of a product of matrices that an engine has rewritten as this operation.
     """
 
     op: str
@@ -84,6 +85,7 @@ class Node:
     options: dict[str, Any]
     outputs: list[Value] = field(default_factory=list)
     place: str = ""
+    flops: int = 0
     _inputs: tuple[Any, Any, list[Value]] | None = None  # of which args and options
 
     @property

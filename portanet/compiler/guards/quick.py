@@ -12,6 +12,9 @@ import numpy as np
 from portanet.compiler.guards.attributes import slots_of
 from portanet.compiler.guards.facts import is_plain
 
+_FEW = 4  # attributes: one by one they are compared sooner than all together
+_MISSING = object()
+
 
 class QuickChecks:
     """Collects comparisons, and makes a function of them. All of them compare objects, not values:
@@ -56,8 +59,14 @@ class QuickChecks:
 
     def attributes(self, thing: Any) -> None:
         """Compare what an object's attributes are."""
-        if hasattr(thing, "__dict__"):
-            self.mapping(vars(thing))
+        held = getattr(thing, "__dict__", {})
+        if len(held) > _FEW:
+            self.mapping(held)
+        elif hasattr(thing, "__dict__"):
+            name, missing = self._name(held), self._name(_MISSING)
+            self._terms.append(f"len({name}) == {len(held)}")
+            for key, value in held.items():
+                self._terms.append(f"{name}.get({key!r}, {missing}) is {self._name(value)}")
         for key in slots_of(type(thing)):
             if hasattr(thing, key):
                 value = self._name(getattr(thing, key))

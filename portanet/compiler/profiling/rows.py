@@ -145,7 +145,9 @@ def _n_bytes(values: Sequence[Value]) -> int:
 
 def _flops(node: Node) -> int:
     """Return 2 m n k for a product of (m, k) and (k, n), times how many there are."""
-    return 2 * node.output.size * node.inputs[0].shape[-1] if node.op == "matmul" else 0
+    if node.op == "matmul":
+        return 2 * node.output.size * node.inputs[0].shape[-1]
+    return node.flops
 
 
 def _once(names: Iterator[str]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ the sum of squares of x3 over its first axis is
             x1[k0] = x1[k0] + v2
 """
 
+import re
 from typing import Any
 
 from portanet.compiler.engines.llvm.arguments import Arguments
@@ -47,6 +48,7 @@ from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.operations import REDUCERS
 
 INDENT = "    "
+_FUNCTION = re.compile(r"32\(|c_")
 
 
 def group_kernel(unit: Unit, arguments: Arguments) -> Kernel:
@@ -73,12 +75,21 @@ def loops(letter: str, lengths: list[str], body: list[str]) -> list[str]:
     if not body:
         return []
     inner = not any(line.lstrip().startswith("for ") for line in body)
-    kinds = ["range"] * (len(lengths) - 1) + ["parallel" if inner else "range"]
+    kinds = ["range"] * (len(lengths) - 1) + [_kind(body) if inner else "range"]
     heads = [
         f"{INDENT * i}for {letter}{i} in {kind}({n}):"
         for i, (kind, n) in enumerate(zip(kinds, lengths, strict=False))
     ]
     return heads + [INDENT * len(lengths) + line for line in body]
+
+
+def _kind(body: list[str]) -> str:
+    """Return the kind of an innermost loop.
+
+    The last numbers of a row are computed together under a mask if each takes long; if not, storing
+    them under a mask takes longer, above all where the next row is read from beside them.
+    """
+    return "parallel" if any(_FUNCTION.search(line) for line in body) else "unmasked"
 
 
 class _Loops(GroupText):

@@ -22,6 +22,7 @@ from portanet.compiler.engines.llvm.emit import fits, group_kernel, stored_sums
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
 from portanet.compiler.engines.llvm.text import has_text
+from portanet.compiler.engines.llvm.vectors import without_vector_products
 from portanet.compiler.engines.llvm.windows import window_kernels
 from portanet.compiler.engines.numpy.plan import Line, NumpyPlan
 from portanet.compiler.fusion.units import Unit, fused_units
@@ -46,7 +47,8 @@ class LlvmPlan(NumpyPlan):
 
     def make_units(self) -> list[Unit]:
         """Return fused groups and single operations."""
-        return fused_units(self.graph, has_text, _MOST_NODES, _fits)
+        last = without_vector_products(self.graph)
+        return fused_units(self.graph, has_text, _MOST_NODES, _fits, last)
 
     def make_lines(self) -> list[Line]:
         """Return the calls of kernels, and the lines of NumPy between them."""
@@ -67,10 +69,22 @@ class LlvmPlan(NumpyPlan):
             if own:  # nothing is left of a concatenation whose inputs are in place
                 lines += [*self._call(waiting), *own]
                 waiting = []
-        lines += self._call(waiting)
+        copies = self._last_copies() if waiting else []
+        self._copies_inside = bool(copies)
+        lines += self._call(waiting + [(copy, waiting[-1][1]) for copy in copies])
         if any(kernel.chunks[0] > 1 for kernel in self.kernels):
             self.set_numbers = self._set_and_wake  # others do not pay for the question
-        return lines + self.last_lines()
+        return lines if self._copies_inside else lines + self.last_lines()
+
+    def _last_copies(self) -> list[Kernel]:
+        """Return the kernels that copy states to their homes; none if one cannot be written."""
+        copies = [(self.homes[name], self.find(value)) for name, value in self.layout.copies]
+        written = all(a.dtype == b.dtype and a.dtype in MEMORY for a, b in copies)
+        return [copy_kernel(copy) for copy in copies] if written else []
+
+    def _n_before(self) -> int:
+        first = super()._n_before()
+        return min(first, len(self.lines) - 1) if self._copies_inside else first
 
     def _set_and_wake(self, numbers: Any, drawn: Sequence[Any]) -> None:
         """Set the numbers and draws of the next step, and wake the threads that may help."""
