@@ -15,15 +15,17 @@ from portanet.backends._numpy.threads import in_parts
 # numbers in images: with fewer, NumPy is done before LLVM has compiled a loop
 LEAST = {"float32": 2**17, "float64": 2**21}
 A_THREADS = 2**20  # numbers that are worth a thread of their own
+_BLOCKS = (16, 8, 4)  # windows that are looked at together
 
 
 @takes_out
 def max_pool2d(x: np.ndarray, window: Any, out: np.ndarray | None = None) -> np.ndarray:
     """Return the largest number that each place sees, in `out` if given. x (N, C, H, W)."""
-    loop = _loop("forward", (x,), window)
+    shape = (*x.shape[:2], *window.output_size(x.shape[2:]))
+    loop = _loop("forward", (x,), window, shape[-1])
     if loop is None:
         return delivered(out, _plain(x, window))
-    y = result(out, (*x.shape[:2], *window.output_size(x.shape[2:])), x.dtype)
+    y = result(out, shape, x.dtype)
     _run(loop, x, y)
     return delivered(out, y)
 
@@ -33,7 +35,7 @@ def max_pool2d_backward(
     grad: np.ndarray, x: np.ndarray, y: np.ndarray, window: Any, out: np.ndarray | None = None
 ) -> np.ndarray:
     """Return grad where each maximum was found first, in `out` if given."""
-    loop = _loop("backward", (grad, x, y), window)
+    loop = _loop("backward", (grad, x, y), window, y.shape[-1])
     if loop is None:
         return delivered(out, numpy_kernels.max_pool2d_backward(grad, x, y, window))
     grad_x = result(out, x.shape, x.dtype)
@@ -65,12 +67,12 @@ def _plain(x: np.ndarray, window: Any) -> np.ndarray:
     return y
 
 
-def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any) -> Loop | None:
+def _loop(name: str, arrays: tuple[np.ndarray, ...], window: Any, width: int) -> Loop | None:
     """Return the compiled loop, or None where it does not apply or does not pay."""
     size = max(array.size for array in arrays)
     if size < LEAST.get(arrays[0].dtype.name, 0) or not lies_side_by_side(window):
         return None
-    return loop_of("loops_pool", name, arrays, **constants_of(window))
+    return loop_of("loops_pool", name, arrays, **constants_of(window, width))
 
 
 def lies_side_by_side(window: Any) -> bool:
@@ -79,10 +81,11 @@ def lies_side_by_side(window: Any) -> bool:
     return window.stride == window.kernel and not padded and window.dilation == (1, 1)
 
 
-def constants_of(window: Any) -> dict[str, Any]:
-    """Return what is written out in a window's loop."""
+def constants_of(window: Any, width: int) -> dict[str, Any]:
+    """Return what is written out in the loop over a window's outputs, rows of a width."""
     rows, columns = (tuple(range(n)) for n in window.kernel)
-    return {"I_J": (rows, columns), "kh_kw": window.kernel}
+    block = next((n for n in _BLOCKS if n <= width), 1)
+    return {"I_J": (rows, columns), "kh_kw_block": (*window.kernel, block)}
 
 
 def _planes(array: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
 from portanet.compiler.engines.llvm.emit import fits, group_kernel, stored_sums
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
+from portanet.compiler.engines.llvm.segments import segment_kernels
 from portanet.compiler.engines.llvm.text import has_text
 from portanet.compiler.engines.llvm.vectors import without_vector_products
 from portanet.compiler.engines.llvm.windows import window_kernels
@@ -104,7 +105,7 @@ class LlvmPlan(NumpyPlan):
         copies = copies_of(node, self.find, self.layout.written.get(id(node), set()))
         if copies is not None:
             return [copy_kernel(copy) for copy in copies]
-        return window_kernels(node, self.find)
+        return segment_kernels(node, self.find) or window_kernels(node, self.find)
 
     def _call(self, waiting: list[tuple[Kernel, Unit]]) -> list[Line]:
         """Return the line that calls the collected kernels."""

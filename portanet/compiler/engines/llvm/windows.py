@@ -87,7 +87,7 @@ def _pool(name: str, window: Any, *arrays: np.ndarray) -> list[Kernel] | None:
     if x.size >= 2 * kernels_pool.A_THREADS or not kernels_pool.lies_side_by_side(window):
         return None
     given = [*arrays, prod(x.shape[:2]), *x.shape[2:], *y.shape[2:]]
-    return [_kernel("loops_pool", name, given, **kernels_pool.constants_of(window))]
+    return [_kernel("loops_pool", name, given, **kernels_pool.constants_of(window, y.shape[-1]))]
 
 
 def _kernel(file: str, name: str, given: list[Any], **constants: Any) -> Kernel:
