@@ -8,8 +8,8 @@ from llvmlite import ir
 
 from portanet.backends._llvm.types import I8
 
-# The last numbers of a row are done as all others are, under a mask: rows of 20 are common, and
-# one by one they would take longer than the 16 before.
+# The last numbers of a row are done as all others are, under a mask: where each takes long, such as
+# exp, 4 of 20 would take longer one by one than the 16 before.
 _MASKED = "llvm.loop.vectorize.predicate.enable"
 
 

@@ -12,8 +12,8 @@ places. This one adds the rows of x (n, m) into y:
             y[i] = total
 
 `parallel` says that no pass reads what another one writes, so that LLVM may do several at once, the
-last ones under a mask; `unmasked` the same without masks, for elements that lie 2 or 3 apart. All
-names of a function are variables of one type each.
+last ones under a mask; `unmasked` the same without masks, where there is little to do for a number,
+or elements lie 2 or 3 apart. All names of a function are variables of one type each.
 """
 
 import ast

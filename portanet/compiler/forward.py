@@ -80,7 +80,7 @@ class CompiledForward:
                 return self._first(x)
             if x.dtype.kind != "f":
                 self.model.check_values(x)
-            np.copyto(plan.inputs["x"], x)
+            plan.inputs["x"][...] = x
             plan.replay()
             return plan.results["y_hat"].copy()
         finally:

@@ -45,6 +45,10 @@ class Arguments:
         kind = MEMORY[dtype]
         return self._name(("x", owner, address, kind), "x", f"{kind}[:]", address)
 
+    def share(self, a: Value, b: Value) -> bool:
+        """Return whether the arrays that own two values' memory lie at one place."""
+        return self._address(a.root) == self._address(b.root)
+
     def scalar(self, scalar: HostScalar, dtype: Any) -> str:
         """Return the name of the memory of a number of the step."""
         kind, address = MEMORY[np.dtype(dtype)], self._scalar(scalar, dtype)

@@ -6,8 +6,8 @@ import numpy as np
 
 from portanet.backends._llvm.machine import address_of
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
-from portanet.compiler.engines.llvm.emit import kernel_text, loops
 from portanet.compiler.engines.llvm.kernels import Kernel
+from portanet.compiler.engines.llvm.lines import kernel_text, loops
 from portanet.compiler.graph.graph import Node, Value
 
 Copy = tuple[np.ndarray, np.ndarray]  # target, source

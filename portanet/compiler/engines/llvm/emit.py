@@ -6,7 +6,7 @@ last one, after all reads. Softmax of the rows of x1, into x3:
     def kernel(n0: i8, x1: f4[:], s2: i8, x3: f4[:]):
         for k0 in range(first, last):
             t1 = f4(-inf)
-            for j0 in parallel(n0):
+            for j0 in unmasked(n0):
                 e2 = x1[s2 * k0 + j0]
                 t1 = maximum(t1, e2)
             t3 = f4(0.0)
@@ -15,40 +15,38 @@ last one, after all reads. Softmax of the rows of x1, into x3:
                 v5 = (e4 - t1)
                 v6 = exp32(v5)
                 t3 = add(t3, v6)
-            for j0 in parallel(n0):
-                e7 = x1[s2 * k0 + j0]
-                v8 = (e7 - t1)
-                v9 = exp32(v8)
-                v10 = (v9 / t3)
-                x3[s2 * k0 + j0] = v10
+                x3[s2 * k0 + j0] = v6
+            for j0 in unmasked(n0):
+                v7 = x3[s2 * k0 + j0]
+                v8 = (v7 / t3)
+                x3[s2 * k0 + j0] = v8
 
-The outer loop over k goes from `first` to `last`, which each call says: threads may share it.
-If the reduced axes come first, the loop over j is outermost and partial results are kept in memory:
-the sum of squares of x3 over its first axis is
+The exponentials are kept where the result will be (kept.py). The outer loop over k goes from
+`first` to `last`, which each call says: threads may share it. If the reduced axes come first, the
+loop over j is outermost and partial results are kept in memory: the sum of squares of x3 over its
+first axis is
 
-    for k0 in parallel(first, last):
+    for k0 in unmasked(first, last):
         x1[k0] = f4(0.0)
     for j0 in range(n2):
-        for k0 in parallel(first, last):
+        for k0 in unmasked(first, last):
             e1 = x3[k0 + s4 * j0]
             v2 = (e1 * e1)
             x1[k0] = x1[k0] + v2
 """
 
-import re
 from typing import Any
 
 from portanet.compiler.engines.llvm.arguments import Arguments
 from portanet.compiler.engines.llvm.group import GroupText
+from portanet.compiler.engines.llvm.kept import kept_values
 from portanet.compiler.engines.llvm.kernels import Kernel
+from portanet.compiler.engines.llvm.lines import kernel_text, loops
 from portanet.compiler.engines.llvm.text import combined
 from portanet.compiler.fusion.operands import identity
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.operations import REDUCERS
-
-INDENT = "    "
-_FUNCTION = re.compile(r"32\(|c_")
 
 
 def group_kernel(unit: Unit, arguments: Arguments) -> Kernel:
@@ -58,38 +56,6 @@ def group_kernel(unit: Unit, arguments: Arguments) -> Kernel:
     text = kernel_text(arguments, loops.lines())
     length = loops.kept_lengths[0] if loops.kept_lengths else 0
     return Kernel(text, arguments.table, length=length, size=unit.group.space.size)
-
-
-def kernel_text(arguments: Arguments, lines: list[str]) -> str:
-    """Return a kernel of these lines."""
-    body = "".join(f"{INDENT}{line}\n" for line in lines)
-    return f"def kernel({arguments.text}):\n{body}"
-
-
-def loops(letter: str, lengths: list[str], body: list[str]) -> list[str]:
-    """Return a nest of loops around lines; nothing around none. The innermost one is parallel.
-
-    >>> loops("k", ["n0", "n1"], ["x = 0"])
-    ['for k0 in range(n0):', '    for k1 in parallel(n1):', '        x = 0']
-    """
-    if not body:
-        return []
-    inner = not any(line.lstrip().startswith("for ") for line in body)
-    kinds = ["range"] * (len(lengths) - 1) + [_kind(body) if inner else "range"]
-    heads = [
-        f"{INDENT * i}for {letter}{i} in {kind}({n}):"
-        for i, (kind, n) in enumerate(zip(kinds, lengths, strict=False))
-    ]
-    return heads + [INDENT * len(lengths) + line for line in body]
-
-
-def _kind(body: list[str]) -> str:
-    """Return the kind of an innermost loop.
-
-    The last numbers of a row are computed together under a mask if each takes long; if not, storing
-    them under a mask takes longer, above all where the next row is read from beside them.
-    """
-    return "parallel" if any(_FUNCTION.search(line) for line in body) else "unmasked"
 
 
 class _Loops(GroupText):
@@ -118,6 +84,7 @@ class _Rows(_Loops):
         """Return the loops."""
         body: list[str] = []
         known: dict[Any, str] = {}
+        self._worth_keeping = kept_values(self)
         for run in range(self.last_run + 1):
             body += self._run(self.sums_of(run), run == self.last_run, known)
         for value in self.unit.outputs:
@@ -134,8 +101,15 @@ class _Rows(_Loops):
             text = self.operand(value, value.shape, dtype, inner, own, full=True)
             inner.append(f"{name} = {combined(node.op, name, text, dtype)}")
             known[id(node.output)] = name
-        stores = self.full_stores(inner, own) if last else []
+        stores = self.full_stores(inner, own) if last else self._keep(own)
         return before + self.over_reduced(inner + stores)
+
+    def _keep(self, known: dict[Any, str]) -> list[str]:
+        """Return the lines that keep values of this loop for later ones."""
+        new = {i: out for i, out in self._worth_keeping.items() if i in known}
+        new = {i: out for i, out in new.items() if i not in self.kept}
+        self.kept |= new
+        return [self.store(out, known[i], full=True) for i, out in new.items()]
 
 
 class _Columns(_Loops):

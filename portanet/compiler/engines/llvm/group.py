@@ -28,6 +28,7 @@ class GroupText:
         self.level = levels(unit.nodes)
         self.names: dict[Any, str] = {}
         self.n_names = 0
+        self.kept: dict[int, Value] = {}  # outputs that hold values from an earlier loop, by id
         self._cut()
 
     # the loops' lengths
@@ -66,6 +67,9 @@ class GroupText:
         node = self.inside[id(root)]
         if node.op in REDUCERS:  # computed in an earlier loop, and in memory
             text = self.load(root, node.output.shape, full=False)
+        elif id(root) in self.kept:
+            out = self.kept[id(root)]
+            text = self.load(out, out.shape, full=True)
         else:
             full = full and id(root) not in self.reduced
             text = self._compute(node, lines, known, full=full)

@@ -5,7 +5,7 @@ from math import prod
 
 from portanet.backends._numpy.blas import Blas
 from portanet.compiler.engines.llvm.arguments import Arguments
-from portanet.compiler.engines.llvm.emit import kernel_text
+from portanet.compiler.engines.llvm.lines import kernel_text
 from portanet.compiler.graph.graph import Node, Value
 
 Matrix = tuple[bool, int]  # is it stored transposed, and its leading dimension

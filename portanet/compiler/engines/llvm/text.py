@@ -56,6 +56,11 @@ def text_of(node: Node) -> tuple[str, list[Any]] | None:
     return None if text is None else (text, [of_args] * len(args))
 
 
+def is_function(node: Node) -> bool:
+    """Return whether an operation is a function that takes long, such as exp."""
+    return node.op in (*_MATH, *_LIBRARY, "erf", "kernel:erf")
+
+
 def _float_text(op: str, dtype: Any, args: list[Any]) -> str | None:
     single = dtype == "float32"
     if op in _SIGNS:
