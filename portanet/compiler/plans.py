@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from portanet.compiler.engines.base import Engine
+from portanet.compiler.graph.collector import without_collector
 from portanet.compiler.guards.guards import Guards
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
@@ -131,6 +132,7 @@ class Plans:
         step, first = self.optimizer.n_steps + 1, engine.faster_from(trace.tape.graph)
         return first is not None and first <= step and step > 1
 
+    @without_collector()
     def add(self, key: Key, trace: Trace, engine: Any) -> str | None:
         """Make the plan of a traced step. Returns in words why there is none, None if there is."""
         memory = self.memory

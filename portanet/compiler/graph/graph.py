@@ -166,9 +166,13 @@ def values_in(item: Any) -> list[Value]:
 
 def scalars_in(item: Any) -> list[HostScalar]:
     """Return the HostScalars in arguments, in order, including those in containers."""
-    found: list[HostScalar] = []
-    replaced(item, found.append, (HostScalar,))
-    return found
+    if isinstance(item, HostScalar):
+        return [item]
+    if isinstance(item, dict):
+        item = item.values()
+    elif not isinstance(item, _CONTAINERS):
+        return []
+    return [scalar for part in item if not isinstance(part, Value) for scalar in scalars_in(part)]
 
 
 def replaced(item: Any, replace: Callable[[Any], Any], kinds: tuple[type, ...]) -> Any:

@@ -18,7 +18,8 @@ def without_repetition(graph: Graph) -> None:
         return same.get(id(value), value)
 
     for node in graph.nodes:
-        node.args, node.options = replaced((node.args, node.options), earlier, (Value,))
+        if same and any(id(value) in same for value in node.inputs):
+            node.args, node.options = replaced((node.args, node.options), earlier, (Value,))
         twin = known.setdefault(_key(node), node)
         if twin is node:
             kept.append(node)

@@ -35,7 +35,7 @@ class Tape:
         self._kind = type("Tracer", (Tracer,), {"__portanet_backend__": backend})
         self._constants: dict[int, Tracer] = {}
         self._alive: list[Any] = []
-        self._raw_kinds = (type(backend.xp.empty((0,))), np.ndarray, np.generic)
+        self._kinds = (Tracer, type(backend.xp.empty((0,))), np.ndarray, np.generic)
 
     def close(self) -> None:
         """Write nothing more down: from now on tracers that somebody has kept are mere arrays."""
@@ -115,11 +115,10 @@ class Tape:
         why = reason_not(op, args, options)
         if why is not None:
             self.fail(why)
-        args, options = replaced((args, options), self.tracer_of, (Tracer, *self._raw_kinds))
-        tracers = list(_tracers_in((args, options)))
-        result = function(*_concrete(args), **_concrete(options))
-        args, options = replaced((args, options), lambda t: t.traced, (Tracer,))
-        node = Node(op, function, args, options, place=self.place_at_work())
+        tracers: list[Tracer] = []
+        real, traced = self._both((args, options), tracers)
+        result = function(*real[0], **real[1])
+        node = Node(op, function, *traced, place=self.place_at_work())
         if op in _SHAPE_ONLY or _is_constant(node):
             return self._wrapped(result, self._folded)
         wrapped = self._wrapped(result, lambda array: self._made(node, array, tracers))
@@ -141,6 +140,22 @@ class Tape:
         tracer = self.leaf("host", self.backend.asarray(drawn))
         self.graph.hosts.append((tracer.traced, draw))
         return tracer
+
+    def _both(self, item: Any, tracers: list[Tracer]) -> tuple[Any, Any]:
+        """Return arguments as they are computed with and as they are written down."""
+        if isinstance(item, self._kinds):
+            tracers.append(tracer := self.tracer_of(item))
+            return tracer.array, tracer.traced
+        if isinstance(item, HostScalar):
+            return item.value, item
+        if isinstance(item, dict):
+            both = [self._both(part, tracers) for part in item.values()]
+            real, traced = zip(*both, strict=True) if both else ((), ())
+            return dict(zip(item, real, strict=True)), dict(zip(item, traced, strict=True))
+        if not isinstance(item, list | tuple):
+            return item, item
+        parts = [self._both(part, tracers) for part in item]
+        return type(item)([real for real, _ in parts]), type(item)([own for _, own in parts])
 
     def _folded(self, array: Any) -> Tracer:
         """Return a tracer of what was computed from constants alone: no one else has it."""
@@ -166,12 +181,6 @@ def _is_constant(node: Node) -> bool:
     if any(isinstance(x, HostScalar) for x in (*node.args, *node.options.values())):
         return False
     return all(v.kind == "constant" for v in node.inputs)
-
-
-def _tracers_in(item: Any) -> list[Tracer]:
-    found: list[Tracer] = []
-    replaced(item, lambda t: found.append(t) or t, (Tracer,))
-    return found
 
 
 def _concrete(item: Any) -> Any:

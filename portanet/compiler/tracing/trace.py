@@ -13,6 +13,7 @@ from typing import Any
 from portanet.backends import backend_of
 from portanet.checks import skip_value_checks
 from portanet.compiler.errors import TraceError, UnsettledError
+from portanet.compiler.graph.collector import without_collector
 from portanet.compiler.graph.order import free_soon
 from portanet.compiler.graph.simplify import without_dead, without_repetition
 from portanet.compiler.guards.guards import survey_of
@@ -57,6 +58,7 @@ class Trace:
     moves: bool = True
 
 
+@without_collector()
 def trace_step(
     model: Sequential,
     optimizer: Optimizer,

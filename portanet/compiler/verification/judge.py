@@ -7,7 +7,7 @@ network's own rounding (noise.py), and the largest error among these runs counts
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Judge:
     def __init__(self, run: Run, readable: Arrays) -> None:
         self._run, self._readable = run, readable
         self.levels: dict[str, float] = {}
+        self._noise: dict[str, np.ndarray] = {}  # the largest errors under noise so far
 
     def verdict(self, got: Arrays, names: Iterable[str]) -> dict[str, str]:
         """Return which of the named arrays are wrong, each with words.
@@ -62,23 +63,21 @@ class Judge:
         Raises JudgeError if the readable step itself is far from the run in float64: then that run
         did something else, and says nothing.
         """
-        asked = {name: self._readable[name] for name in names}
-        center = self._once(0.0, 0)
+        asked, center = {name: self._readable[name] for name in names}, self._once(0.0, 0)
         floats = {n: a for n, a in self._readable.items() if n in center and a.dtype.kind == "f"}
         every = floats | asked
-        noise = {name: np.zeros(array.shape) for name, array in every.items()}
         wanted = {name: _wanted(array, center[name]) for name, array in every.items()}
-        judged = {name: wanted[name] for name in asked}
         errors = {name: _distance(array, center[name]) for name, array in every.items()}
+        judged = {name: wanted[name] for name in asked}
         own = difference(asked, judged, lambda n, w: _PLAUSIBLE * some_ulps(n, w))
         found = difference(got, judged, lambda n, w: by_noise(errors[n], w))
-        for seeds in _ROUNDS if found or own else ():
-            for seed in seeds:
-                self._take_in(noise, center, seed)
-            errors = {n: np.maximum(noise[n], _distance(a, center[n])) for n, a in every.items()}
-            own = difference(asked, judged, lambda n, w: _OWN * by_noise(noise[n], w))
-            found = difference(got, judged, lambda n, w: by_noise(errors[n], w))  # noqa: B023
-            if not (found or own):
+        for seeds in _ROUNDS if own or found else ():
+            judged = {name: wanted[name] for name in own | found}  # what is open yet
+            self._take_in(judged.keys(), center, seeds)
+            errors.update({n: np.maximum(errors[n], self._noise[n]) for n in judged})
+            own = difference(asked, judged, lambda n, w: _OWN * by_noise(self._noise[n], w))
+            found = difference(got, judged, lambda n, w: by_noise(errors[n], w))
+            if not (own or found):
                 break
         if own:
             raise JudgeError(f"in float64 `{next(iter(own))}` is something else")
@@ -86,13 +85,16 @@ class Judge:
             self.levels[name] = _level(by_noise(errors[name], wanted[name]), name, wanted[name])
         return found
 
-    def _take_in(self, noise: dict[str, np.ndarray], center: Arrays, seed: int) -> None:
-        """Let the noise of one more run count."""
-        dtypes = [self._readable[name].dtype for name in noise]
-        epsilon = max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
-        sample = self._once(epsilon, seed)
-        for name in noise:
-            noise[name] = np.maximum(noise[name], _distance(sample[name], center[name]))
+    def _take_in(self, names: Collection[str], center: Arrays, seeds: Iterable[int]) -> None:
+        """Let the noise of some more runs count, for the arrays that are open yet."""
+        dtypes = [array.dtype for array in self._readable.values() if array.dtype.kind == "f"]
+        epsilon = max(float(np.finfo(dtype).eps) for dtype in dtypes)
+        noise = {name: self._noise.get(name, np.zeros(center[name].shape)) for name in names}
+        for seed in seeds:
+            sample = self._once(epsilon, seed)
+            for name in names:
+                noise[name] = np.maximum(noise[name], _distance(sample[name], center[name]))
+        self._noise = noise
 
     def _once(self, epsilon: float, seed: int) -> dict[str, np.ndarray]:
         tape = NoisyTape(epsilon, seed)

@@ -1,6 +1,6 @@
 """The optimizer's half of a step, by the readable rules on given gradients, and under a tape."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,19 @@ class RuleRun:
         """Return new values, slots and sums by name, where the model lies."""
         return self._run(lambda array: array)
 
-    def on_tape(self, tape: NoisyTape) -> dict[str, np.ndarray]:
-        """Return the same on the host, under a tape."""
+    def on_tape(self, tape: NoisyTape, names: Collection[str]) -> dict[str, np.ndarray]:
+        """Return the same on the host, under a tape, of the parameters that some names belong to.
+
+        What a rule makes of a parameter does not depend on the others.
+        """
         start, grads = host_run.on_host(self.start), host_run.on_host(self.grads)
         of_host = RuleRun(self.planned, self.scalars, start, grads, self.n_accumulated)
-        return {name: np.asarray(t.array) for name, t in of_host._run(tape.enter).items()}
+        found = of_host._run(tape.enter, names)
+        return {name: np.asarray(t.array) for name, t in found.items()}
 
-    def _run(self, enter: Callable[[Any], Any]) -> dict[str, Any]:
+    def _run(
+        self, enter: Callable[[Any], Any], only: Collection[str] | None = None
+    ) -> dict[str, Any]:
         optimizer, found = self.planned.optimizer, {}
         names = [name for group in self.planned.groups for name in group.names]
         grads = {name: enter(self.grads[name]) for name in names}
@@ -48,6 +54,9 @@ class RuleRun:
         grads = optimizer.clipped(grads)
         for group, scalars in zip(self.planned.groups, self.scalars, strict=True):
             for name in group.names:
+                own = (name, *(f"{name}/{key}" for key in group.slot_names[name]))
+                if only is not None and not any(part in only for part in own):
+                    continue
                 slots = {key: enter(self.start[f"{name}/{key}"]) for key in group.slot_names[name]}
                 found[name], slots = group.rule.update(
                     enter(self.start[name]), grads[name], slots, scalars

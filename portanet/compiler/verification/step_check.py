@@ -6,6 +6,7 @@ size, and makes much of what is rounding noise.
 """
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from portanet.checks import skip_value_checks
 from portanet.commit import update_together
+from portanet.compiler.graph.collector import without_collector
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.tracing.layout import in_c_order
@@ -37,6 +39,7 @@ class StepCheck:
         self.why: str | None = None
         self.grads: dict[str, Array] = {}  # the plan's gradients, once they have been found right
 
+    @without_collector()
     def run(self, x: Array, y: Array) -> Array:
         """Take the step; return its losses. If `why` is set, the readable step was taken."""
         self.batch = in_c_order(x), in_c_order(y)  # sums of another order are no difference
@@ -112,7 +115,7 @@ class StepCheck:
         return self._compared(got, readable, rules.on_tape)
 
     def _compared(
-        self, got: dict[str, Array], readable: dict[str, Array], run: Callable[[NoisyTape], Any]
+        self, got: dict[str, Array], readable: dict[str, Array], run: Callable[..., Any]
     ) -> str | None:
         """Return the first array that differs, with words, None if all agree."""
         here, there = host_run.on_host(got), host_run.on_host(readable)
@@ -122,7 +125,7 @@ class StepCheck:
         if not found:
             return None
         announce(self.seconds)
-        judge = Judge(run, there)
+        judge = Judge(partial(run, names=found.keys()), there)
         try:
             found = judge.verdict(here, found)
         except Exception as error:  # noqa: BLE001 - code that does not run on the host, say
@@ -134,7 +137,7 @@ class StepCheck:
         times = 2 * self.planned.levels.get(name, 0.0)
         return compare.some_ulps(name, wanted) * max(1.0, times)
 
-    def _run_gradients(self, tape: NoisyTape) -> dict[str, np.ndarray]:
+    def _run_gradients(self, tape: NoisyTape, names: Any) -> dict[str, np.ndarray]:  # noqa: ARG002
         start = host_run.on_host({name: self.start[name] for _, name in self.memory.holders})
         batch = host_run.on_host(dict(zip("xy", self.batch, strict=True)))
         with host_run.holding(self.attributes):

@@ -35,15 +35,16 @@ class Arguments:
         self._address, self._scalar = address, scalar
         self._names: dict[Any, str] = {}
         self._given: list[tuple[str, str, Any]] = []  # name, type, value
+        self.sources: list[Any] = []  # the Value or (HostScalar, dtype) whose address each is
 
     def array(self, value: Value) -> str:
         """Return the name of a value's memory."""
-        return self.memory(id(value.root), self._address(value), value.dtype)
+        return self.memory(id(value.root), self._address(value), value.dtype, value)
 
-    def memory(self, owner: int, address: int, dtype: Any) -> str:
+    def memory(self, owner: int, address: int, dtype: Any, source: Any = None) -> str:
         """Return the name of an address in the memory that an object owns."""
         kind = MEMORY[dtype]
-        return self._name(("x", owner, address, kind), "x", f"{kind}[:]", address)
+        return self._name(("x", owner, address, kind), "x", f"{kind}[:]", address, source)
 
     def share(self, a: Value, b: Value) -> bool:
         """Return whether the arrays that own two values' memory lie at one place."""
@@ -52,7 +53,7 @@ class Arguments:
     def scalar(self, scalar: HostScalar, dtype: Any) -> str:
         """Return the name of the memory of a number of the step."""
         kind, address = MEMORY[np.dtype(dtype)], self._scalar(scalar, dtype)
-        return self._name(("h", address), "h", f"{kind}[:]", address)
+        return self._name(("h", address), "h", f"{kind}[:]", address, (scalar, dtype))
 
     def length(self, loop: str, n: int) -> str:
         """Return the name of a loop's length."""
@@ -87,10 +88,11 @@ class Arguments:
             return f"{kind}(nan)"
         return self._name(("c", rounded, kind), "c", kind, rounded)
 
-    def _name(self, key: Any, letter: str, kind: str, given: Any) -> str:
+    def _name(self, key: Any, letter: str, kind: str, given: Any, source: Any = None) -> str:
         if key not in self._names:
             self._names[key] = f"{letter}{len(self._names)}"
             self._given.append((self._names[key], kind, given))
+            self.sources.append(source)
         return self._names[key]
 
     @property

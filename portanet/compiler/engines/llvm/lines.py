@@ -37,4 +37,6 @@ def _kind(body: list[str]) -> str:
     The last numbers of a row are computed together under a mask if each takes long; if not, storing
     them under a mask takes longer, above all where the next row is read from beside them.
     """
-    return "parallel" if any(_FUNCTION.search(line) for line in body) else "unmasked"
+    takes_long = any(_FUNCTION.search(line) for line in body)
+    stores = any("] = " in line for line in body)
+    return "unmasked" if stores and not takes_long else "parallel"

@@ -18,10 +18,10 @@ from portanet.backends._llvm.machine import address_of
 from portanet.backends._numpy import blas
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
-from portanet.compiler.engines.llvm.emit import fits, group_kernel, stored_sums
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
 from portanet.compiler.engines.llvm.segments import segment_kernels
+from portanet.compiler.engines.llvm.shared import SharedKernels
 from portanet.compiler.engines.llvm.text import has_text
 from portanet.compiler.engines.llvm.vectors import without_vector_products
 from portanet.compiler.engines.llvm.windows import window_kernels
@@ -49,7 +49,8 @@ class LlvmPlan(NumpyPlan):
     def make_units(self) -> list[Unit]:
         """Return fused groups and single operations."""
         last = without_vector_products(self.graph)
-        return fused_units(self.graph, has_text, _MOST_NODES, _fits, last)
+        self._groups = SharedKernels(self._address, self._number)
+        return fused_units(self.graph, has_text, _MOST_NODES, self._groups.fits, last)
 
     def make_lines(self) -> list[Line]:
         """Return the calls of kernels, and the lines of NumPy between them."""
@@ -94,10 +95,9 @@ class LlvmPlan(NumpyPlan):
 
     def _kernels(self, unit: Unit) -> list[Kernel] | None:
         """Return the kernels of a unit; None if they cannot be written."""
-        arguments = Arguments(self._address, self._number)
         if unit.group is not None:
-            return [group_kernel(unit, arguments)]
-        node = unit.nodes[0]
+            return [self._groups.kernel(unit)]
+        node, arguments = unit.nodes[0], Arguments(self._address, self._number)
         if node.op == "matmul":
             library = blas.mkl() if self._mkl else blas.numpy_blas()
             text = "" if library is None else product_text(node, arguments, library)
@@ -137,9 +137,3 @@ class LlvmPlan(NumpyPlan):
     def _new_number(self, dtype: Any) -> np.ndarray:
         at, self._n_numbers = self._n_numbers, self._n_numbers + 1
         return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
-
-
-def _fits(unit: Unit) -> bool:
-    """Return whether a group can be written as loops; make its sums outputs, which loops need."""
-    unit.outputs += stored_sums(unit)
-    return fits(unit)
