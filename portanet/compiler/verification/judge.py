@@ -14,15 +14,11 @@ import numpy as np
 from portanet.compiler.verification.compare import Arrays, by_noise, difference, some_ulps
 from portanet.compiler.verification.noise import NoisyTape
 
-_ROUNDS = (
-    range(1, 2),
-    range(2, 5),
-    range(5, 33),
-)  # one run acquits most; many are asked before a verdict
+# the seeds of runs under noise: one acquits most, and many are asked before a verdict
+_ROUNDS = [range(n, 2 * n) for n in (1, 2, 4, 8, 16)]
 
-_PLAUSIBLE = (
-    32  # times the few ulps of compare.py: an error of the readable step that needs no noise
-)
+# times the few ulps of compare.py: an error of the readable step that needs no noise
+_PLAUSIBLE = 32
 _OWN = 8  # times the noise that the readable step's own error may be
 
 _LOG = logging.getLogger("portanet")  # to the standard error output, unless told otherwise
