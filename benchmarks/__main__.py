@@ -4,8 +4,8 @@ Measures, prints the tables, and writes benchmarks/results.json, docs/benchmarks
 docs/benchmarks.png. It takes about an hour; leave the machine alone meanwhile.
 
 --quick    some of it within a minute: prints, and writes nothing
---only     only these parts (steps, epochs, digits, planning, cold, growth); the others stay
-           as they were
+--only     only these parts (steps, epochs, inference, digits, planning, cold, growth); the
+           others stay as they were
 --report   measures nothing: writes page and plot from results.json
 """
 
@@ -17,10 +17,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold, digits, epochs, growth, planning, steps
+from benchmarks import cold, digits, epochs, growth, inference, planning, steps
 from benchmarks.contenders import NotInstalledError
 from benchmarks.machine import machine
 from benchmarks.networks import NETWORKS
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS, PAGE, PLOT = (
     ROOT / p for p in ("benchmarks/results.json", "docs/benchmarks.md", "docs/benchmarks.png")
 )
-PARTS = ("steps", "epochs", "digits", "planning", "cold", "growth")
+PARTS = ("steps", "epochs", "inference", "digits", "planning", "cold", "growth")
 QUICK = {"steps": ["blog", "mnist", "cnn", "transformer"]}  # the other parts: blog
 
 
@@ -93,6 +94,10 @@ def tasks(given: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], Callable
         for name in networks_of(part, given) if part in parts else []:
             for n in counts:
                 yield (part, name, str(n)), partial(module.measure, name, n, quick)
+    for name in given.networks or inference.SIZES if "inference" in parts else []:
+        for size, n in product(inference.SIZES.get(name, ()), counts):
+            keys = ("inference", f"{name}@{size}", str(n))
+            yield keys, partial(inference.measure, name, size, n, quick)
     for n in counts if "digits" in parts else []:
         yield ("digits", str(n)), partial(digits.measure, n, quick)
     for name in networks_of("planning", given) if "planning" in parts else []:

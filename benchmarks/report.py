@@ -5,7 +5,7 @@ from typing import Any
 from benchmarks.claims import AIMS, floor_of, measured, ours_of, verdict
 from benchmarks.networks import NETWORKS
 from benchmarks.report_cold import cold
-from benchmarks.report_runs import digits, epochs, growth, planning
+from benchmarks.report_runs import digits, epochs, growth, inference, planning
 from benchmarks.tables import spread, table, time, times
 
 Results = dict[str, Any]
@@ -15,8 +15,8 @@ def report(results: Results) -> str:
     """Return the page."""
     parts = [HEAD, machine(results), aims(results), "## The time of a training step", STEPS]
     parts += [steps(results, name) for name in results.get("steps", {})]
-    parts += [blas(results), epochs(results), digits(results), planning(results)]
-    parts += [cold(results), growth(results)]
+    parts += [blas(results), epochs(results), inference(results), digits(results)]
+    parts += [planning(results), cold(results), growth(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -38,6 +38,7 @@ made before; the fastest of the three counts.
 JAX returns before a step is done; it is timed as a loop that waits at its end, and once more as one that waits for each loss.
 portanet is compiled by LLVM from the first step on (`fast=True`); without that option, from the step on that a rule over the step's
 operations gives. *With MKL* is `mkl=True`, which nothing chooses by itself. PyTorch's LSTM has a second bias, which stays 0 here.
+PyTorch's optimizers are its fused ones, the fastest that it has on a CPU and not its default; where nearly all of a step is the optimizer's, the default contends, too.
 A scikit-learn step is a share of a `partial_fit` over all batches."""
 
 

@@ -40,6 +40,33 @@ def epoch_rows(run: dict[str, Any]) -> list[list[str]]:
     return rows + [[who, reason, "", ""] for who, reason in run["reasons"].items()]
 
 
+def inference(results: Results) -> str:
+    """Return the table of outputs alone."""
+    rows = []
+    for what, runs in results.get("inference", {}).items():
+        name, _, size = what.partition("@")
+        for count, run in runs.items():
+            seconds, title = (
+                run["seconds"],
+                f"{NETWORKS[name].title.partition(', batch')[0]}, batch {size}",
+            )
+            rows += [
+                [title, count, who, time(s), times(spread(s, seconds[OURS]))]
+                for who, s in seconds.items()
+            ]
+            rows += [[title, count, who, reason, ""] for who, reason in run["reasons"].items()]
+    head = ["network", "threads", "contender", "a pass", "/ portanet"]
+    return (
+        f"""## Inference
+
+The outputs of a batch: `compile_forward` with `fast=True`, the readable forward pass, and PyTorch's module in evaluation and inference mode.
+
+{table(head, rows)}"""
+        if rows
+        else ""
+    )
+
+
 def digits(results: Results) -> str:
     """Return the table of load_digits."""
     rows = []

@@ -67,12 +67,13 @@ def all_contenders() -> list[Contender]:
     from benchmarks.contenders.jax_jit import JaxJit, JaxWaiting
     from benchmarks.contenders.numpy_blog import NumpyBlog
     from benchmarks.contenders.ours import COMPILED, Readable
-    from benchmarks.contenders.pytorch import PyTorch, PyTorchCompiled
+    from benchmarks.contenders.pytorch import PyTorch, PyTorchAdamAsItComes, PyTorchCompiled
     from benchmarks.contenders.sklearn_mlp import SklearnMLP
     from benchmarks.contenders.thinc_chain import ThincChain
 
     peers = [
         PyTorch(),
+        PyTorchAdamAsItComes(),
         PyTorchCompiled(),
         JaxJit(),
         JaxWaiting(),

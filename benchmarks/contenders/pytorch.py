@@ -11,6 +11,7 @@ from benchmarks.networks import Network, batches
 
 class PyTorch(Contender):
     name = "PyTorch, eager"
+    fused = True  # the fastest of PyTorch's optimizers on a CPU
 
     def make(self, network: Network, data: Data) -> Step:
         torch, parts = torch_with_threads(), batches(network, *data)
@@ -41,7 +42,8 @@ class PyTorch(Contender):
         """Return train(x, y) -> mean loss, and evaluate(x, y) -> mean loss and accuracy."""
         module = twin(torch, network)
         load_weights(torch, network, module)
-        optimizer = optimizer_for(torch, network, module)
+        rule = getattr(torch.optim, network.optimizer)
+        optimizer = rule(module.parameters(), lr=network.lr, fused=self.fused)
         criterion = criterion_for(torch, network)
         loss_of = self.compiled(torch, lambda x, y: criterion(module(x), y))
 
@@ -63,6 +65,18 @@ class PyTorch(Contender):
     def compiled(self, torch: Any, function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ARG002
         """Return the function as it is: eager."""
         return function
+
+
+class PyTorchAdamAsItComes(PyTorch):
+    """Adam with PyTorch's defaults, which fuse nothing on a CPU."""
+
+    name = "PyTorch, eager, Adam not fused"
+    fused = False
+
+    def make(self, network: Network, data: Data) -> Step:
+        if network.name != "embedding":
+            raise UnsupportedError("run where nearly all of a step is Adam's")
+        return super().make(network, data)
 
 
 class PyTorchCompiled(PyTorch):
@@ -87,12 +101,6 @@ def torch_with_threads() -> Any:
     torch = require("torch")
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     return torch
-
-
-def optimizer_for(torch: Any, network: Network, module: Any) -> Any:
-    """Return the network's optimizer, fused: the fastest of PyTorch's variants on a CPU."""
-    rule = getattr(torch.optim, network.optimizer)
-    return rule(module.parameters(), lr=network.lr, fused=True)
 
 
 def criterion_for(torch: Any, network: Network) -> Callable[..., Any]:

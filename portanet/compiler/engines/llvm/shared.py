@@ -92,7 +92,7 @@ class _Structure:
             return self._of_value(item)
         if isinstance(item, HostScalar):
             return ("number", self._numbered(("number", item.key), self.scalars, item))
-        return str(item) if isinstance(item, float) else (type(item), item)
+        return (type(item), repr(item))
 
     def _of_value(self, value: Value) -> int:
         known = self._index.get(id(value))
