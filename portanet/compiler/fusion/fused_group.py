@@ -109,8 +109,9 @@ def makes_reduced(node: Node, reduced: set[int], space: Space) -> bool:
     """Return whether an operation's output is reduced, given the reduced values before it."""
     if node.op in REDUCERS:
         return True
-    follows = any(id(v.root) in reduced for v in node.inputs)
-    return node.output.size == space.n_kept and (space.n_reduced > 1 or follows)
+    if node.output.size != space.n_kept:
+        return False
+    return space.n_reduced > 1 or any(id(v.root) in reduced for v in node.inputs)
 
 
 def reduced_values(nodes: Sequence[Node], space: Space) -> set[int]:
