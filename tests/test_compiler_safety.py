@@ -11,6 +11,9 @@ from portanet import (
     SGD,
     Adam,
     BatchNorm1d,
+    BCEWithLogits,
+    DataLoader,
+    Dataset,
     Dropout,
     Embedding,
     Flatten,
@@ -19,8 +22,10 @@ from portanet import (
     ReLU,
     Sequential,
     Tanh,
+    Trainer,
     compile_step,
 )
+from portanet.backends._llvm import machine
 from portanet.compiler.plans import MAX_PLANS, MAX_VAIN
 from portanet.errors import DtypeError
 from portanet.losses import CrossEntropy
@@ -214,3 +219,28 @@ def test_what_changes_in_every_step_is_given_up():
         both.both(lambda model, _, i=i: setattr(model.layers[1], "p", 0.01 * i))
         both.step(x, y)
     both.assert_refused("something changes in every few steps: layers.1.p was 0.0")
+
+
+@pytest.mark.parametrize("momenta", [(0.0, 0.9), (0.9, 0.0)], ids=str)
+@pytest.mark.parametrize("n_before", [8, 9])
+@pytest.mark.parametrize("fast", [True, False])
+def test_slots_of_a_changed_option_are_there_once_parameters_have_moved(fast, n_before, momenta):
+    """While gradients accumulate nothing moves, and state() has what it had."""
+    if fast and not machine.available():
+        pytest.skip("llvmlite is not installed")
+    seen = []
+    for compiled in (True, False):
+        portanet.seed(0)
+        model = Sequential([Linear(3, 1)], BCEWithLogits())
+        optimizer = SGD(model, lr=0.1, momentum=momenta[0], accumulate=2)
+        x, y = np.ones((8, 3), np.float32), np.ones((8, 1), np.float32)
+        if compiled:
+            step = compile_step(model, optimizer, fast=fast)
+        else:
+            step = Trainer(model, optimizer, DataLoader(Dataset(x, y), 8), compile=False).step
+        for i in range(n_before + 4):
+            if i == n_before:
+                optimizer.momentum = momenta[1]
+            step(x, y)
+            seen.append((i, sorted(optimizer.state().arrays)))
+    assert seen[: n_before + 4] == seen[n_before + 4 :]

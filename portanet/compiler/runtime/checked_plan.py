@@ -108,7 +108,7 @@ class CheckedPlan:
         self.counters.prepare()
         plan.replay()
         if memory.plan is not plan or not memory.shown:
-            memory.show(plan)
+            memory.show(plan, self.moves)
         self.n_replays += 1
         if self.attributes:
             for part, attribute, name in self.attributes:

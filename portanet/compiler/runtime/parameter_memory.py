@@ -26,13 +26,14 @@ class ParameterMemory(Homes):
     touched  somebody has read or assigned a value or a gradient since the last step
     plan     the plan that was replayed last: gradients are read from its results
     shown    parameters have their gradients there
+    has_moved  parameters have moved with the slots that lie here
     """
 
     def __init__(self, model: Sequential, optimizer: Optimizer, trace: Trace, engine: Any) -> None:
         super().__init__(trace, engine, model.backend.xp)
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
-        self.shown = False
+        self.shown = self.has_moved = False
         self.holders: list[tuple[Holder, str]] = [
             *((p, name) for name, p in model.named_parameters().items()),
             *((b, name) for name, b in model.named_buffers().items()),
@@ -89,9 +90,9 @@ class ParameterMemory(Homes):
         self.bind_slots()
         self.touched, self.shown = False, grads
 
-    def show(self, plan: Any) -> None:
-        """Let gradients be read from a plan, which has been replayed."""
-        self.plan = plan
+    def show(self, plan: Any, moves: bool) -> None:
+        """Let gradients be read from a plan, which has been replayed and may move parameters."""
+        self.plan, self.has_moved = plan, self.has_moved or moves
         self.lend(grads=True)
 
     def _results(self) -> dict[str, Array]:
@@ -129,7 +130,8 @@ class ParameterMemory(Homes):
         """Let the optimizer have views of its slots, and of its sums while some wait there."""
         state, views = self._optimizer.memory, self._views
         for name, slots in self._slots.items():
-            if name in state.ages:  # a parameter has slots once it has moved
+            # a parameter has slots once it has moved
+            if name in state.ages and (self.has_moved or state.slots.get(name)):
                 state.slots[name] = own = {key: views[path] for key, path in slots.items()}
                 self._bound |= {path: own[key] for key, path in slots.items()}
         if self._sums:

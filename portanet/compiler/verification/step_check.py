@@ -171,4 +171,5 @@ class StepCheck:
         buffers = {name: self.readable[name] for name in self.model.named_buffers()}
         for name, array in (new | buffers).items():
             self.memory.put(name, array)
+        self.memory.has_moved |= self.planned.moves
         self.memory.lend()
