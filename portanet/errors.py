@@ -68,8 +68,8 @@ class PlacementError(BackendError, ValueError):
 class MissingBackendError(BackendError):
     """A backend cannot run on this machine.
 
-    `backend` is its name, `missing` one of "package", "driver", "device", and `command` the command
-    that installs or diagnoses what is missing ("" if there is none).
+    `backend` is its name, `missing` one of "package", "driver", "device", "toolkit" (of CUDA), and
+    `command` the command that installs or diagnoses what is missing ("" if there is none).
     """
 
     def __init__(self, message: str, *, backend: str, missing: str, command: str = "") -> None:

@@ -76,7 +76,11 @@ class FakeCUDAError(Exception):
         self.status = status
 
 
-def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None):
+class FakeCompileError(Exception):
+    pass
+
+
+def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None, no_compiler=None):
     """Put a CuPy into sys.modules that finds this many devices, or fails to look for them."""
 
     def count():
@@ -84,10 +88,18 @@ def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None):
             raise FakeCUDAError(status)
         return n_devices
 
+    def compile_it():
+        if no_compiler is not None:
+            raise no_compiler
+
     runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=FakeCUDAError)
     cupy = ModuleType("cupy")
     cupy.__version__ = version
-    cupy.cuda = SimpleNamespace(runtime=runtime, Device=lambda: SimpleNamespace(id=0))
+    compiler = SimpleNamespace(CompileException=FakeCompileError)
+    cupy.cuda = SimpleNamespace(
+        runtime=runtime, compiler=compiler, Device=lambda: SimpleNamespace(id=0)
+    )
+    cupy.RawModule = lambda code: SimpleNamespace(compile=compile_it)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
 
 
@@ -106,9 +118,19 @@ def fake_cupy(monkeypatch, version="14.2.0", n_devices=1, status=None):
         ),
         ({"status": 100}, "device", r"finds no CUDA device.*CUDA_VISIBLE_DEVICES"),
         ({"n_devices": 0}, "device", r"finds no CUDA device"),
+        (
+            {"no_compiler": RuntimeError("CuPy failed to load libnvrtc.so.13: OSError")},
+            "toolkit",
+            r"toolkit is not.*libnvrtc.so.13.*pip install -e '.\[cuda13\]'",
+        ),
+        (
+            {"no_compiler": FakeCompileError('cannot open source file "cuda_fp16.h"\nmore')},
+            "toolkit",
+            r"toolkit is not.*cuda_fp16.h.*pip install",
+        ),
     ],
 )
-def test_cupy_says_whether_package_driver_or_device_is_missing(monkeypatch, fake, missing, words):
+def test_cupy_says_what_is_missing(monkeypatch, fake, missing, words):
     fake_cupy(monkeypatch, **fake)
     with pytest.raises(MissingBackendError, match=words) as caught:
         backends.get("cupy")
@@ -131,6 +153,8 @@ def test_another_cuda_device_than_the_current_is_refused(monkeypatch):
     fake_cupy(monkeypatch, n_devices=2)
     with pytest.raises(ArgumentError, match=r"cupy.cuda.Device\(1\).use\(\)"):
         backends.get("cupy", "cuda:1")
+    with pytest.raises(ArgumentError, match="device 7 was wanted, but this machine has 0, 1 only"):
+        backends.get("cupy", 7)
     with pytest.raises(ArgumentError, match="device must be a number"):
         backends.get("cupy", "gpu")
 

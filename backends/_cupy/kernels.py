@@ -16,10 +16,11 @@ _sigmoid = cp.ElementwiseKernel(
     "portanet_sigmoid",
 )
 
+# CUDA's max(NaN, tiny) is tiny
 _sigmoid_backward = cp.ElementwiseKernel(
     "T grad, T y, T tiny",
     "T out",
-    "out = grad * max(y * (T(1) - y), tiny)",
+    "T slope = y * (T(1) - y); out = grad * (slope < tiny ? tiny : slope)",
     "portanet_sigmoid_backward",
 )
 

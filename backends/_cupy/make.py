@@ -5,10 +5,11 @@ GPU is also how several are used), so this backend stands for the device that is
 is asked for; another one is refused with the line that makes it current.
 """
 
+from functools import cache
 from typing import Any
 
 from portanet.backends._standard import StandardBackend
-from portanet.errors import ArgumentError, MissingBackendError
+from portanet.errors import ArgumentError, MissingBackendError, short
 from portanet.typing import Array
 
 INSTALL = "pip install -e '.[cuda13]'"
@@ -20,14 +21,20 @@ _INSUFFICIENT_DRIVER = 35  # cudaErrorInsufficientDriver, which not every CuPy n
 def make(device: object = None) -> "CupyBackend":
     """Return the backend of the current CUDA device, or of `device` (a number) if that is it."""
     cp = _import_cupy()
-    _require_a_device(cp)
+    n_devices = _require_a_device(cp)
     current = cp.cuda.Device()
     number = current.id if device is None else _number(device)
+    if number >= n_devices:
+        raise ArgumentError(
+            f"backend 'cupy': device {number} was wanted, but this machine has "
+            f"{', '.join(map(str, range(n_devices)))} only"
+        )
     if number != current.id:
         raise ArgumentError(
             f"backend 'cupy': device {number} was wanted, but CuPy's current device is "
             f"{current.id}; first run: cupy.cuda.Device({number}).use()"
         )
+    _require_a_toolkit(cp)
     return CupyBackend(cp, current)
 
 
@@ -89,7 +96,8 @@ def _why_no_import(installed: bool, error: ImportError) -> str:
     return f"is installed but does not import ({error})" if installed else "is not installed"
 
 
-def _require_a_device(cp: Any) -> None:
+def _require_a_device(cp: Any) -> int:
+    """Return how many devices there are."""
     try:
         n_devices = cp.cuda.runtime.getDeviceCount()
     except cp.cuda.runtime.CUDARuntimeError as error:
@@ -108,6 +116,24 @@ def _require_a_device(cp: Any) -> None:
             "that nvidia-smi lists one and that CUDA_VISIBLE_DEVICES does not hide it",
             backend="cupy", missing="device", command="nvidia-smi",
         )  # fmt: skip
+    return n_devices
+
+
+@cache
+def _require_a_toolkit(cp: Any) -> None:
+    """Compile a kernel that does nothing: CuPy looks for the compiler when it is used.
+
+    It comes with CuPy's extra [ctk], or with NVIDIA's toolkit.
+    """
+    try:
+        cp.RawModule(code='extern "C" __global__ void portanet_probe() {}').compile()
+    except (RuntimeError, OSError, ImportError, cp.cuda.compiler.CompileException) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise MissingBackendError(
+            f"backend 'cupy': CuPy {cp.__version__} is installed, but CUDA's toolkit is not, "
+            f"or not all of it ({short(reason)}); in a clone of portanet run: {INSTALL} {_CUDA_12}",
+            backend="cupy", missing="toolkit", command=INSTALL,
+        ) from error  # fmt: skip
 
 
 def _number(device: object) -> int:
