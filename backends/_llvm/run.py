@@ -6,7 +6,9 @@ chunks that is shared, and how long they are. `job` is what all threads see of t
     WORD     which one it is, in how many chunks, and the next chunk that nobody has taken
     DONE     how many chunks are finished
     LOCK     1 while a step is at work on it
-    ALLOWED  how many threads may help
+    ALLOWED  how many threads may help; below 0, all are to go home
+    POST     the address of sem_post
+    SEMAPHORES  that of their semaphores, 64 bytes apart: each thread sleeps at its own
 
 A thread takes a chunk by adding 1 to WORD, which tells it, in the same moment, whether that chunk
 exists; the step waits for all chunks that were taken, so the other fields are this kernel's as long
@@ -20,8 +22,8 @@ as anyone works on it. It takes chunks itself: where no thread comes to help, it
 from __future__ import annotations
 
 WORD, DONE, LOCK, ALLOWED = 0, 8, 16, 24  # 64 bytes apart: each in a line of the cache of its own
-KERNEL, TABLE, LENGTH, SIZE, TURN = 32, 33, 34, 35, 36
-N_NUMBERS, MOST = 40, 1048576  # of `job`; chunks
+KERNEL, TABLE, LENGTH, SIZE, TURN, POST, SEMAPHORES = 32, 33, 34, 35, 36, 37, 38
+N_NUMBERS, MOST, APART = 40, 1048576, 64  # of `job`; chunks; bytes from a semaphore to the next
 
 
 def _is_open(word):
@@ -48,6 +50,8 @@ def _share(step, job):
         job[TURN] = job[TURN] + 1
         publish(job + DONE, 0)
         publish(job + WORD, (job[TURN] * MOST + step[3]) * MOST)
+        for i in range(fetch(job + ALLOWED)):
+            semaphore(job[POST], job[SEMAPHORES] + APART * i)
         _take(job)
         while fetch(job + DONE) < step[3]:
             pass
@@ -66,16 +70,9 @@ def run(n: i8, steps: i8[:], job: i8[:]):
             call(step[0], step[1], 0, step[2])
 
 
-def lend_a_hand(job: i8[:], me: i8, patience: i8, usleep: i8, pause: i8):
-    """Help with what is shared; return after so many looks in a row at which there was nothing.
-
-    ALLOWED below 0 sends all threads home.
-    """
-    idle = i8(0)
-    while (idle < patience) & (fetch(job + ALLOWED) >= 0):
-        if (me <= fetch(job + ALLOWED)) & _is_open(fetch(job + WORD)):
+def lend_a_hand(job: i8[:], me: i8, wait: i8):
+    """Help whenever something is shared, as thread 0, 1, …; `wait` is the address of sem_wait."""
+    while fetch(job + ALLOWED) >= 0:
+        semaphore(wait, job[SEMAPHORES] + APART * me)
+        if me < fetch(job + ALLOWED):
             _take(job)
-            idle = i8(0)
-        else:
-            sleep(usleep, pause)
-            idle = idle + 1

@@ -75,11 +75,11 @@ def _atomic(operation: str) -> Callable[..., Any]:
     return write
 
 
-def _sleep(builder: Builder, function: Any, microseconds: Value) -> None:
-    """Call usleep, given by address."""
-    of = ir.FunctionType(I4, [I4]).as_pointer()
-    number = builder.trunc(typed(microseconds, I8), I4)
-    builder.call(builder.inttoptr(function, of), [number])
+def _semaphore(builder: Builder, function: Any, semaphore: Any) -> None:
+    """Call sem_post or sem_wait; it and the semaphore are given by address."""
+    of = ir.FunctionType(I4, [pointer_type(I8)]).as_pointer()
+    place = builder.inttoptr(semaphore, pointer_type(I8))
+    builder.call(builder.inttoptr(function, of), [place])
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -155,5 +155,5 @@ WORDS: dict[str, Callable[..., Any]] = {
     "publish": _publish,
     "fetch_add": _atomic("add"),
     "exchange": _atomic("xchg"),
-    "sleep": _sleep,
+    "semaphore": _semaphore,
 } | {f"c_{name}": _function(name) for name in C_FUNCTIONS}

@@ -75,7 +75,8 @@ class LlvmPlan(NumpyPlan):
         self._copies_inside = bool(copies)
         lines += self._call(waiting + [(copy, waiting[-1][1]) for copy in copies])
         if any(kernel.chunks[0] > 1 for kernel in self.kernels):
-            self.set_numbers = self._set_and_wake  # others do not pay for the question
+            self._helpers.allow()
+            self.set_numbers = self._set_and_allow  # others do not pay for the question
         return lines if self._copies_inside else lines + self.last_lines()
 
     def _last_copies(self) -> list[Kernel]:
@@ -88,10 +89,10 @@ class LlvmPlan(NumpyPlan):
         first = super()._n_before()
         return min(first, len(self.lines) - 1) if self._copies_inside else first
 
-    def _set_and_wake(self, numbers: Any, drawn: Sequence[Any]) -> None:
-        """Set the numbers and draws of the next step, and wake the threads that may help."""
+    def _set_and_allow(self, numbers: Any, drawn: Sequence[Any]) -> None:
+        """Set the numbers and draws of the next step, and how many threads may help."""
         super().set_numbers(numbers, drawn)
-        self._helpers.wake()
+        self._helpers.allow()
 
     def _kernels(self, unit: Unit) -> list[Kernel] | None:
         """Return the kernels of a unit; None if they cannot be written."""
