@@ -81,3 +81,14 @@ def test_steps_have_the_values_of_float64(shape, dtype):
     bound = 16 * np.finfo(dtype).eps
     for mine, right in zip(*found, strict=True):
         np.testing.assert_allclose(mine, right, rtol=bound, atol=bound)
+
+
+def test_a_step_of_the_blogs_network_is_one_call():
+    """Its states are copied home there, too."""
+    model = Sequential([Linear(30, 20), ReLU(), Linear(20, 1)], BCEWithLogits())
+    step = portanet.compile_step(model, SGD(model, lr=0.01), fast=True)
+    x, y = batch(64, 30, 1)
+    plan = plan_of(step, x, (y > 0).astype("float32"))
+    assert [line for line, _ in plan.lines] == ["run_kernels(steps1)"]
+    assert plan.n_before == 0  # no bytecode between the writing of states and counters
+    assert plan.layout.copies

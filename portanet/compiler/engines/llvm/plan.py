@@ -60,7 +60,16 @@ class LlvmPlan(NumpyPlan):
         self._kept: list[np.ndarray] = []  # the memory of tables
         self._helpers = helpers.helpers()
         found = [(unit, self._kernels(unit)) for unit in self.units]
+        del self._groups  # and what it knows of the graph
         machine.announce({kernel.text for _, kernels in found for kernel in kernels or ()})
+        lines = self._calls(found)
+        if any(kernel.chunks[0] > 1 for kernel in self.kernels):
+            self._helpers.allow()
+            self.set_numbers = self._set_and_allow  # others do not pay for the question
+        return lines if self._copies_inside else lines + self.last_lines()
+
+    def _calls(self, found: list[tuple[Unit, list[Kernel] | None]]) -> list[Line]:
+        """Return the units' lines, kernels side by side in one; the last copies states home, too."""
         lines: list[Line] = []
         waiting: list[tuple[Kernel, Unit]] = []
         for unit, kernels in found:
@@ -73,11 +82,7 @@ class LlvmPlan(NumpyPlan):
                 waiting = []
         copies = self._last_copies() if waiting else []
         self._copies_inside = bool(copies)
-        lines += self._call(waiting + [(copy, waiting[-1][1]) for copy in copies])
-        if any(kernel.chunks[0] > 1 for kernel in self.kernels):
-            self._helpers.allow()
-            self.set_numbers = self._set_and_allow  # others do not pay for the question
-        return lines if self._copies_inside else lines + self.last_lines()
+        return lines + self._call(waiting + [(copy, waiting[-1][1]) for copy in copies])
 
     def _last_copies(self) -> list[Kernel]:
         """Return the kernels that copy states to their homes; none if one cannot be written."""
