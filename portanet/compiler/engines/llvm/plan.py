@@ -69,7 +69,7 @@ class LlvmPlan(NumpyPlan):
         return lines if self._copies_inside else lines + self.last_lines()
 
     def _calls(self, found: list[tuple[Unit, list[Kernel] | None]]) -> list[Line]:
-        """Return the units' lines, kernels side by side in one; the last copies states home, too."""
+        """Return the units' lines, kernels side by side in one; the last copies states home."""
         lines: list[Line] = []
         waiting: list[tuple[Kernel, Unit]] = []
         for unit, kernels in found:
