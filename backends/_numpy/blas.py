@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter, sleep
 
 import numpy as np
 
@@ -34,11 +33,6 @@ _THREADS = (
     ("openblas_get_num_threads", "openblas_set_num_threads"),
     ("MKL_Get_Max_Threads", "MKL_Set_Num_Threads"),
 )
-
-
-_LARGE = 2**22  # multiplications: some tenths of a millisecond
-_WAITING = 0.25  # seconds, after which MKL's threads have gone to sleep
-_TRIES, _CLEARLY = 6, 0.85  # two libraries whose threads take turns lose some of a small gain
 
 
 @dataclass(frozen=True)
@@ -83,35 +77,6 @@ def mkl() -> Blas | None:
                 blas.set_threads(ours.threads())
             return blas
     return None
-
-
-@cache
-def faster(m: int, n: int, k: int, dtype: str = "float32") -> str:
-    """Return "mkl" if MKL is installed and multiplies (m, k) by (k, n) faster, else "numpy".
-
-    Only products of _LARGE or more are tried, for a few of their own durations; for small ones MKL
-    takes longer to begin. On processors that are not Intel's MKL may be the slower.
-
-    The threads of either library wait for more work for a while, and slow the other's down. So
-    NumPy's is timed alone, as it would run without MKL, and MKL by turns with it, as it would run.
-    """
-    own, other = numpy_blas(), mkl() if m * n * k >= _LARGE else None
-    if own is None or other is None:
-        return "numpy"
-    matrices = np.ones((m, k), dtype), np.ones((k, n), dtype), np.empty((m, n), dtype)
-    sleep(_WAITING)
-    alone = min(_seconds(own, matrices) for _ in range(_TRIES))
-    by_turns = []
-    for _ in range(_TRIES):
-        by_turns.append(_seconds(other, matrices))
-        _seconds(own, matrices)
-    return "mkl" if min(by_turns) < _CLEARLY * alone else "numpy"
-
-
-def _seconds(blas: Blas, matrices: tuple[np.ndarray, np.ndarray, np.ndarray]) -> float:
-    start = perf_counter()
-    _multiply(blas, *matrices)
-    return perf_counter() - start
 
 
 def _libraries() -> Iterator[ctypes.CDLL]:
