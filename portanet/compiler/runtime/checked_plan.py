@@ -34,10 +34,12 @@ class CheckedPlan:
         self.values = values
         self.memory, self.optimizer, self.engine = memory, optimizer, engine
         self.graph, self.attributes = trace.tape.graph, trace.attributes
+        self._draws = bool(self.graph.hosts)
         self.groups = [group.without_arrays() for group in trace.groups]
         self.n_changes = trace.n_changes  # how often draws assign to attributes
         self.moves = trace.moves
         self._counted = _owners_of(trace)
+        self._leaves_arrays = bool(self.attributes) or engine.replaces
         self._proved: Any = None  # the plan that a faster one has replaced
         first = engine.faster_from(self.graph)
         self._faster_from = None if first is None or first <= optimizer.n_steps + 1 else first
@@ -82,7 +84,7 @@ class CheckedPlan:
 
     def replay(self) -> None:
         """Take the step with the batch that lies in the plan's inputs."""
-        if self.graph.hosts:
+        if self._draws:
             self._replay_with_draws()
         else:
             self.run(self.scalars(), _NO_DRAWS)
@@ -110,11 +112,11 @@ class CheckedPlan:
         if memory.plan is not plan or not memory.shown:
             memory.show(plan, self.moves)
         self.n_replays += 1
-        if self.attributes:
+        if self._leaves_arrays:
             for part, attribute, name in self.attributes:
                 vars(part)[attribute] = self.engine.new(plan.results[name])
-        if self.engine.replaces:
-            memory.bind_slots()
+            if self.engine.replaces:
+                memory.bind_slots()
 
     def _place(self) -> tuple[int, int]:
         state = self.optimizer.memory

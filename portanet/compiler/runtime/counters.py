@@ -36,9 +36,12 @@ class Counters:
                 self._ages.clear()
                 return
         self._news["n_steps"] = state.n_steps + 1
+        ages, known = self._ages, state.ages
         for group in self._groups:
-            age = state.ages.get(group.names[0], 0) + 1
-            self._ages.update(dict.fromkeys(group.names, age))
+            names = group.names
+            age = known.get(names[0], 0) + 1
+            for name in names:
+                ages[name] = age
 
     def calls(self) -> list[Callable[[], Any]]:
         """Return the calls that store what was prepared, where the optimizer's memory is now."""
