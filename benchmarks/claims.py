@@ -71,6 +71,7 @@ AIMS = [
     _to_pytorch("transformer", 0.9, 0.8),
     _to_pytorch("transformer-wide", None, 0.8),
     _to_pytorch("lstm", None, 1.0),
+    _to_pytorch("embedding", None, 0.24),
     Aim(
         "embedding: portanet / PyTorch, Adam not fused",
         "embedding",

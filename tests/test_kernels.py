@@ -64,6 +64,21 @@ def compare(case, n, backend, dtype):
     agree(case.name, backend.to_numpy(result), backend.to_numpy(expected), dtype, case.ulps)
 
 
+SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 0.0, 0.25, -2.5, 1.0, 88.0, 3e38]
+
+
+@pytest.mark.parametrize(("name", "n"), [("sigmoid", 1), ("erf", 1), ("sigmoid_backward", 2)])
+def test_kernels_have_nan_where_the_plain_definition_has_it(name, n, backend, dtypes):
+    """CUDA's max(NaN, 1) is 1: a network that has diverged would go on with small gradients."""
+    function = accelerables()[name]
+    for dtype in dtypes:
+        arrays = [a.ravel() for a in np.meshgrid(*[np.asarray(SPECIAL, dtype)] * n)]
+        with np.errstate(all="ignore"):
+            result = backend.to_numpy(function(*moved(arrays, backend, dtype)))
+            expected = backend.to_numpy(function.plain(*moved(arrays, backend, dtype)))
+        np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+
+
 def assert_each(what, result, expected, dtype, limit):
     """Assert that each number is within `limit` ulps of its own."""
     unit = np.maximum(np.abs(expected), np.finfo(dtype).smallest_normal) * EPS[dtype]

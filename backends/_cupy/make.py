@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from portanet.backends._standard import StandardBackend
-from portanet.errors import ArgumentError, MissingBackendError, short
+from portanet.errors import ArgumentError, MissingBackendError
 from portanet.typing import Array
 
 INSTALL = "pip install -e '.[cuda13]'"
@@ -26,8 +26,8 @@ def make(device: object = None) -> "CupyBackend":
     number = current.id if device is None else _number(device)
     if number >= n_devices:
         raise ArgumentError(
-            f"backend 'cupy': device {number} was wanted, but this machine has "
-            f"{', '.join(map(str, range(n_devices)))} only"
+            f"backend 'cupy': device {number} was wanted, but CuPy finds {n_devices} here, "
+            f"numbered from 0"
         )
     if number != current.id:
         raise ArgumentError(
@@ -128,10 +128,11 @@ def _require_a_toolkit(cp: Any) -> None:
     try:
         cp.RawModule(code='extern "C" __global__ void portanet_probe() {}').compile()
     except (RuntimeError, OSError, ImportError, cp.cuda.compiler.CompileException) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise MissingBackendError(
-            f"backend 'cupy': CuPy {cp.__version__} is installed, but CUDA's toolkit is not, "
-            f"or not all of it ({short(reason)}); in a clone of portanet run: {INSTALL} {_CUDA_12}",
+            f"backend 'cupy': CuPy {cp.__version__} is installed, but cannot compile a "
+            f"kernel ({reason}); CUDA's toolkit comes with, in a clone of portanet: {INSTALL} "
+            f"{_CUDA_12}",
             backend="cupy", missing="toolkit", command=INSTALL,
         ) from error  # fmt: skip
 

@@ -31,19 +31,14 @@ class Helpers:
         self._threads: list[Thread] = []
         self._process = os.getpid()  # a fork has the lists, and no threads
         self._wait = 0
-        post, wait = _semaphore_functions()
-        if self._make_semaphores(post, wait):
-            self.job[run.POST], self._wait = _address(post), _address(wait)
-            self.job[run.SEMAPHORES] = machine.address_of(self._semaphores)
-            self._post = post
+        self.job[run.SEMAPHORES] = machine.address_of(self._semaphores)
+        init, self._post, wait = _semaphore_functions()
+        if init is not None and all(init(self._place(i), 0, 0) == 0 for i in range(_MOST)):
+            self.job[run.POST], self._wait = _address(self._post), _address(wait)
         atexit.register(self.stop)
 
-    def _make_semaphores(self, post: Any, wait: Any) -> bool:
-        if post is None or wait is None:
-            return False
-        first, init = machine.address_of(self._semaphores), ctypes.CDLL(None).sem_init
-        places = (ctypes.c_void_p(first + run.APART * i) for i in range(_MOST))
-        return all(init(place, 0, 0) == 0 for place in places)
+    def _place(self, i: int) -> ctypes.c_void_p:
+        return ctypes.c_void_p(int(self.job[run.SEMAPHORES]) + run.APART * i)
 
     def allow(self) -> None:
         """Let as many threads help as BLAS uses now, beside the one that calls."""
@@ -60,7 +55,7 @@ class Helpers:
         if self._process != os.getpid():
             return
         for i in range(len(self._threads)):
-            self._post(ctypes.c_void_p(int(self.job[run.SEMAPHORES]) + run.APART * i))
+            self._post(self._place(i))
         while any(thread.is_alive() for thread in self._threads):
             sleep(1e-4)
 
@@ -75,12 +70,11 @@ class Helpers:
         machine.function_of(machine.kernel(text(), "lend_a_hand"))(machine.address_of(table))
 
 
-def _semaphore_functions() -> tuple[Any, Any]:
-    """Return sem_post and sem_wait of the C library, None for what it lacks."""
-    if os.name != "posix":
-        return None, None
-    library = ctypes.CDLL(None)
-    return getattr(library, "sem_post", None), getattr(library, "sem_wait", None)
+def _semaphore_functions() -> tuple[Any, Any, Any]:
+    """Return sem_init, sem_post and sem_wait of the C library; None three times without them."""
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    found = [getattr(library, f"sem_{name}", None) for name in ("init", "post", "wait")]
+    return (None, None, None) if None in found else (found[0], found[1], found[2])
 
 
 def _address(function: Any) -> int:

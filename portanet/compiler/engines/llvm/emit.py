@@ -106,8 +106,8 @@ class _Rows(_Loops):
 
     def _keep(self, known: dict[Any, str]) -> list[str]:
         """Return the lines that keep values of this loop for later ones."""
-        new = {i: out for i, out in self._worth_keeping.items() if i in known}
-        new = {i: out for i, out in new.items() if i not in self.kept}
+        worth = self._worth_keeping.items()
+        new = {i: out for i, out in worth if i in known and i not in self.kept}
         self.kept |= new
         return [self.store(out, known[i], full=True) for i, out in new.items()]
 

@@ -7,7 +7,7 @@ where the result will lie, so that the second one does not compute it again.
 from collections.abc import Iterable, Sequence
 
 from portanet.compiler.engines.llvm.group import GroupText
-from portanet.compiler.engines.llvm.text import is_function
+from portanet.compiler.engines.llvm.text import takes_long, text_of
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.operations import REDUCERS
 
@@ -22,14 +22,19 @@ def kept_values(text: GroupText) -> dict[int, Value]:
     for run in range(text.last_run):
         for node in text.sums_of(run):
             value = node.args[0].root
-            maker = text.inside.get(id(value))
-            if maker is None or not is_function(maker) or id(value) in text.reduced:
-                continue
-            read = _read_after(text, run, value)
+            read = _read_after(text, run, value) if _is_costly(text, value) else None
             if read is not None:
-                free = (o for o in _full_outputs(text, value) if _is_apart(text, o, read))
-                kept |= {id(value): out for out in free if out not in kept.values()}
+                free = [o for o in _full_outputs(text, value) if _is_apart(text, o, read)]
+                free = [out for out in free if out not in kept.values()]
+                kept |= {id(value): out for out in free[:1]}
     return kept
+
+
+def _is_costly(text: GroupText, value: Value) -> bool:
+    """Return whether a full value that the kernel computes is a function's result."""
+    node = text.inside.get(id(value))
+    form = None if node is None or id(value) in text.reduced else text_of(node)
+    return form is not None and takes_long(form[0])
 
 
 def _full_outputs(text: GroupText, value: Value) -> Iterable[Value]:

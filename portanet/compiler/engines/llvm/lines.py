@@ -1,11 +1,9 @@
 """Lines of the kernel language: nests of loops, and what makes a kernel of them."""
 
-import re
-
 from portanet.compiler.engines.llvm.arguments import Arguments
+from portanet.compiler.engines.llvm.text import takes_long
 
 INDENT = "    "
-_FUNCTION = re.compile(r"32\(|c_")
 
 
 def kernel_text(arguments: Arguments, lines: list[str]) -> str:
@@ -37,6 +35,5 @@ def _kind(body: list[str]) -> str:
     The last numbers of a row are computed together under a mask if each takes long; if not, storing
     them under a mask takes longer, above all where the next row is read from beside them.
     """
-    takes_long = any(_FUNCTION.search(line) for line in body)
     stores = any("] = " in line for line in body)
-    return "unmasked" if stores and not takes_long else "parallel"
+    return "unmasked" if stores and not any(map(takes_long, body)) else "parallel"

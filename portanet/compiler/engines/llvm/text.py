@@ -1,5 +1,6 @@
 """Single operations as text of the kernel language (backends/_llvm)."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _LOGIC = {
     "logical_and": "&", "logical_or": "|", "logical_xor": "!=", "bitwise_and": "&",
     "bitwise_or": "|", "bitwise_xor": "!=",
 }  # fmt: skip
+_FUNCTION = re.compile(r"32\(|c_")
 _WHOLE = {"add": "+", "subtract": "-", "multiply": "*"}
 
 
@@ -56,9 +58,13 @@ def text_of(node: Node) -> tuple[str, list[Any]] | None:
     return None if text is None else (text, [of_args] * len(args))
 
 
-def is_function(node: Node) -> bool:
-    """Return whether an operation is a function that takes long, such as exp."""
-    return node.op in (*_MATH, *_LIBRARY, "erf", "kernel:erf")
+def takes_long(text: str) -> bool:
+    """Return whether a text calls a function, such as exp.
+
+    >>> takes_long("exp32(x)"), takes_long("c_pow(x, y)"), takes_long("maximum(x, f4(0.0))")
+    (True, True, False)
+    """
+    return _FUNCTION.search(text) is not None
 
 
 def _float_text(op: str, dtype: Any, args: list[Any]) -> str | None:
