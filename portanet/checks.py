@@ -8,6 +8,7 @@ whose data are checked already, trains `with skip_value_checks():`.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from math import isfinite
 from operator import index
 from typing import Any
@@ -46,8 +47,11 @@ def dtype_name(dtype: Any) -> str:
     >>> dtype_name(np.dtype("float64")), dtype_name("float32"), dtype_name(np.float32)
     ('float64', 'float32', 'float32')
     """
-    if isinstance(dtype, str):
-        return dtype
+    return dtype if isinstance(dtype, str) else _name_of(dtype)
+
+
+@lru_cache(maxsize=None, typed=True)  # dtypes of two libraries may not be compared
+def _name_of(dtype: Any) -> str:
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     return name.rpartition(".")[2]
 

@@ -57,20 +57,26 @@ class Part(Versioned):
         return dict(_walk(self, Part))
 
     @property
+    def placement(self) -> tuple[Backend, str]:
+        """The backend that the parameters lie on, and their dtype by name.
+
+        Without parameters: what `to` was last told, NumPy and float32 if nothing.
+        """
+        first = next(_walk(self, Parameter), None)
+        if first is None:
+            return self._home or (get("numpy"), "float32")
+        array = first[1].peek()
+        return backend_of(array), dtype_name(array.dtype)
+
+    @property
     def backend(self) -> Backend:
         """The backend that the parameters lie on (without any: where `to` was last told)."""
-        first = next(_walk(self, Parameter), None)
-        if first is not None:
-            return backend_of(first[1].peek())
-        return self._home[0] if self._home else get("numpy")
+        return self.placement[0]
 
     @property
     def dtype(self) -> str:
         """The parameters' dtype by name, "float32" unless `to` was told otherwise."""
-        first = next(_walk(self, Parameter), None)
-        if first is not None:
-            return dtype_name(first[1].peek().dtype)
-        return self._home[1] if self._home else "float32"
+        return self.placement[1]
 
     def to(self, backend: str | None = None, *, device: Any = None, dtype: Any = None) -> Self:
         """Move everything to a backend, a device or a dtype, and return self.

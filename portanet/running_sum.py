@@ -1,5 +1,6 @@
 """RunningSum: the sum of many numbers, added up on the device one after the other."""
 
+from functools import cache
 from typing import Any
 
 from portanet.backends import Backend
@@ -45,6 +46,7 @@ class RunningSum:
         self._error = self._error + ((before - (self._sum - added)) + (number - added))
 
 
+@cache
 def widest_float(backend: Backend) -> str:
     """Return "float64", or "float32" where the device has no float64."""
     try:

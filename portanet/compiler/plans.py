@@ -13,6 +13,7 @@ from portanet.compiler.runtime.overrides import overridden
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
+from portanet.data.lazy_batch import Kind
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.versioned import LATEST
@@ -21,7 +22,7 @@ MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest ti
 MAX_VAIN = 8  # plans that were dropped before they had paid: then something changes all the time
 _PAYS = 16  # replays
 
-Key = tuple[Any, ...]  # shapes and dtypes of a batch, and the phase of the step
+Key = tuple[Kind, int]  # shapes and dtypes of a batch, and the phase of the step
 
 
 class Plans:

@@ -16,7 +16,7 @@ from portanet.backends._numpy.workers import Workers, result_of
 from portanet.checks import dtype_name
 from portanet.data.dataset import check_pair, rows_of
 from portanet.data.epoch import in_data_order
-from portanet.data.lazy_batch import Batch, LazyBatch
+from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
 from portanet.data.numbers import as_numbers, check_finite, is_mapped, native
 from portanet.data.staging import Staging
 from portanet.errors import DataError, DtypeError
@@ -37,7 +37,7 @@ class Batches:
         self._loader: Callable[[], Any] = weakref.ref(loader) if weak else lambda: loader
         self._source = _source(loader, model)
         self._stage = Staging(model)
-        self.backend, self.dtype = model.backend, model.dtype
+        self.backend, self.dtype = model.placement
         self.resident = not loader.makes_batches() and self._fits(*loader.ds.checked())
         if self.resident:
             self.X, self.y = self._stage(*loader.ds.checked())
@@ -74,9 +74,10 @@ class Batches:
 
     def is_current(self, model: Layer) -> bool:
         """Return whether what is staged is still what the loader has and the model wants."""
+        if model.placement != (self.backend, self.dtype):
+            return False
         now = _source(self.loader, model)
-        same = len(now) == len(self._source) and all(map(_is, now, self._source))
-        return same and model.dtype == self.dtype
+        return len(now) == len(self._source) and all(map(_is, now, self._source))
 
     def _fits(self, *data: Array) -> bool:
         """Return whether the data may lie on the device as a whole."""
@@ -92,9 +93,9 @@ class Batches:
     def _resident(self, loader: Any) -> Iterator[LazyBatch]:
         order, parts = loader.next_epoch()
         rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
-        batches = (LazyBatch(self.X, self.y, rows, part) for part in parts)
+        batches = cut(self.X, self.y, rows, parts)
         if loader.has_own_order():  # a compiled step gathers by permutations of the data only
-            return (LazyBatch(*batch.gathered()) for batch in batches)
+            return (whole(*batch.gathered()) for batch in batches)
         return batches
 
     def _moved(self, loader: Any) -> Iterator[LazyBatch]:
@@ -104,7 +105,7 @@ class Batches:
             found = (_checked(who, batch) for batch in loader.__iter__())
         else:
             found = _read_ahead(*loader.ds.checked(), *loader.next_epoch())
-        return (LazyBatch(*self._stage(X, y)) for X, y in found)
+        return (whole(*self._stage(X, y)) for X, y in found)
 
 
 def _source(loader: Any, model: Any) -> list[Any]:
@@ -112,7 +113,7 @@ def _source(loader: Any, model: Any) -> list[Any]:
     ds, own = loader.ds, loader.makes_batches()
     data = () if own else ds.checked()
     criterion, layers = getattr(model, "criterion", None), getattr(model, "layers", ())
-    return [own, ds, *data, model, model.backend, criterion, *layers]
+    return [own, ds, *data, model, criterion, *layers]
 
 
 def _is(a: Any, b: Any) -> bool:

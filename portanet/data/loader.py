@@ -9,7 +9,7 @@ from portanet.checks import check_count
 from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
 from portanet.data.epoch import checked_order, checked_slice, is_in_data_order
-from portanet.data.lazy_batch import Batch, LazyBatch
+from portanet.data.lazy_batch import Batch, cut
 from portanet.errors import ArgumentError
 from portanet.layer import Layer
 from portanet.overrides import is_overridden
@@ -93,7 +93,7 @@ class DataLoader:
             return (ds.__getitem__(part if order is None else order[part]) for part in parts)
         backend = backend_of(ds.X)
         rows = None if order is None else backend.asarray(order, backend.index_dtype())
-        return (LazyBatch(ds.X, ds.y, rows, part).gathered() for part in parts)
+        return (batch.gathered() for batch in cut(ds.X, ds.y, rows, parts))
 
     def order(self) -> np.ndarray | None:
         """Return the next epoch's order of the samples (None: as they lie) and count the epoch.

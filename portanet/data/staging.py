@@ -19,7 +19,7 @@ class Staging:
 
     def __init__(self, model: Any) -> None:
         check_uniform(model)
-        self.backend, self.dtype = model.backend, model.dtype
+        self.backend, self.dtype = model.placement
         self._model, self._criterion = model, getattr(model, "criterion", None)
         self._outputs: dict[tuple[int, ...], tuple[int, ...]] = {}  # of samples of each shape
 

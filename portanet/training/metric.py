@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from portanet.backends import backend_of
-from portanet.checks import skip_value_checks
+from portanet.checks import is_float, skip_value_checks
 from portanet.data import Batches
 from portanet.errors import DtypeError, ShapeError, short
 from portanet.layer import Sequential
@@ -35,7 +35,7 @@ def one_number(metric: Metric, value: Any) -> Array | float:
             f"of shape {tuple(value.shape)}. Write a function that makes one number of it"
         )
     xp = backend_of(value).xp
-    if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
+    if not is_float(value) and not xp.isdtype(value.dtype, ("bool", "integral")):
         raise DtypeError(
             f"Trainer: metric must return a real number; {name} returned one of dtype {value.dtype}"
         )

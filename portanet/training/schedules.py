@@ -32,7 +32,7 @@ def reporting_schedules(optimizer: Optimizer) -> list[Any]:
     """Return the schedules with a method `report` that an optimizer's rules use, each once."""
     found: dict[int, Any] = {}
     for rule in optimizer.rules:
-        for option in (rule.lr, *vars(rule).values()):
+        for option in filter(callable, (rule.lr, *vars(rule).values())):
             found |= {id(schedule): schedule for schedule in _reporting(option)}
     return list(found.values())
 
@@ -41,7 +41,7 @@ def _reporting(schedule: Any) -> Iterator[Any]:
     """Yield a schedule that has `report`, and those that it is made of."""
     if isinstance(schedule, Part | type):
         return
-    if callable(schedule) and hasattr(schedule, "report"):
+    if hasattr(schedule, "report"):
         yield schedule
     if isinstance(schedule, Composed):
         for part in schedule.parts():
