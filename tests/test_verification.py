@@ -198,6 +198,17 @@ def test_scales_are_those_of_row_and_column():
     assert scales(np.asarray([1.0, 3.0])).tolist() == [2.0, 2.0]
 
 
+def test_one_sample_shows_how_large_the_noise_of_rows_times_columns_is():
+    """A gradient's noise is of the size of a factor of its row times one of its column."""
+    rng, factors = np.random.default_rng(0), np.logspace(-3, 3, 60)
+    deviation = np.outer(factors, factors)
+    sample, error = deviation * rng.standard_normal((2, 60, 60))
+    allowed = by_noise(np.abs(sample), np.zeros((60, 60)))
+    assert (np.abs(error) <= allowed).all()
+    largest = allowed[-1, -1] / deviation[-1, -1]
+    assert largest < 50  # 8 times the sample, which is off by at most 5 deviations, and 6 more
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
 @settings(max_examples=25, deadline=None)
 def test_the_judge_knows_rounding_from_faults(seed, dtype):

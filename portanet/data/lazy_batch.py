@@ -1,6 +1,7 @@
 """LazyBatch: a batch before its samples are gathered, so that a step can put them in place."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 from portanet.backends import array_namespace
@@ -40,11 +41,9 @@ def whole(X: Array, y: Array) -> LazyBatch:
     return LazyBatch(X, y, (X.shape, y.shape, X.dtype, y.dtype))
 
 
-def cut(X: Array, y: Array, order: Array | None, parts: Iterable[slice]) -> Iterator[LazyBatch]:
-    """Yield the batches of an epoch: each has the samples of one part of the order."""
-    kinds: dict[int, Kind] = {}  # by the number of samples: all but the last have one
-    for part in parts:
-        n = part.stop - part.start
-        if n not in kinds:
-            kinds[n] = ((n, *X.shape[1:]), (n, *y.shape[1:]), X.dtype, y.dtype)
-        yield LazyBatch(X, y, kinds[n], order, part)
+def cut(X: Array, y: Array, order: Array | None, parts: Sequence[slice]) -> Iterator[LazyBatch]:
+    """Return the batches of an epoch: each has the samples of one part of the order."""
+    lengths = [part.stop - part.start for part in parts]
+    kinds = {n: ((n, *X.shape[1:]), (n, *y.shape[1:]), X.dtype, y.dtype) for n in set(lengths)}
+    of_each = [kinds[n] for n in lengths]
+    return map(LazyBatch, repeat(X), repeat(y), of_each, repeat(order), parts)

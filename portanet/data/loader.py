@@ -145,6 +145,7 @@ class DataLoader:
     def _cut(self, n: int) -> list[slice]:
         """Return the slices of n samples, batch by batch."""
         size = self.batch_size
-        stop = n - n % size if self.drop_last else n
-        parts = [slice(start, min(start + size, n)) for start in range(0, stop, size)]
+        parts = [slice(stop - size, stop) for stop in range(size, n + 1, size)]
+        if n % size and not self.drop_last:
+            parts.append(slice(n - n % size, n))
         return parts[: len(self)] if is_overridden(self, DataLoader, "__len__") else parts

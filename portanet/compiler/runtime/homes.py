@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from portanet.backends import backend_of
 from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.trace import Trace
 from portanet.typing import Array, Namespace
@@ -18,6 +17,7 @@ class Homes:
         self._new, self._copy, self._replaces = engine.new, engine.copy, engine.replaces
         states = trace.tape.graph.states.items()
         self.homes = {name: xp.zeros(value.shape, dtype=value.dtype) for name, value in states}
+        self._zeros = {n: xp.zeros_like(a) for n, a in self.homes.items() if n.startswith(TOTALS)}
         self._views = self.homes if self._replaces else dict(self.homes)
         self._piece_functions = [_pieces_of(group) for group in trace.groups]
         for pieces in self._piece_functions:
@@ -45,9 +45,8 @@ class Homes:
 
     def clear_totals(self) -> None:
         """Begin an epoch's sums anew."""
-        for name, home in self.homes.items():
-            if name.startswith(TOTALS):
-                self.put(name, backend_of(home).xp.zeros_like(home))
+        for name, zero in self._zeros.items():
+            self.put(name, zero)
 
     def copies(self) -> dict[str, Array]:
         """Return copies of all homes."""

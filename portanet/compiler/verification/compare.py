@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from portanet.compiler.verification.scales import scales
+from portanet.compiler.verification.scales import scales, variances
 
 ULPS = 8.0  # at a number's own size, or the scale of its row and column
 NOISE = 8.0  # times a number's own noise
-SCALE = 6.0  # times the noise of its row and column: the largest of a million numbers is 5 times it
+SCALE = 6.0  # standard deviations of its noise: the largest of a million numbers is 5 times it
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -46,7 +46,7 @@ def by_noise(noise: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the error that an array with this noise may have."""
     size = np.where(np.isfinite(wanted), np.abs(wanted), 0)
     units = 2 * float(np.finfo(wanted.dtype).eps) * size
-    return NOISE * noise + SCALE * np.sqrt(scales(noise * noise)) + units
+    return NOISE * noise + SCALE * np.sqrt(variances(noise * noise)) + units
 
 
 def _words(got: Any, wanted: np.ndarray, allowed: Any) -> str | None:

@@ -91,8 +91,9 @@ class NoisyTape(Tape):
         noise = (
             np.resize(noise, array.shape) if array.size > _N_NUMBERS else noise.reshape(array.shape)
         )
-        rounded = array + noise * size  # of ±inf, as masks have it: NaN, where nothing is rounded
-        return np.where(np.isfinite(rounded), rounded, array)
+        rounded = array + noise * size
+        finite = np.isfinite(rounded)  # of ±inf, as masks have it: NaN, where nothing is rounded
+        return rounded if finite.all() else np.where(finite, rounded, array)
 
 
 def _size_of_sum(
@@ -105,7 +106,8 @@ def _size_of_sum(
     """
     if name == "matmul":
         a, b = args
-        size, n = np.sqrt(np.matmul(a * a, b * b)) + np.abs(result), a.shape[-1]
+        size, n = np.sqrt(np.matmul(a * a, b * b)), a.shape[-1]
+        size += np.abs(result)
     elif name in ("sum", "mean") and args and args[0].dtype.kind == "f":
         total = np.asarray(result)
         squares = np.asarray(function(args[0] * args[0], *args[1:], **options))

@@ -1,4 +1,4 @@
-"""The scale of each number of an array: the mean size in its row or in its column.
+"""The scale of each number of an array, from the mean sizes in its row and in its column.
 
 The columns of a weight's gradient belong to inputs, which may be of very different sizes; a wrong
 number in a small column must not hide behind the largest number of the array.
@@ -15,14 +15,45 @@ def scales(size: np.ndarray) -> np.ndarray:
     >>> scales(np.asarray([[1.0, 3.0], [5.0, 7.0]])).tolist()
     [[2.0, 2.0], [3.0, 5.0]]
     """
-    if not np.isfinite(size).all():
-        size = np.where(np.isfinite(size), size, 0)
-    if size.size == 0:
-        return size
-    if size.ndim < 2:
-        return np.full(size.shape, size.mean(dtype=np.float64), size.dtype)
-    wide = size.dtype if size.dtype.itemsize > 4 else np.float64  # no sum may overflow
-    rows = size.mean(axis=tuple(range(1, size.ndim)), keepdims=True, dtype=wide)
-    columns = size.mean(axis=0, keepdims=True, dtype=wide)
+    size = _finite(size)
+    if size.size == 0 or size.ndim < 2:
+        return _mean(size)
+    rows, columns = _means(size)
     with np.errstate(over="ignore"):
         return np.minimum(rows.astype(size.dtype), columns.astype(size.dtype))
+
+
+def variances(squares: np.ndarray) -> np.ndarray:
+    """Return the variance of each number's noise, from the squares of one sample, (n, ..., m).
+
+    A sum of products over samples has noise of the size of a factor of its row times one of its
+    column: its variance is row's mean · column's mean / mean. It is not taken for less than
+    `scales` would be, where few numbers make a mean.
+
+    >>> variances(np.asarray([[1.0, 3.0], [2.0, 6.0]])).tolist()
+    [[1.5, 3.0], [2.0, 6.0]]
+    """
+    squares = _finite(squares)
+    if squares.size == 0 or squares.ndim < 2:
+        return _mean(squares)
+    rows, columns = _means(squares)
+    with np.errstate(all="ignore"):
+        product = rows * (columns / np.mean(rows))
+    return np.fmax(np.minimum(rows, columns), product)
+
+
+def _finite(size: np.ndarray) -> np.ndarray:
+    return size if np.isfinite(size).all() else np.where(np.isfinite(size), size, 0)
+
+
+def _mean(size: np.ndarray) -> np.ndarray:
+    """Return the mean of a vector, or of an array of shape (), for each number."""
+    mean = size.mean(dtype=np.float64) if size.size else 0.0
+    return np.full(size.shape, mean, size.dtype)
+
+
+def _means(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means of rows and those of columns."""
+    wide = size.dtype if size.dtype.itemsize > 4 else np.float64  # no sum may overflow
+    rows = size.mean(axis=tuple(range(1, size.ndim)), keepdims=True, dtype=wide)
+    return rows, size.mean(axis=0, keepdims=True, dtype=wide)
