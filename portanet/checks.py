@@ -47,13 +47,16 @@ def dtype_name(dtype: Any) -> str:
     >>> dtype_name(np.dtype("float64")), dtype_name("float32"), dtype_name(np.float32)
     ('float64', 'float32', 'float32')
     """
-    return dtype if isinstance(dtype, str) else _name_of(dtype)
-
-
-@lru_cache(maxsize=None, typed=True)  # dtypes of two libraries may not be compared
-def _name_of(dtype: Any) -> str:
+    if isinstance(dtype, str):
+        return dtype
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     return name.rpartition(".")[2]
+
+
+@lru_cache(maxsize=None, typed=True)  # typed: dtypes of two libraries may not be compared
+def name_of_known(dtype: Any) -> str:
+    """Return the name of an array's dtype, which is looked up more often than it is made."""
+    return dtype_name(dtype)
 
 
 def float_dtype(who: str, dtype: Any) -> str:

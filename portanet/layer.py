@@ -4,7 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
-from portanet.checks import check_alike, check_takes, dtype_name, float_dtype, is_float, is_integer
+from portanet.checks import (
+    check_alike,
+    check_takes,
+    dtype_name,
+    float_dtype,
+    is_float,
+    is_integer,
+    name_of_known,
+)
 from portanet.errors import (
     ArgumentError,
     DtypeError,
@@ -66,7 +74,7 @@ class Part(Versioned):
         if first is None:
             return self._home or (get("numpy"), "float32")
         array = first[1].peek()
-        return backend_of(array), dtype_name(array.dtype)
+        return backend_of(array), name_of_known(array.dtype)
 
     @property
     def backend(self) -> Backend:
