@@ -88,9 +88,15 @@ def signature(thing):
     return re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)
 
 
+def parts_of(layer):
+    """Return a layer and the layers of a Graph: what joins branches is proved in one."""
+    return [layer, *(layer.layers.values() if isinstance(layer, portanet.Graph) else ())]
+
+
 def proved(name):
     """Return the places where a row of the tables runs this entry."""
-    made = {type(case.make()).__name__ for case in (*cases.LAYERS, *cases.LOSSES)}
+    made = {type(part).__name__ for case in cases.LAYERS for part in parts_of(case.make())}
+    made |= {type(case.make()).__name__ for case in cases.LOSSES}
     made |= {case.id.split()[0] for case in OPTIMIZERS} | set(metrics.__all__) | APART
     return list(conftest.PLACES) if name in made else []
 

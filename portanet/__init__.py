@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from portanet.data import Dataset as Dataset
     from portanet.dispatch import accelerable as accelerable
     from portanet.ema import ExponentialMovingAverage as ExponentialMovingAverage
+    from portanet.graph import Graph as Graph
+    from portanet.graph import Input as Input
     from portanet.layer import Buffer as Buffer
     from portanet.layer import Layer as Layer
     from portanet.layer import Parameter as Parameter
@@ -37,10 +39,12 @@ if TYPE_CHECKING:
     from portanet.layers import LSTM as LSTM
     from portanet.layers import RNN as RNN
     from portanet.layers import SELU as SELU
+    from portanet.layers import Add as Add
     from portanet.layers import AvgPool1d as AvgPool1d
     from portanet.layers import AvgPool2d as AvgPool2d
     from portanet.layers import BatchNorm1d as BatchNorm1d
     from portanet.layers import BatchNorm2d as BatchNorm2d
+    from portanet.layers import Concat as Concat
     from portanet.layers import Conv1d as Conv1d
     from portanet.layers import Conv2d as Conv2d
     from portanet.layers import ConvTranspose2d as ConvTranspose2d
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from portanet.layers import MaxPool2d as MaxPool2d
     from portanet.layers import Mish as Mish
     from portanet.layers import MultiHeadAttention as MultiHeadAttention
+    from portanet.layers import Multiply as Multiply
     from portanet.layers import Parallel as Parallel
     from portanet.layers import PReLU as PReLU
     from portanet.layers import ReLU as ReLU
@@ -126,12 +131,13 @@ _HOMES = {
     "portanet.data": "DataLoader Dataset",
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",
+    "portanet.graph": "Graph Input",
     "portanet.layer": "Buffer Layer Parameter Sequential",
     "portanet.layers": (
-        "AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d Conv1d Conv2d ConvTranspose2d "
+        "Add AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d Concat Conv1d Conv2d ConvTranspose2d "
         "Dropout ELU Embedding Flatten GELU GRU GlobalAvgPool GroupNorm HardSigmoid "
         "HardSwish LSTM LayerNorm LeakyReLU Linear LogSoftmax MaxPool1d MaxPool2d Mish "
-        "MultiHeadAttention PReLU Parallel RMSNorm RNN ReLU Reshape Residual "
+        "MultiHeadAttention Multiply PReLU Parallel RMSNorm RNN ReLU Reshape Residual "
         "RotaryPositions SELU SiLU Sigmoid SinusoidalPositions Softmax Softplus Tanh "
         "TransformerBlock"
     ),

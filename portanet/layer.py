@@ -1,140 +1,18 @@
-"""What a layer is: Part (what layers and losses share), Layer and Sequential."""
+"""What a layer is: Layer, and Sequential, layers one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from portanet.backends import Backend, backend_of, get
-from portanet.checks import (
-    check_alike,
-    check_takes,
-    dtype_name,
-    float_dtype,
-    is_float,
-    is_integer,
-    name_of_known,
-)
-from portanet.errors import (
-    ArgumentError,
-    DtypeError,
-    OrderError,
-    PlacementError,
-    SharedParameterError,
-    short,
-)
-from portanet.parameter import Buffer, Parameter
-from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
+from portanet.checks import check_alike, check_takes, dtype_name, is_float, is_integer
+from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, short
+from portanet.parameter import Buffer as Buffer
+from portanet.parameter import Parameter as Parameter
+from portanet.part import Part as Part
+from portanet.part import moved as moved
+from portanet.sharing import SharedGradients
 from portanet.typing import Array
 from portanet.uniform import check_uniform
-from portanet.versioned import Versioned
-
-
-class Part(Versioned):
-    """What layers and losses share: parameters found among the attributes, and a memory."""
-
-    _saved: Any = None
-    _home: tuple[Backend, str] | None = None  # where `to` has put a part without parameters
-
-    def named_parameters(self) -> dict[str, Parameter]:
-        """Return the parameters of this part and its parts, by names such as "layers.0.weights".
-
-        Raises SharedParameterError if one stands in two places: each backward pass sets the
-        gradient, so the second would silently replace the first.
-        """
-        found: dict[str, Parameter] = {}
-        seen: dict[int, str] = {}
-        for name, parameter in _walk(self, Parameter):
-            if id(parameter) in seen:
-                raise SharedParameterError(
-                    f"{type(self).__name__}: {seen[id(parameter)]} and {name} are one Parameter, "
-                    "whose two gradients would replace each other; give each layer its own"
-                )
-            seen[id(parameter)] = name
-            found[name] = parameter
-        return found
-
-    def parameters(self) -> list[Parameter]:
-        """Return the parameters of this part and its parts."""
-        return list(self.named_parameters().values())
-
-    def named_buffers(self) -> dict[str, Buffer]:
-        """Return the buffers of this part and its parts, by name."""
-        return dict(_walk(self, Buffer))
-
-    def named_parts(self) -> dict[str, "Part"]:
-        """Return this part (under the name "") and the parts it is made of, by name."""
-        return dict(_walk(self, Part))
-
-    @property
-    def placement(self) -> tuple[Backend, str]:
-        """The backend that the parameters lie on, and their dtype by name.
-
-        Without parameters: what `to` was last told, NumPy and float32 if nothing.
-        """
-        first = next(_walk(self, Parameter), None)
-        if first is None:
-            return self._home or (get("numpy"), "float32")
-        array = first[1].peek()
-        return backend_of(array), name_of_known(array.dtype)
-
-    @property
-    def backend(self) -> Backend:
-        """The backend that the parameters lie on (without any: where `to` was last told)."""
-        return self.placement[0]
-
-    @property
-    def dtype(self) -> str:
-        """The parameters' dtype by name, "float32" unless `to` was told otherwise."""
-        return self.placement[1]
-
-    def to(self, backend: str | None = None, *, device: Any = None, dtype: Any = None) -> Self:
-        """Move everything to a backend, a device or a dtype, and return self.
-
-        What is not named stays: `to(dtype="float64")` keeps the backend. Gradients and what a
-        forward pass has saved are dropped. Data, optimizers and metrics follow by themselves.
-
-        Raises MissingBackendError if the backend cannot run here, ArgumentError for an unknown
-        name, DtypeError if the device lacks the dtype.
-        """
-        if backend is None and device is not None:
-            backend = self.backend.name
-        target = self.backend if backend is None else get(backend, device)
-        dtype = self.dtype if dtype is None else float_dtype(f"{type(self).__name__}.to", dtype)
-        target.dtype(dtype)  # raises before anything has moved
-        for _, parameter in _walk(self, Parameter):
-            parameter.value = moved(parameter.value, target, dtype)
-            parameter.grad = None
-        for _, buffer in _walk(self, Buffer):
-            kept = dtype if is_float(buffer.value) else dtype_name(buffer.value.dtype)
-            buffer.value = moved(buffer.value, target, kept)
-        for _, part in _walk(self, Part):
-            part._saved, part._home = None, (target, dtype)
-        return self
-
-    def snapshot(self) -> Snapshot:
-        """Return copies of all parameters and buffers, to go back to with `restore`.
-
-        They stay on the device: this is how the best weights of a run are kept.
-        """
-        return take_snapshot(self)
-
-    def restore(self, snapshot: Snapshot) -> Self:
-        """Go back to the parameters and buffers of a snapshot, and return self.
-
-        Raises ArgumentError, before anything changes, if it is of a model of another structure.
-        """
-        restore_snapshot(self, snapshot)
-        return self
-
-    def _take_saved(self) -> Any:
-        """Return what forward saved, once. Raises OrderError if there is nothing."""
-        saved, self._saved = self._saved, None
-        if saved is None:
-            name = type(self).__name__
-            raise OrderError(
-                f"{name}.backward() has nothing to work from: call {name}.forward(..., "
-                "training=True) before each backward(), and use a layer once in a network"
-            )
-        return saved
+from portanet.wire import wired
 
 
 class Layer(Part):
@@ -182,16 +60,18 @@ class Layer(Part):
             parameter.trainable = True
         return self
 
-    def __call__(self, x: Array, *, training: bool = False) -> Array:
-        """Return forward(x)."""
-        return self.forward(x, training=training)
+    def __call__(self, x: Any, *, training: bool = False) -> Any:
+        """Return forward(x); in a Graph, called on a Wire, one for what forward will return."""
+        wire = wired(self, x)
+        return self.forward(x, training=training) if wire is None else wire
 
 
 class Sequential(Layer):
     """Layers one after the other, and the loss that they are trained on.
 
     forward: x goes through the layers in order. backward: the gradient of the criterion (or the
-    one given) goes through them in reverse; the chain rule is this loop.
+    one given) goes through them in reverse; the chain rule is this loop. A Parameter may belong to
+    several of the layers: its gradient is the sum of theirs.
 
     Raises ArgumentError if `layers` is empty or holds something that is not a Layer; PlacementError
     or DtypeError if x does not lie where the network lies.
@@ -202,6 +82,8 @@ class Sequential(Layer):
     >>> model.forward(np.zeros((2, 3), np.float32)).shape
     (2, 1)
     """
+
+    sums = "layers"
 
     def __init__(self, layers: Sequence[Layer], criterion: Any = None) -> None:
         if not isinstance(layers, Sequence) or not layers:
@@ -251,17 +133,19 @@ class Sequential(Layer):
                     "criterion, Sequential(layers, criterion), or call backward(grad)"
                 )
             grad = self.criterion.backward()
+        shared = SharedGradients(self.layers)
         for layer in reversed(self.layers):
             grad = layer.backward(grad)
+            shared.add(layer)
         return grad
 
     def _check(self, x: Array) -> None:
         """Look at x once, at the door, in the words of portanet and not of a library's."""
-        first = next(_walk(self, Parameter), None)
+        first = self.first_parameter()
         if self.takes == "floats":
             check_takes("Sequential", x, self.layers[0])
             if first is not None:
-                check_alike("Sequential", "x", x, "the network", first[1].peek())
+                check_alike("Sequential", "x", x, "the network", first.peek())
             elif not is_float(x):
                 raise DtypeError(
                     f"Sequential: x must be float32 or float64, is {dtype_name(x.dtype)}"
@@ -275,27 +159,3 @@ class Sequential(Layer):
     def __repr__(self) -> str:
         parts = [*map(repr, self.layers), *([repr(self.criterion)] if self.criterion else [])]
         return f"Sequential({', '.join(parts)})"
-
-
-def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (name, object) for every object of a kind in a part, its parts, lists and dicts."""
-    if isinstance(part, kind):
-        yield name.removesuffix("."), part
-    if isinstance(part, Part):
-        for key, value in vars(part).items():
-            if key != "_saved":
-                yield from _walk(value, kind, f"{name}{key}.")
-    elif isinstance(part, list | tuple):
-        for i, value in enumerate(part):
-            yield from _walk(value, kind, f"{name}{i}.")
-    elif isinstance(part, dict):
-        for key, value in part.items():
-            yield from _walk(value, kind, f"{name}{key}.")
-
-
-def moved(value: Array, target: Backend, dtype: str) -> Array:
-    """Return value on a backend and in a dtype."""
-    here = backend_of(value)
-    if here is target:
-        return value if dtype_name(value.dtype) == dtype else target.asarray(value, dtype)
-    return target.asarray(here.to_numpy(value), dtype)

@@ -7,6 +7,7 @@ layer is one row here, or in the file of its kind, which is added up below.
 from cases_activations import ACTIVATIONS
 from cases_base import LayerCase, LossCase, weighted
 from cases_convolution import CONVOLUTION
+from cases_graphs import GRAPHS
 from cases_losses import LOSSES as MORE_LOSSES
 from cases_normalization import NORMALIZATION
 from cases_sequences import SEQUENCES
@@ -63,5 +64,5 @@ LOSSES = [
 
 LAYERS += CONVOLUTION
 LAYERS += ACTIVATIONS + NORMALIZATION
-LAYERS += SEQUENCES
+LAYERS += SEQUENCES + GRAPHS
 LOSSES += MORE_LOSSES

@@ -127,7 +127,7 @@ BAD = {
     "a dtype the device lacks": (lambda: model().to("strict", device="no_float64", dtype="float64"), DtypeError,
         r"no_float64.*float64 was requested, which this device does not have; choose one of.*float32"),
     "one layer twice": (shared, SharedParameterError,
-        r"layers\.0\.weights and layers\.2\.weights are one Parameter.*give each layer its own"),
+        r"layers\.0\.weights and layers\.2\.weights belong to one layer.*make a second layer"),
     "backward before forward": (lambda: Linear(3, 4).backward(np.ones((5, 4), F4)), OrderError,
         r"Linear.backward\(\) has nothing to work from: call Linear.forward\(..., training=True\)"),
     "backward twice": (backward_twice, OrderError, r"BCEWithLogits.backward\(\) has nothing to work from"),

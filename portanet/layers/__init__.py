@@ -11,6 +11,7 @@ from portanet.layers.embedding import Embedding
 from portanet.layers.error_function import erf
 from portanet.layers.gated import GELU, HardSwish, Mish, SiLU
 from portanet.layers.group_normalization import GroupNorm
+from portanet.layers.joins import Add, Concat, Multiply
 from portanet.layers.linear import Linear
 from portanet.layers.normalization import LayerNorm, RMSNorm
 from portanet.layers.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, MaxPool1d, MaxPool2d
@@ -28,10 +29,12 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "Add",
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Concat",
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
@@ -50,6 +53,7 @@ __all__ = [
     "MaxPool2d",
     "Mish",
     "MultiHeadAttention",
+    "Multiply",
     "PReLU",
     "Parallel",
     "RMSNorm",

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.checks import check_choice, check_count, short
 from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer, Sequential
+from portanet.layers.joins import Add, Concat
 from portanet.typing import Array
 
 
@@ -92,6 +92,7 @@ class Parallel(Layer):
         self.how = check_choice("Parallel", "how", how, ("concat", "sum"))
         self.axis = check_count("Parallel", "axis", axis)
         self.branches = [_as_layer("Parallel", f"branches[{i}]", b) for i, b in enumerate(branches)]
+        self.join = Concat(axis) if how == "concat" else Add()
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -106,38 +107,14 @@ class Parallel(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the outputs of all branches, concatenated or added."""
         outputs = [branch.forward(x, training=training) for branch in self.branches]
-        self._check(outputs)
-        if training:
-            self._saved = [y.shape[self.axis] for y in outputs] if self.how == "concat" else [0]
-        if self.how == "concat":
-            return array_namespace(x).concat(outputs, axis=self.axis)
-        return _sum(outputs)
+        return self.join.forward(outputs, training=training)
 
-    def backward(self, grad: Array) -> Array:
-        """Return the sum of the branches' dL/dx."""
-        sizes = self._take_saved()
-        grads = self._split(grad, sizes) if self.how == "concat" else [grad] * len(self.branches)
-        return _sum([branch.backward(g) for branch, g in zip(self.branches, grads, strict=True)])
-
-    def _split(self, grad: Array, sizes: list[int]) -> list[Array]:
-        leading, stops = (
-            (slice(None),) * self.axis,
-            [sum(sizes[: i + 1]) for i in range(len(sizes))],
-        )
-        return [
-            grad[(*leading, slice(stop - size, stop), ...)]
-            for size, stop in zip(sizes, stops, strict=True)
-        ]
-
-    def _check(self, outputs: list[Array]) -> None:
-        shapes = [tuple(y.shape) for y in outputs]
-        if self.how == "sum":
-            fits, wanted = set(shapes), "one shape, to be added"
-        else:
-            fits = {(*s[: self.axis], *s[self.axis + 1 :]) for s in shapes}
-            wanted = f"shapes that differ along axis {self.axis} only"
-        if len(fits) > 1 or (self.how == "concat" and len(shapes[0]) <= self.axis):
-            raise ShapeError(f"Parallel: the branches' outputs must have {wanted}, are {shapes}")
+    def backward(self, grad: Array) -> Array | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the sum of the branches' dL/dx; None for integers, which have no derivative."""
+        grads = self.join.backward(grad)
+        found = [branch.backward(g) for branch, g in zip(self.branches, grads, strict=True)]
+        known = [g for g in found if g is not None]
+        return sum(known[1:], known[0]) if known else None
 
     def __repr__(self) -> str:
         return f"Parallel({self.branches}, how={self.how!r}, axis={self.axis})"
@@ -151,10 +128,3 @@ def _as_layer(who: str, name: str, layers: Any) -> Layer:
             f"{who}: {name} must be a layer or a list of layers, is {short(layers)}"
         )
     return Sequential(layers)
-
-
-def _sum(arrays: list[Array]) -> Array:
-    total = arrays[0]
-    for array in arrays[1:]:
-        total = total + array
-    return total

@@ -1,0 +1,192 @@
+"""Part: what layers and losses share, parameters found among the attributes and a memory."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+from portanet.backends import Backend, backend_of, get
+from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
+from portanet.errors import OrderError, SharedParameterError
+from portanet.parameter import Buffer, Parameter
+from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
+from portanet.typing import Array
+from portanet.versioned import Versioned
+
+
+class Part(Versioned):
+    """What layers and losses share: parameters found among the attributes, and a memory."""
+
+    _saved: Any = None
+    sums: ClassVar[str] = ""  # the attribute whose layers' gradients of one parameter are added up
+    _home: tuple[Backend, str] | None = None  # where `to` has put a part without parameters
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Return the parameters of this part and its parts, by names such as "layers.0.weights".
+
+        A parameter that several layers of a network use is there once, under the first name.
+        Raises SharedParameterError if nothing adds up the gradients of such a parameter: each
+        backward pass sets the gradient, so the second would silently replace the first.
+        """
+        found: dict[str, Parameter] = {}
+        first: dict[int, str] = {}
+        for name, parameter in _walk(self, Parameter):
+            if first.setdefault(id(parameter), name) == name:
+                found[name] = parameter
+            else:
+                self._check_shared(first[id(parameter)], name)
+        return found
+
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters of this part and its parts."""
+        return list(self.named_parameters().values())
+
+    def first_parameter(self) -> Parameter | None:
+        """Return one of the parameters, None if there is none: as a rule all lie alike."""
+        return next((parameter for _, parameter in _walk(self, Parameter)), None)
+
+    def named_buffers(self) -> dict[str, Buffer]:
+        """Return the buffers of this part and its parts, by name."""
+        return dict(_walk(self, Buffer))
+
+    def named_parts(self) -> dict[str, "Part"]:
+        """Return this part (under the name "") and the parts it is made of, by name."""
+        return dict(_walk(self, Part))
+
+    @property
+    def placement(self) -> tuple[Backend, str]:
+        """The backend that the parameters lie on, and their dtype by name.
+
+        Without parameters: what `to` was last told, NumPy and float32 if nothing.
+        """
+        first = self.first_parameter()
+        if first is None:
+            return self._home or (get("numpy"), "float32")
+        array = first.peek()
+        return backend_of(array), name_of_known(array.dtype)
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that the parameters lie on (without any: where `to` was last told)."""
+        return self.placement[0]
+
+    @property
+    def dtype(self) -> str:
+        """The parameters' dtype by name, "float32" unless `to` was told otherwise."""
+        return self.placement[1]
+
+    def to(self, backend: str | None = None, *, device: Any = None, dtype: Any = None) -> Self:
+        """Move everything to a backend, a device or a dtype, and return self.
+
+        What is not named stays: `to(dtype="float64")` keeps the backend. Gradients and what a
+        forward pass has saved are dropped. Data, optimizers and metrics follow by themselves.
+
+        Raises MissingBackendError if the backend cannot run here, ArgumentError for an unknown
+        name, DtypeError if the device lacks the dtype.
+        """
+        if backend is None and device is not None:
+            backend = self.backend.name
+        target = self.backend if backend is None else get(backend, device)
+        dtype = self.dtype if dtype is None else float_dtype(f"{type(self).__name__}.to", dtype)
+        target.dtype(dtype)  # raises before anything has moved
+        for _, parameter in _walk(self, Parameter):
+            parameter.value = moved(parameter.value, target, dtype)
+            parameter.grad = None
+        for _, buffer in _walk(self, Buffer):
+            kept = dtype if is_float(buffer.value) else dtype_name(buffer.value.dtype)
+            buffer.value = moved(buffer.value, target, kept)
+        for _, part in _walk(self, Part):
+            part._saved, part._home = None, (target, dtype)
+        return self
+
+    def snapshot(self) -> Snapshot:
+        """Return copies of all parameters and buffers, to go back to with `restore`.
+
+        They stay on the device: this is how the best weights of a run are kept.
+        """
+        return take_snapshot(self)
+
+    def restore(self, snapshot: Snapshot) -> Self:
+        """Go back to the parameters and buffers of a snapshot, and return self.
+
+        Raises ArgumentError, before anything changes, if it is of a model of another structure.
+        """
+        restore_snapshot(self, snapshot)
+        return self
+
+    def _check_shared(self, first: str, second: str) -> None:
+        """Raise SharedParameterError unless a network adds the gradients of two names up."""
+        both = _common(first, second)
+        owner, _, attribute = both.rpartition(".")
+        parts = self.named_parts()
+        if owner not in parts or attribute != parts[owner].sums or not attribute:
+            raise SharedParameterError(
+                f"{type(self).__name__}: {first} and {second} are one Parameter, whose two "
+                "gradients would replace each other; give each layer its own (the layers of one "
+                "Sequential may share a parameter: it adds their gradients up)"
+            )
+        one, other = (
+            parts.get(".".join(name.split(".")[: both.count(".") + 2])) for name in (first, second)
+        )
+        if one is other:
+            raise SharedParameterError(
+                f"{type(self).__name__}: {first} and {second} belong to one layer, which can save "
+                "the inputs of one forward pass; make a second layer, and give it the Parameters "
+                "of the first: second.weights = first.weights"
+            )
+
+    def take_memory(self) -> list[tuple["Part", Any]]:
+        """Return what forward has saved in this part and its parts, and forget it.
+
+        Who calls a layer twice keeps one for each call, and gives it back with `put_memory`.
+        """
+        memory = [(part, part._saved) for _, part in _walk(self, Part) if part._saved is not None]
+        for part, _ in memory:
+            part._saved = None
+        return memory
+
+    def put_memory(self, memory: list[tuple["Part", Any]]) -> None:
+        """Let this part and its parts have what `take_memory` returned, for a backward pass."""
+        for part, saved in memory:
+            part._saved = saved
+
+    def _take_saved(self) -> Any:
+        """Return what forward saved, once. Raises OrderError if there is nothing."""
+        saved, self._saved = self._saved, None
+        if saved is None:
+            name = type(self).__name__
+            raise OrderError(
+                f"{name}.backward() has nothing to work from: call {name}.forward(..., "
+                "training=True) before each backward(), and use a layer once in a network"
+            )
+        return saved
+
+
+def _common(first: str, second: str) -> str:
+    """Return what two names have in common, up to a dot."""
+    n, words = 0, list(zip(first.split("."), second.split("."), strict=False))
+    while words[n][0] == words[n][1]:
+        n += 1
+    return ".".join(word for word, _ in words[:n])
+
+
+def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (name, object) for every object of a kind in a part, its parts, lists and dicts."""
+    if isinstance(part, kind):
+        yield name.removesuffix("."), part
+    if isinstance(part, Part):
+        for key, value in vars(part).items():
+            if key != "_saved":
+                yield from _walk(value, kind, f"{name}{key}.")
+    elif isinstance(part, list | tuple):
+        for i, value in enumerate(part):
+            yield from _walk(value, kind, f"{name}{i}.")
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield from _walk(value, kind, f"{name}{key}.")
+
+
+def moved(value: Array, target: Backend, dtype: str) -> Array:
+    """Return value on a backend and in a dtype."""
+    here = backend_of(value)
+    if here is target:
+        return value if dtype_name(value.dtype) == dtype else target.asarray(value, dtype)
+    return target.asarray(here.to_numpy(value), dtype)
