@@ -89,8 +89,10 @@ def signature(thing):
 
 
 def parts_of(layer):
-    """Return a layer and the layers of a Graph: what joins branches is proved in one."""
-    return [layer, *(layer.layers.values() if isinstance(layer, portanet.Graph) else ())]
+    """Return a layer, and the layers of a network: some are proved beside others only."""
+    if isinstance(layer, portanet.Graph):
+        return [layer, *layer.layers.values()]
+    return [layer, *(layer.layers if isinstance(layer, portanet.Sequential) else ())]
 
 
 def proved(name):

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from portanet.layers import Softplus as Softplus
     from portanet.layers import Tanh as Tanh
     from portanet.layers import TransformerBlock as TransformerBlock
+    from portanet.layers import Unembedding as Unembedding
     from portanet.loss import Loss as Loss
     from portanet.losses import MAE as MAE
     from portanet.losses import MSE as MSE
@@ -139,7 +140,7 @@ _HOMES = {
         "HardSwish LSTM LayerNorm LeakyReLU Linear LogSoftmax MaxPool1d MaxPool2d Mish "
         "MultiHeadAttention Multiply PReLU Parallel RMSNorm RNN ReLU Reshape Residual "
         "RotaryPositions SELU SiLU Sigmoid SinusoidalPositions Softmax Softplus Tanh "
-        "TransformerBlock"
+        "TransformerBlock Unembedding"
     ),
     "portanet.loss": "Loss",
     "portanet.losses": (

@@ -1,8 +1,21 @@
 """Rows for the layers that join branches of a Graph, for layers called twice and tied parameters."""
 
 from cases_base import LayerCase
+from cases_sequences import tokens
 
-from portanet import Add, Concat, Graph, Input, Linear, Multiply, Sequential, Sigmoid, Tanh
+from portanet import (
+    Add,
+    Concat,
+    Embedding,
+    Graph,
+    Input,
+    Linear,
+    Multiply,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    Unembedding,
+)  # fmt: skip
 
 
 def _joined(join, n=3):
@@ -44,7 +57,18 @@ def _torch_tied(layer, x, p):
     return (x @ w + p["layers.0.bias"]).tanh() @ w + p["layers.2.bias"]
 
 
+def _unembedded():
+    embedding = Embedding(7, 4)
+    return Sequential([embedding, Linear(4, 4), Unembedding(embedding)])
+
+
+def _torch_unembedded(layer, x, p):
+    table = p["layers.0.weights"]
+    return (table[x] @ p["layers.1.weights"] + p["layers.1.bias"]) @ table.T
+
+
 GRAPHS = [
+    LayerCase("Unembedding", _unembedded, (4, 5), x=tokens, torch=_torch_unembedded),
     LayerCase(
         "Add", lambda: _joined(Add()), (5, 4), torch=lambda layer, x, p: sum(_branches(x, p)),
     ),

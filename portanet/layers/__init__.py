@@ -21,6 +21,7 @@ from portanet.layers.recurrent import GRU, LSTM, RNN
 from portanet.layers.shapes import Flatten, Reshape
 from portanet.layers.softmax import LogSoftmax, Softmax, log_softmax, softmax
 from portanet.layers.transformer import TransformerBlock
+from portanet.layers.unembedding import Unembedding
 
 __all__ = [
     "ELU",
@@ -68,6 +69,7 @@ __all__ = [
     "Softplus",
     "Tanh",
     "TransformerBlock",
+    "Unembedding",
     "erf",
     "log_softmax",
     "sigmoid",

@@ -61,7 +61,7 @@ class Linear(Layer):
 
     def backward(self, grad: Array) -> Array:
         """Set dL/dw = xᵀ G and dL/db; return dL/dx = G wᵀ."""
-        x, g = _rows(self._take_saved()), _rows(grad)
+        x, g = rows(self._take_saved()), rows(grad)
         self.weights.grad = x.T @ g
         if self.bias is not None:
             self.bias.grad = array_namespace(g).sum(g, axis=0)
@@ -72,6 +72,6 @@ class Linear(Layer):
         return f"Linear({n_inp}, {n_out})"
 
 
-def _rows(x: Array) -> Array:
+def rows(x: Array) -> Array:
     """Return x with its leading axes merged into one."""
     return x if x.ndim == 2 else array_namespace(x).reshape(x, (-1, x.shape[-1]))

@@ -5,6 +5,7 @@ import numpy as np
 from portanet.backends import array_namespace
 from portanet.initializers import fan_in_uniform, zeros
 from portanet.layer import Parameter, Part
+from portanet.layers.linear import rows
 from portanet.layers.recurrent_cells import Cell, State
 from portanet.typing import Array, Rng
 
@@ -69,9 +70,9 @@ class Pass(Part):
 
     def _set_gradients(self, x: Array, h: Array, grad_a: Array, grad_r: Array) -> Array:
         """Set dL/dw = xᵀ dL/da and dL/du = hᵀ dL/dr over all steps; return dL/dx."""
-        xp, g_a, g_r = array_namespace(x), _rows(grad_a), _rows(grad_r)
-        self.weights.grad = _rows(x).T @ g_a
-        self.recurrent_weights.grad = _rows(h).T @ g_r
+        xp, g_a, g_r = array_namespace(x), rows(grad_a), rows(grad_r)
+        self.weights.grad = rows(x).T @ g_a
+        self.recurrent_weights.grad = rows(h).T @ g_r
         self.bias.grad = xp.sum(g_a, axis=0)
         if self.recurrent_bias is not None:
             self.recurrent_bias.grad = xp.sum(g_r, axis=0)
@@ -84,8 +85,3 @@ class Pass(Part):
 def _where(condition: Array, new: State, old: State) -> State:
     where = array_namespace(condition).where
     return tuple(where(condition, a, b) for a, b in zip(new, old, strict=True))
-
-
-def _rows(x: Array) -> Array:
-    """Return x (N, L, F) as (N L, F)."""
-    return array_namespace(x).reshape(x, (-1, x.shape[-1]))
