@@ -15,12 +15,9 @@ def scales(size: np.ndarray) -> np.ndarray:
     >>> scales(np.asarray([[1.0, 3.0], [5.0, 7.0]])).tolist()
     [[2.0, 2.0], [3.0, 5.0]]
     """
-    size = _finite(size)
-    if size.size == 0 or size.ndim < 2:
-        return _mean(size)
     rows, columns = _means(size)
     with np.errstate(over="ignore"):
-        return np.minimum(rows.astype(size.dtype), columns.astype(size.dtype))
+        return np.minimum(rows, columns).astype(size.dtype)
 
 
 def variances(squares: np.ndarray) -> np.ndarray:
@@ -33,27 +30,21 @@ def variances(squares: np.ndarray) -> np.ndarray:
     >>> variances(np.asarray([[1.0, 3.0], [2.0, 6.0]])).tolist()
     [[1.5, 3.0], [2.0, 6.0]]
     """
-    squares = _finite(squares)
-    if squares.size == 0 or squares.ndim < 2:
-        return _mean(squares)
     rows, columns = _means(squares)
     with np.errstate(all="ignore"):
-        product = rows * (columns / np.mean(rows))
+        product = rows * (columns / (rows.sum() / rows.size)) if rows.size else rows
     return np.fmax(np.minimum(rows, columns), product)
 
 
-def _finite(size: np.ndarray) -> np.ndarray:
-    return size if np.isfinite(size).all() else np.where(np.isfinite(size), size, 0)
-
-
-def _mean(size: np.ndarray) -> np.ndarray:
-    """Return the mean of a vector, or of an array of shape (), for each number."""
-    mean = size.mean(dtype=np.float64) if size.size else 0.0
-    return np.full(size.shape, mean, size.dtype)
-
-
 def _means(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the means of rows and those of columns."""
+    """Return the means of rows and those of columns, of a vector its mean; not finite counts 0."""
+    if not np.isfinite(size).all():
+        size = np.where(np.isfinite(size), size, 0)
+    if size.size == 0:
+        return size, size
     wide = size.dtype if size.dtype.itemsize > 4 else np.float64  # no sum may overflow
+    if size.ndim < 2:
+        mean = np.full(size.shape, size.mean(dtype=wide))
+        return mean, mean
     rows = size.mean(axis=tuple(range(1, size.ndim)), keepdims=True, dtype=wide)
     return rows, size.mean(axis=0, keepdims=True, dtype=wide)
