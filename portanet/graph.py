@@ -160,7 +160,7 @@ def _add(grads: list[Any], i: int, grad: Any) -> None:
 
 def _wires(name: str, wires: Any) -> list[Wire]:
     found = list(wires) if isinstance(wires, list | tuple) else [wires]
-    for wire in found:
+    for wire in found or [wires]:
         if not isinstance(wire, Wire):
             raise ArgumentError(
                 f"Graph: {name} must be Inputs, or what layers return that are called on them; "
@@ -179,7 +179,10 @@ def _ordered(inputs: list[Wire], outputs: list[Wire]) -> list[Wire]:
             used.add(id(wire))
             return
         if wire.layer is None:
-            raise ArgumentError(f"Graph: an output depends on {wire!r}, which is not in inputs")
+            raise ArgumentError(
+                f"Graph: an output depends on {wire!r}, which is not in inputs (each call of "
+                "Input() makes another one)"
+            )
         if id(wire) not in order:
             for part in wire.inputs:
                 visit(part)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from portanet.errors import ArgumentError, short
+
 
 class Wire:
     """An input of a network, or the output of a layer, that is yet to be computed.
@@ -22,9 +24,18 @@ class Wire:
 
 
 def wired(layer: Any, x: Any) -> Wire | None:
-    """Return the output of a layer called on a wire or on a list of wires; None for numbers."""
+    """Return the output of a layer called on a wire or on a list of wires; None for numbers.
+
+    Raises ArgumentError for a list of both.
+    """
     if isinstance(x, Wire):
         return Wire(layer, (x,))
-    if isinstance(x, list | tuple) and x and all(isinstance(part, Wire) for part in x):
-        return Wire(layer, x, several=True)
-    return None
+    if not isinstance(x, list | tuple) or not any(isinstance(part, Wire) for part in x):
+        return None
+    for part in x:
+        if not isinstance(part, Wire):
+            raise ArgumentError(
+                f"{layer!r}: a list of wires must hold nothing else, holds {short(part)}; numbers "
+                "enter a Graph by an Input"
+            )
+    return Wire(layer, x, several=True)

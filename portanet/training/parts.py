@@ -4,7 +4,7 @@ from typing import Any
 
 from portanet.data import DataLoader
 from portanet.errors import ArgumentError, ShapeError, short
-from portanet.layer import Sequential
+from portanet.layer import Layer, Sequential
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
@@ -15,6 +15,7 @@ def check_parts(model: Any, optimizer: Any, train_dl: Any, val_dl: Any, metric: 
         raise ArgumentError(
             "Trainer: model must be a network with a loss, Sequential(layers, criterion), is "
             f"{short(model)}"
+            + ("; put it in one: Sequential([layer], loss)" if isinstance(model, Layer) else "")
         )
     if not isinstance(optimizer, Optimizer):
         raise ArgumentError(
