@@ -148,6 +148,10 @@ class Graph(Layer):
             f"{list(x) if isinstance(x, Mapping) else short(x)}"
         )
 
+    def __getitem__(self, name: str) -> Layer:
+        """Return a layer by its name."""
+        return self.layers[name]
+
     def __repr__(self) -> str:
         return f"Graph({len(self.inputs)} inputs, {len(self.outputs)} outputs, {self.layers})"
 

@@ -1,7 +1,9 @@
 """What a layer is: Layer, and Sequential, layers one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from portanet.checks import check_alike, check_takes, dtype_name, is_float, is_integer
 from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, short
@@ -10,6 +12,7 @@ from portanet.parameter import Parameter as Parameter
 from portanet.part import Part as Part
 from portanet.part import moved as moved
 from portanet.sharing import SharedGradients
+from portanet.summary import row_of, table
 from portanet.typing import Array
 from portanet.uniform import check_uniform
 from portanet.wire import wired
@@ -138,6 +141,39 @@ class Sequential(Layer):
             grad = layer.backward(grad)
             shared.add(layer)
         return grad
+
+    def summary(self, shape: Sequence[int]) -> str:
+        """Return a table of the layers for samples of a shape: outputs, parameters, bytes.
+
+        What layers share is in the row of each, and in the total once. Raises ShapeError, as
+        forward does, if the network does not take such samples.
+
+        >>> from portanet import Linear, ReLU
+        >>> print(Sequential([Linear(30, 20), ReLU(), Linear(20, 1)]).summary((30,)))
+        layer             output   parameters  bytes
+        0 Linear(30, 20)  (N, 20)         620  2,480
+        1 ReLU()          (N, 20)           0      0
+        2 Linear(20, 1)   (N, 1)           21     84
+        total             (N, 1)          641  2,564
+        """
+        backend, dtype = self.placement
+        dtype = dtype if self.takes == "floats" else backend.index_dtype()
+        x, rows = backend.asarray(np.zeros((1, *shape)), dtype), []
+        self._check(x)
+        for i, layer in enumerate(self.layers):
+            x = layer.forward(x)
+            rows.append(row_of(f"{i} {short(layer)}", x.shape, layer.parameters()))
+        return table([*rows, row_of("total", x.shape, self.parameters())])
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """Return a layer, or of a slice a Sequential of the same layers, without a criterion."""
+        return Sequential(self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
     def _check(self, x: Array) -> None:
         """Look at x once, at the door, in the words of portanet and not of a library's."""

@@ -19,7 +19,7 @@ FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
     {"dispatch", "checks", "random", "versioned", "commit", "overrides", "running_sum", "wire"},
-    {"initializers", "options", "parameter", "snapshot", "uniform"},
+    {"initializers", "options", "parameter", "snapshot", "uniform", "summary"},
     {"part"},
     {"sharing"},
     {"layer"},
