@@ -18,6 +18,7 @@ from portanet import (
     CrossEntropy,
     DataLoader,
     Dataset,
+    Dropout,
     Flatten,
     Linear,
     MaxPool2d,
@@ -194,6 +195,25 @@ def test_a_step_of_a_convolutional_network_is_one_graph(cp):
     assert c.launches <= 2  # the batch, copied in, and its losses, copied for the caller
     assert c.h2d <= 1  # Adam's corrections
     assert (c.d2h, c.syncs, c.allocs) == (0, 0, 0)
+
+
+def test_a_step_with_dropout_is_sent_no_mask(cp):
+    """But where the mask begins in its stream, 32 bytes; 16 for the rate, and 16 for the batch."""
+    portanet.seed(0)
+    layers = [Linear(30, 20), Dropout(0.5), Linear(20, 1)]
+    model = Sequential(layers, BCEWithLogits()).to("cupy")
+    step = compile_step(model, SGD(model, lr=0.1))
+    batch = cp.ones((64, 30), "float32"), cp.ones((64, 1), "float32")
+    for _ in range(4):
+        step(*batch)
+    for mode in ("eager", "lazy"):
+        with cupycpu.streams(mode):
+            with cupycpu.count() as c:
+                for _ in range(3):
+                    step(*batch)
+            print(f"\nthree steps with dropout, {mode}: {c}")
+            assert (c.h2d, c.bytes_h2d) == (3, 3 * 64)
+            assert (c.graph_launches, c.d2h, c.syncs, c.allocs) == (3, 0, 0, 0)
 
 
 def test_a_plan_may_be_dropped_before_its_step_has_run(cp):

@@ -18,6 +18,7 @@ from portanet import (
     CrossEntropy,
     DataLoader,
     Dataset,
+    Dropout,
     Embedding,
     Flatten,
     LayerNorm,
@@ -99,6 +100,16 @@ def test_a_step():
             t.step(x, y)
     print(f"\na step: {c.launches} launches, {c.blas} products, {c}")
     assert (c.d2h, c.h2d, c.syncs, c.allocs) == (0, 0, 0, 0)
+
+
+def test_a_forward_of_dropout_copies_nothing():
+    """Its mask is drawn on the device, in one launch; a product and a choice are two more."""
+    layer, x = Dropout(0.3), portanet.backends.get("cupy").asarray(np.ones((64, 20)), "float32")
+    layer.forward(x, training=True)
+    with cupycpu.count() as c:
+        layer.forward(x, training=True)
+    print(f"\na forward of dropout: {c.launches} launches, {c}")
+    assert (c.launches, c.h2d, c.d2h, c.syncs) == (3, 0, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "sigmoid_backward"])

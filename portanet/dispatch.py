@@ -8,13 +8,13 @@ An array with a method `__call_kernel__` handles calls of kernels itself: the co
 record them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import update_wrapper
 from typing import Any
 
-from portanet.backends import backend_of
+from portanet.backends import Backend, backend_of
 from portanet.errors import DtypeError
 
 ACCELERABLE: dict[str, "Accelerable"] = {}
@@ -52,26 +52,44 @@ def accelerable(plain: Callable[..., Any]) -> Accelerable:
     return Accelerable(plain)
 
 
-def from_host(draw: Callable[[], Any], x: Any) -> Any:
+def from_host(
+    draw: Callable[[], Any], x: Any, function: Accelerable | None = None, *args: Any
+) -> Any:
     """Return draw(), numbers made on the host for this step only, on the device of x.
 
     In a compiled step they are an input: draw is called before each step. Numbers that a layer
     draws in any other way would be constants of the compiled step.
+
+    With an accelerable function it is function(draw(), *args): computed on the device if its
+    backend has a kernel, which takes what was drawn from the host or the device; else computed on
+    the host and copied. So where draw() is a few numbers, a device makes many of them.
 
     >>> import numpy as np
     >>> from_host(lambda: np.asarray([True, False]), np.zeros(2))
     array([ True, False])
     """
     if hasattr(type(x), "__from_host__"):
-        return x.__from_host__(draw)
+        return x.__from_host__(draw, function, args)
     given = _draws.get()
     drawn = draw() if given is None or not given else given.pop(0)
-    return backend_of(x).asarray(drawn)
+    return placed(drawn, backend_of(x), function, args)
+
+
+def placed(drawn: Any, backend: Backend, function: Accelerable | None, args: Sequence[Any]) -> Any:
+    """Return function(drawn, *args), or drawn without a function, as an array of a backend."""
+    if function is not None and function.name in backend.kernels:
+        return backend.kernels[function.name](drawn, *args)
+    return backend.asarray(on_host(drawn, function, args))
+
+
+def on_host(drawn: Any, function: Accelerable | None, args: Sequence[Any]) -> Any:
+    """Return function(drawn, *args), or drawn without a function, computed on the host."""
+    return drawn if function is None else function.plain(drawn, *args)
 
 
 @contextmanager
 def draws_given(draws: Iterable[Any]) -> Iterator[None]:
-    """Within this block `from_host` returns these numbers, in order, before drawing new ones."""
+    """Within this block `from_host` takes these as drawn, in order, before it draws new ones."""
     token = _draws.set(list(draws))
     try:
         yield

@@ -1,9 +1,10 @@
 """Random streams on the host: NumPy's Philox generator, with keys.
 
-Weights, shuffles and dropout masks are drawn here and then copied to the device, so that runs on a
-GPU and on a CPU have the same numbers, bit for bit. Philox is counter-based: its numbers are a
-function of a key and a counter, so that those of any step can be drawn without the earlier ones (a
-run resumed at step 1000 draws the same numbers as one without interruption).
+Weights and shuffles are drawn here and then copied to the device, so that runs on a GPU and on a
+CPU have the same numbers, bit for bit; what layers draw in each step is in `draws.py`. Philox is
+counter-based: its numbers are a function of a key and a counter, so that those of any step can be
+drawn without the earlier ones (a run resumed at step 1000 draws the same numbers as one without
+interruption).
 
 Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
 """
@@ -29,14 +30,27 @@ class Key(NamedTuple):
     number: int = 0
 
     def generator(self, step: int = 0) -> Rng:
-        """Return the generator of this stream's numbers for one step (an epoch, a batch …).
+        """Return the generator of this stream's numbers for one step (an epoch, a batch …)."""
+        return np.random.Generator(np.random.Philox(**counter_and_key(self.position(step))))
 
-        The Philox key is (seed, crc32 of the purpose); the counter is (0, 0, step, number), so that
-        each step has 2**128 blocks.
+    def position(self, step: int = 0) -> np.ndarray:
+        """Return where the numbers of one step begin: (seed, crc32 of the purpose, step, number).
+
+        Shape: (4,), of uint64.
         """
-        key = np.array([self.seed, zlib.crc32(self.purpose.encode())], dtype=np.uint64)
-        counter = np.array([0, 0, step, self.number], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(counter=counter, key=key))
+        purpose = zlib.crc32(self.purpose.encode())
+        return np.array([self.seed, purpose, step, self.number], dtype=np.uint64)
+
+
+def counter_and_key(position: np.ndarray) -> dict[str, np.ndarray]:
+    """Return Philox's counter and key for the numbers from a position on (see `Key.position`).
+
+    The key is (seed, crc32 of the purpose); the counter is (0, 0, step, number), so that each step
+    has 2**128 blocks.
+    """
+    counter = np.zeros(4, np.uint64)
+    counter[2:] = position[2:]
+    return {"counter": counter, "key": position[:2]}
 
 
 class _Streams:

@@ -8,6 +8,7 @@ import numpy as np
 
 from portanet.layers.pooling_functions import max_pool2d
 from portanet.layers.windows import Window
+from portanet.random import Key
 
 
 @dataclass(frozen=True)
@@ -91,4 +92,6 @@ ACCELERABLE = [
         rng.standard_normal((n, 3)), rng.integers(0, 5, n), 5), 16),
     KernelCase("segment_sum", lambda rng, n: (  # more segments than NumPy's kernel multiplies
         rng.standard_normal((n, 3)), rng.integers(0, 50, n), 50), 16),
+    KernelCase("philox_uniform", lambda rng, n: (Key(n, "draws", 2).position(3), (n,)), 0),
+    KernelCase("philox_mask", lambda rng, n: (Key(n, "draws", 2).position(3), 0.3, (n,)), 0),
 ]  # fmt: skip

@@ -131,18 +131,19 @@ def test_a_thread_that_comes_during_a_step_is_refused():
             step(x, y)
         seen.append(1)
 
-    layer, draw = model.layers[1], model.layers[1]._draw_kept
+    layer, key = model.layers[1], model.layers[1].key
 
-    def slow(shape):
-        if not seen:
-            thread = threading.Thread(target=second)
-            thread.start()
-            thread.join()
-        return draw(shape)
+    class SlowKey:
+        def position(self, step):
+            if not seen:
+                thread = threading.Thread(target=second)
+                thread.start()
+                thread.join()
+            return key.position(step)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        vars(layer)["_draw_kept"] = slow  # past the version number: the plan goes on
+        vars(layer)["key"] = SlowKey()  # past the version number: the plan goes on
         step(x, y)
     assert seen == [1]
 

@@ -18,7 +18,7 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
-    {"dispatch", "checks", "random", "versioned", "commit", "overrides", "running_sum", "wire"},
+    {"dispatch", "checks", "random", "draws", "versioned", "commit", "overrides", "running_sum", "wire"},
     {"initializers", "options", "parameter", "snapshot", "uniform", "summary"},
     {"part"},
     {"sharing"},

@@ -111,7 +111,7 @@ class Replayed:
         self.plan = self.engine.plan(trace.tape.graph, self.homes)
         self.counted = []
         self.plan.finally_call([partial(self.counted.append, 1)])
-        self.draws = [draw() for _, draw in trace.tape.graph.hosts]
+        self.draws = [how.sent(how.draw()) for _, how in trace.tape.graph.hosts]
         self.numbers = [group.scalars for group in trace.groups]
         self.plan.load(x, y)
         self.plan.set_numbers(self.numbers, self.draws)

@@ -47,13 +47,16 @@ class CupyBackend(StandardBackend):
         from portanet.backends._cupy import (
             kernels,
             kernels_conv,
+            kernels_draws,
             kernels_erf,
             kernels_pool,
             kernels_segments,
         )
 
         # one module for each file of kernels
-        files = (kernels, kernels_conv, kernels_erf, kernels_pool, kernels_segments)
+        files = (
+            kernels, kernels_conv, kernels_draws, kernels_erf, kernels_pool, kernels_segments,
+        )  # fmt: skip
         found = {name: kernel for file in files for name, kernel in file.KERNELS.items()}
         super().__init__("cupy", xp, device, found)
         self._cp = cp

@@ -4,7 +4,7 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.checks import check_number
-from portanet.dispatch import from_host
+from portanet.draws import dropout_mask
 from portanet.errors import ArgumentError
 from portanet.layer import Layer
 from portanet.random import next_key
@@ -21,11 +21,11 @@ class Dropout(Layer):
 
     p is the probability to drop, in [0, 1). (PyTorch allows 1 as well, which drops everything.)
 
-    The mask is drawn on the host, from a random stream of this layer: its `key`, assigned when the
-    layer is made (`portanet.seed` restarts the keys), and its `step`, the number of training
-    forwards so far. So the mask is the same on every backend and in every dtype, a copy of the
-    layer continues like the original, and so does a resumed run with `step` restored. Each training
-    forward copies one mask, a byte for each number of x, from host to device.
+    The mask comes from a random stream of this layer: its `key`, assigned when the layer is made
+    (`portanet.seed` restarts the keys), and its `step`, the number of training forwards so far. So
+    the mask is the same on every backend and in every dtype, a copy of the layer continues like the
+    original, and so does a resumed run with `step` restored. On CuPy it is drawn on the device;
+    elsewhere the host draws it and copies a byte for each number of x.
 
     Raises ArgumentError unless p is a number in [0, 1).
 
@@ -49,19 +49,17 @@ class Dropout(Layer):
         """Return x with dropout applied if training; else x."""
         if not training:
             return x
-        shape = tuple(x.shape)
-        self._saved = kept = from_host(lambda: self._draw_kept(shape), x)
+        self._saved = kept = dropout_mask(self._next_position, self.p, x)
         return self._drop(x, kept)
 
     def backward(self, grad: Array) -> Array:
         """Return grad / (1 - p) where kept, else 0."""
         return self._drop(grad, self._take_saved())
 
-    def _draw_kept(self, shape: tuple[int, ...]) -> Any:
-        """Return a mask on the host: True, with probability 1 - p, for the numbers to keep."""
-        numbers = self.key.generator(self.step).random(shape, dtype="float32")
+    def _next_position(self) -> Any:
+        """Return where the next mask begins in this layer's stream."""
         self.step += 1
-        return numbers >= self.p
+        return self.key.position(self.step - 1)
 
     def _drop(self, x: Array, kept: Array) -> Array:
         # `where`, as the product of a dropped inf with 0 would be NaN

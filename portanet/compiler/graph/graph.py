@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from portanet.compiler.graph.host_draw import HostDraw
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.typing import Array
 
@@ -20,7 +21,7 @@ class Value:
     """One array of a step: its shape, dtype and strides, and what produces it.
 
     kind   "node": the output of an operation; all others exist when a step begins:
-           "input" (a batch), "state" (parameters, slots …), "host" (drawn on the host for this
+           "input" (a batch), "state" (parameters, slots …), "host" (sent from the host for this
            step), "constant" (the same in every step)
     name   for error messages and profiles ("layers.0.weights"), or ""
     base   the value that this one is a view of; None if it owns its memory
@@ -117,7 +118,7 @@ class Graph:
 
     inputs   the batch, by name: "x" and "y"
     states   the values that persist from step to step, by name
-    hosts    values drawn on the host in each step, and the functions that draw them
+    hosts    values that are sent from the host in each step, and how they are drawn
     updates  the values of the states after the step, by the same names
     results  other outputs, by name: losses, gradients
     """
@@ -125,7 +126,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     inputs: dict[str, Value] = field(default_factory=dict)
     states: dict[str, Value] = field(default_factory=dict)
-    hosts: list[tuple[Value, Callable[[], Any]]] = field(default_factory=list)
+    hosts: list[tuple[Value, HostDraw]] = field(default_factory=list)
     updates: dict[str, Value] = field(default_factory=dict)
     results: dict[str, Value] = field(default_factory=dict)
 

@@ -67,7 +67,7 @@ class CheckedPlan:
     def draw(self) -> list[Any]:
         """Return what this step draws on the host."""
         hosts = self.graph.hosts
-        return [draw() for _, draw in hosts] if hosts else []
+        return [how.draw() for _, how in hosts] if hosts else []
 
     def scalars(self) -> list[dict[str, float]]:
         """Return the numbers of this step, for each group of parameters."""
@@ -104,7 +104,7 @@ class CheckedPlan:
     def run(self, scalars: list[dict[str, float]], drawn: list[Any]) -> None:
         """Run the plan with the numbers of this step, and leave what the step would."""
         plan, memory = self.plan, self.memory
-        plan.set_numbers(scalars, drawn)
+        plan.set_numbers(scalars, self._sent(drawn) if drawn else drawn)
         if memory.touched:  # draws, schedules and checks of values may have read parameters
             memory.adopt()
         self.counters.prepare()
@@ -117,6 +117,10 @@ class CheckedPlan:
                 vars(part)[attribute] = self.engine.new(plan.results[name])
             if self.engine.replaces:
                 memory.bind_slots()
+
+    def _sent(self, drawn: list[Any]) -> list[Any]:
+        hosts = self.graph.hosts
+        return [how.sent(one) for (_, how), one in zip(hosts, drawn, strict=True)]
 
     def _place(self) -> tuple[int, int]:
         state = self.optimizer.memory

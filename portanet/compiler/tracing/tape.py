@@ -8,11 +8,13 @@ import numpy as np
 from portanet.backends import Backend, backend_of
 from portanet.compiler.errors import TraceError
 from portanet.compiler.graph.graph import Graph, Node, replaced, value_like
+from portanet.compiler.graph.host_draw import HostDraw
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.namespace import TracedNamespace
 from portanet.compiler.tracing.refusals import reason_not
 from portanet.compiler.tracing.tracer import Tracer
+from portanet.dispatch import Accelerable, placed
 
 # Their result does not depend on the numbers in their first argument.
 _SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like"}
@@ -132,13 +134,20 @@ class Tape:
             return plain(*args, **options)
         return self.record(f"kernel:{name}", kernel, args, options)
 
-    def record_draw(self, draw: Callable[[], Any]) -> Any:
-        """Return what is drawn on the host for this step, an input that is drawn anew each step."""
+    def record_draw(
+        self, draw: Callable[[], Any], function: Accelerable | None, args: tuple[Any, ...]
+    ) -> Any:
+        """Return what `from_host` does; what is sent for it is an input, drawn anew each step."""
         if self.closed:
-            return self.backend.asarray(draw())
-        drawn = self.around_draw(draw)
-        tracer = self.leaf("host", self.backend.asarray(drawn))
-        self.graph.hosts.append((tracer.traced, draw))
+            return placed(draw(), self.backend, function, args)
+        if function is not None and function.name in self.backend.kernels:
+            return function(self._host_input(HostDraw(draw)), *args)
+        return self._host_input(HostDraw(draw, function, args))
+
+    def _host_input(self, how: HostDraw) -> Tracer:
+        sent = how.sent(self.around_draw(how.draw))
+        tracer = self.leaf("host", self.backend.asarray(sent))
+        self.graph.hosts.append((tracer.traced, how))
         return tracer
 
     def _both(self, item: Any, tracers: list[Tracer]) -> tuple[Any, Any]:

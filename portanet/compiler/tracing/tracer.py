@@ -40,8 +40,8 @@ class Tracer(Operators):
     def __call_kernel__(self, name: str, kernel: Any, plain: Any, args: Any, options: Any) -> Any:
         return self.tape.record_kernel(name, kernel, plain, args, options)
 
-    def __from_host__(self, draw: Callable[[], Any]) -> "Tracer":
-        return self.tape.record_draw(draw)
+    def __from_host__(self, draw: Callable[[], Any], function: Any, args: Any) -> "Tracer":
+        return self.tape.record_draw(draw, function, args)
 
     @property
     def shape(self) -> tuple[int, ...]:

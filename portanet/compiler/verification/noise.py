@@ -19,6 +19,7 @@ from portanet.backends import get
 from portanet.compiler.graph.graph import value_like
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
+from portanet.dispatch import on_host
 
 # They move numbers or choose among them, and round nothing.
 _EXACT = {
@@ -44,7 +45,7 @@ class NoisyTape(Tape):
         self._rng = np.random.default_rng(seed)
         noise = self._rng.uniform(-epsilon, epsilon, _N_NUMBERS)
         self._noise = np.concatenate([noise, noise])
-        self.draws: list[Any] = []  # what from_host gives, in order
+        self.draws: list[Any] = []  # what the step has drawn, in order
 
     @property
     def may_fetch(self) -> bool:
@@ -60,9 +61,9 @@ class NoisyTape(Tape):
         """Return a tracer of an array from outside, such as one that was drawn."""
         return self.enter(array)
 
-    def record_draw(self, draw: Callable[[], Any]) -> Tracer:  # noqa: ARG002
-        """Return what the step has drawn."""
-        return self.enter(np.asarray(self.draws.pop(0)))
+    def record_draw(self, draw: Callable[[], Any], function: Any, args: Any) -> Tracer:  # noqa: ARG002
+        """Return what the step has drawn, or computed from it."""
+        return self.enter(np.asarray(on_host(self.draws.pop(0), function, args)))
 
     def tracer_of(self, x: Any) -> Tracer:
         """Return a tracer as it is; of any other array a tracer that is exact."""
