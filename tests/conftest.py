@@ -16,6 +16,7 @@ from hypothesis import settings
 
 import portanet
 from portanet import backends
+from portanet.backends import _nvrtc
 from portanet.errors import MissingBackendError
 
 # What a test may run on: name -> (backend, device). The fake device without float64 shows a cast
@@ -28,6 +29,7 @@ PLACES = {
     "strict": ("strict", None),
     "strict-no-float64": ("strict", "no_float64"),
 }
+NEEDS = (*PLACES, "nvrtc")  # tests with the argument `nvrtc` need NVIDIA's compiler, and no GPU
 
 # no time limits in tests: a loaded machine is not a wrong result
 settings.register_profile("portanet", deadline=None, derandomize=True, max_examples=30)
@@ -35,27 +37,32 @@ settings.load_profile("portanet")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--backends", default=",".join(PLACES), help="test on these only")
+    parser.addoption("--backends", default=",".join(NEEDS), help="test on these only")
     parser.addoption("--require-backend", action="append", default=[], metavar="NAME",
                      help="fail if this backend does not run here")  # fmt: skip
 
 
 def pytest_configure(config):
     for name in config.getoption("--require-backend"):
-        if name not in PLACES:
-            raise pytest.UsageError(f"--require-backend: {name} is not one of {', '.join(PLACES)}")
+        if name not in NEEDS:
+            raise pytest.UsageError(f"--require-backend: {name} is not one of {', '.join(NEEDS)}")
         try:
-            backends.get(*PLACES[name])
+            prove(name)
         except MissingBackendError as error:
             raise pytest.UsageError(f"--require-backend {name}: {error}") from error
 
 
-def why_not(config, place):
-    """Return why a place is not tested on in this run, None if it is."""
-    if place not in config.getoption("--backends").split(","):
+def prove(need):
+    """Raise MissingBackendError unless a backend, or NVIDIA's compiler, runs here."""
+    _nvrtc.version() if need == "nvrtc" else backends.get(*PLACES[need])
+
+
+def why_not(config, need):
+    """Return why what tests need is not there in this run, None if it is."""
+    if need not in config.getoption("--backends").split(","):
         return "left out by --backends"
     try:
-        backends.get(*PLACES[place])
+        prove(need)
     except MissingBackendError as error:
         return str(error)
     return None
@@ -68,15 +75,17 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(config, items):
     """Leave out what cannot run; the ledger says so, in numbers and with the reason."""
-    reasons = {place: why_not(config, place) for place in PLACES}
-    left_out = [i for i in items if reasons.get(place_of(i)) is not None]
-    config.stash[LEFT_OUT] = Counter(place_of(item) for item in left_out)
+    reasons = {need: why_not(config, need) for need in NEEDS}
+    left_out = [i for i in items if reasons.get(need_of(i)) is not None]
+    config.stash[LEFT_OUT] = Counter(need_of(item) for item in left_out)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if reasons.get(place_of(item)) is None]
+        items[:] = [item for item in items if reasons.get(need_of(item)) is None]
 
 
-def place_of(item):
+def need_of(item):
+    if "nvrtc" in getattr(item, "fixturenames", ()):
+        return "nvrtc"
     return item.callspec.params.get("backend") if hasattr(item, "callspec") else None
 
 
@@ -88,6 +97,13 @@ def backend(request):
     """Each backend in turn."""
     request.node.user_properties.append(("backend", request.param))
     return backends.get(*PLACES[request.param])
+
+
+@pytest.fixture
+def nvrtc(request):
+    """NVIDIA's compiler."""
+    request.node.user_properties.append(("backend", "nvrtc"))
+    return _nvrtc
 
 
 @pytest.fixture
@@ -108,7 +124,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if figures:
         terminalreporter.section("figures")
         terminalreporter.write("".join(f"{figure}\n" for figure in figures))
-    counts = {place: Counter() for place in PLACES}
+    counts = {need: Counter() for need in NEEDS}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             for key, value in getattr(report, "user_properties", []):
@@ -119,10 +135,10 @@ def pytest_terminal_summary(terminalreporter, config):
                 ):
                     counts[value][outcome] += 1
     terminalreporter.section("backends")
-    for place, count in counts.items():
-        reason = why_not(config, place)
+    for need, count in counts.items():
+        reason = why_not(config, need)
         if reason is None:
             state = ", ".join(f"{n} {outcome}" for outcome, n in sorted(count.items()))
-            terminalreporter.line(f"{place:18} {state or 'no test asked for it'}")
+            terminalreporter.line(f"{need:18} {state or 'no test asked for it'}")
         else:
-            terminalreporter.line(f"{place:18} NOT PROVED: {reason}")
+            terminalreporter.line(f"{need:18} NOT PROVED: {reason}")

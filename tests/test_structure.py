@@ -46,7 +46,7 @@ COMPILER_FLOORS = [
     {"compile_step", "profiling"},
     {""},
 ]
-OPTIONAL = {"cupy", "cupyx", "torch", "jax", "llvmlite", "sklearn", "matplotlib", "scipy"}
+OPTIONAL = {"cupy", "cupyx", "torch", "jax", "cuda", "llvmlite", "sklearn", "matplotlib", "scipy"}
 FOR_LLVM = tuple(
     f"backends._llvm.{name}"
     for name in ("expressions", "kernel", "loops", "translate", "types", "words")

@@ -9,7 +9,7 @@ from portanet.errors import BackendError
 # Without --fmad=false the compiler contracts products and sums to fused multiply-adds: a fused
 # kernel would differ in the last bit from the kernels that it replaces. The kernels are bound by
 # memory bandwidth, so this costs nothing.
-_OPTIONS = ("--std=c++17", "--fmad=false")
+OPTIONS = ("--std=c++17", "--fmad=false")
 
 
 def compile_cuda(source: str, names: Sequence[str]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def compile_cuda(source: str, names: Sequence[str]) -> dict[str, Any]:
 def _module(source: str, device: int) -> Any:  # noqa: ARG001 (a module belongs to a device)
     import cupy as cp
 
-    module = cp.RawModule(code=source, options=_OPTIONS)
+    module = cp.RawModule(code=source, options=OPTIONS)
     try:
         module.compile()
     except cp.cuda.compiler.CompileException as error:
