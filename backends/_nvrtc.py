@@ -15,7 +15,7 @@ from portanet.backends._cupy.compiling import OPTIONS
 from portanet.errors import BackendError, MissingBackendError
 
 INSTALL = "pip install -e '.[nvrtc]'"
-# CuPy adds these to a RawModule's options, and "-arch=sm_90" where the device has 9.0.
+# CuPy 14 adds these to a module's options, and "-arch=sm_90" where the device has 9.0.
 _CUPYS_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 _REPORT = "--ptxas-options=-v"
 _REGISTERS_OF_BLOCK = 2**16  # of every architecture from 5.0 on
@@ -73,8 +73,8 @@ def version() -> tuple[int, int]:
     return major.value, minor.value
 
 
-def compile_text(source: str, architecture: str, options: Sequence[str] = ()) -> Compiled:
-    """Compile CUDA C++ with the options that CuPy passes, and `options`.
+def compile_text(source: str, architecture: str, options: Sequence[str] = OPTIONS) -> Compiled:
+    """Compile CUDA C++ as CuPy compiles a RawModule with these options.
 
     architecture  "sm_90": machine code (a cubin) for devices of compute capability 9.0;
                   "compute_90": PTX, from which a driver makes code for 9.0 and later
@@ -86,7 +86,7 @@ def compile_text(source: str, architecture: str, options: Sequence[str] = ()) ->
     text = source.encode()
     _call("nvrtcCreateProgram", ctypes.byref(program), text, b"portanet.cu", 0, None, None)
     try:
-        log = _compile(program, _options(architecture, options), source)
+        log = _compile(program, _with_cupys(options, architecture), source)
         kind = "CUBIN" if architecture.startswith("sm_") else "PTX"
         return Compiled(_read(program, kind), usage(log))
     finally:
@@ -122,9 +122,9 @@ def _number(pattern: str, text: str, default: int | None = None) -> int:
     return int(found[1])
 
 
-def _options(architecture: str, more: Sequence[str]) -> list[str]:
+def _with_cupys(options: Sequence[str], architecture: str) -> list[str]:
     report = [_REPORT] if architecture.startswith("sm_") else []
-    return [*OPTIONS, *_CUPYS_OPTIONS, f"-arch={architecture}", *report, *more]
+    return [*options, *_CUPYS_OPTIONS, f"-arch={architecture}", *report]
 
 
 def _compile(program: ctypes.c_void_p, options: Sequence[str], source: str) -> str:

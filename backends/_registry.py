@@ -5,15 +5,18 @@ be allocated and added on its device: CuPy imports without error on a machine wi
 """
 
 import importlib
-from difflib import get_close_matches
 from typing import Any
 
+from portanet.backends._addition import check_addition
+from portanet.backends._advice import advice
 from portanet.backends._protocol import Backend
 from portanet.errors import (
     ArgumentError,
     BackendError,
     DtypeError,
     MissingBackendError,
+    PortanetError,
+    one_line,
     short,
 )
 from portanet.typing import Array, Namespace
@@ -32,10 +35,6 @@ _OF_PACKAGE = {  # the top-level package of an array's class -> the name of its 
     "array_api_strict": "strict",
 }
 _GROUP = "portanet.backends"
-_OF_DEVICE = {  # what other libraries call a device -> the backend to use
-    "cpu": "numpy", "cuda": "cupy", "gpu": "cupy", "mps": "torch", "nvidia": "cupy",
-    "pytorch": "torch", "rocm": "torch", "tpu": "jax",
-}  # fmt: skip
 
 # Caches: their entries never change.
 _working: dict[tuple[str, object], Backend] = {}
@@ -63,10 +62,10 @@ def get(name: str, device: Any = None) -> Backend:
     """
     if not isinstance(name, str):
         raise ArgumentError(f"get: name must be one of {', '.join(names())}, is {short(name)}")
-    backend = _factory(name)(device)
+    backend = _made(name, device)
     key = (name, _hashable(backend.device))  # looked up anew: CuPy's default is the current device
     if key not in _working:
-        _check_addition(backend)
+        check_addition(backend)
         _working[key] = backend
     return _working[key]
 
@@ -124,7 +123,11 @@ def array_namespace(x: Array) -> Namespace:
 
 
 def _hashable(device: Any) -> object:
-    return device if device.__hash__ else device.id  # CuPy's devices are not hashable
+    """Return a device, or what a cache may know it by.
+
+    CuPy's devices are not hashable, and which of them can be used depends on the current one.
+    """
+    return device if device.__hash__ else (device.id, type(device)().id)
 
 
 def _own_namespace(x: Array) -> Namespace:
@@ -160,6 +163,20 @@ def _entries() -> Any:
     return entry_points(group=_GROUP)
 
 
+def _made(name: str, device: Any) -> Backend:
+    try:
+        return _factory(name)(device)
+    except PortanetError:
+        raise
+    except Exception as error:
+        if device is not None:  # a device that the library does not know
+            raise
+        raise MissingBackendError(
+            f"backend {name!r}: its package is installed but fails ({one_line(error)}); install it "
+            "again, or uninstall it", backend=name, missing="package",
+        ) from error  # fmt: skip
+
+
 def _factory(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(_MODULES[name]).make
@@ -168,24 +185,5 @@ def _factory(name: str) -> Any:
             return entry.load()
     raise ArgumentError(
         f"get: there is no backend called {short(name)}; there are {', '.join(names())}"
-        + _advice(name)
+        + advice(name, names())
     )
-
-
-def _advice(name: str) -> str:
-    """Return which backend an unknown name stands for: "cuda:0" for CuPy, "Numpy" for NumPy."""
-    device = name.lower().partition(":")[0]
-    if device in _OF_DEVICE:
-        backend = _OF_DEVICE[device]
-        return f"; for {short(name)} use .to({backend!r}), with device=... for another device"
-    similar = get_close_matches(name.lower(), names(), 1)
-    return f"; did you mean {similar[0]!r}?" if similar else ""
-
-
-def _check_addition(backend: Backend) -> None:
-    """Raise BackendError unless arrays can be allocated and added on the device."""
-    x = backend.asarray([1.0, 2.0], "float32")
-    total = backend.to_numpy(backend.xp.sum(x + x))
-    backend.copies_to_host = 0
-    if float(total) != 6:
-        raise BackendError(f"{backend} computes 1 + 2 + 1 + 2 = {float(total)}: it cannot be used")

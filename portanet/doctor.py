@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from portanet import backends
 from portanet._version import __version__
 from portanet.backends import Backend
+from portanet.backends._cupy.requirements import cuda_version
 from portanet.errors import MissingBackendError
 
 _MODULES = {"strict": "array_api_strict"}  # backends with a module of another name
@@ -49,14 +50,11 @@ def _device(backend: Backend) -> str:
     if backend.name == "cupy":
         runtime = sys.modules["cupy"].cuda.runtime
         name = runtime.getDeviceProperties(backend.device.id)["name"].decode()
-        return f"{backend.device.id} ({name}), CUDA {_cuda(runtime.runtimeGetVersion())}, " + (
-            f"driver for CUDA {_cuda(runtime.driverGetVersion())}"
+        return (
+            f"{backend.device.id} ({name}), CUDA {cuda_version(runtime.runtimeGetVersion())}, "
+            + (f"driver for CUDA {cuda_version(runtime.driverGetVersion())}")
         )
     return str(backend.device)
-
-
-def _cuda(number: int) -> str:
-    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _lacks(name: str, error: MissingBackendError) -> str:

@@ -21,6 +21,7 @@ from reprlib import Repr
 from typing import Any
 
 _MAX_LENGTH = 80  # characters of a value that a message shows
+_MAX_LINE = 200  # and of another error
 _REPR = Repr()  # long lists, strings and dicts are cut before their text is made
 _REPR.maxstring = _REPR.maxother = _MAX_LENGTH
 
@@ -98,3 +99,13 @@ def short(value: Any) -> str:
         return f"{type(value).__name__} of shape {tuple(value.shape)}"
     text = _REPR.repr(value)
     return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 3]}..."
+
+
+def one_line(error: BaseException) -> str:
+    r"""Return an error's class and the first line of its message, clipped.
+
+    >>> one_line(OSError("libcuda.so.1 was not found\nand more"))
+    'OSError: libcuda.so.1 was not found'
+    """
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}"[:_MAX_LINE] if text else type(error).__name__

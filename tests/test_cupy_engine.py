@@ -12,8 +12,16 @@ from portanet.backends._cupy.gather import gather
 from portanet.backends._cupy.graph import Replay
 from portanet.backends._cupy.inputs import StepInputs
 from portanet.backends._cupy.memory import PrivateMemory
+from portanet.backends._cupy.requirements import cublas_path
 from portanet.backends._gemm import can_multiply, gemm
-from portanet.errors import ArgumentError, BackendError, DtypeError, PlacementError, ShapeError
+from portanet.errors import (
+    ArgumentError,
+    BackendError,
+    DtypeError,
+    MissingBackendError,
+    PlacementError,
+    ShapeError,
+)
 
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
 ADD = 'extern "C" __global__ void add(double* sum, const double* x) { *sum += *x; }'
@@ -139,8 +147,9 @@ def test_a_missing_cublas_says_how_to_get_it(backend, cp, monkeypatch):
         raise pathfinder.DynamicLibNotFoundError(name)
 
     monkeypatch.setattr(pathfinder, "load_nvidia_dynamic_lib", load)
-    with pytest.raises(BackendError, match=r"not found .* pip install"):
-        _cupy_blas._path()
+    with pytest.raises(MissingBackendError, match=r"does not find cuBLAS .* pip install") as caught:
+        cublas_path(cp)
+    assert caught.value.missing == "toolkit"
 
 
 def test_errors_of_cublas_name_the_routine_and_the_status():

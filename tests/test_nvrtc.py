@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from portanet.backends import _nvrtc
+from portanet.backends._cupy.compiling import OPTIONS
 from portanet.backends._nvrtc import Usage, usage
 from portanet.errors import BackendError, MissingBackendError
 
@@ -58,7 +59,7 @@ def test_ptx_is_text_for_an_architecture(nvrtc):
 
 def test_options_are_passed(nvrtc):
     text = 'extern "C" __global__ void k(float* x) { *x = SIZE; }'
-    assert "k" in nvrtc.compile_text(text, "sm_90", ["-DSIZE=3"]).kernels
+    assert "k" in nvrtc.compile_text(text, "sm_90", [*OPTIONS, "-DSIZE=3"]).kernels
     with pytest.raises(BackendError, match='identifier "SIZE" is undefined'):
         nvrtc.compile_text(text, "sm_90")
 
@@ -67,6 +68,7 @@ def test_products_and_sums_stay_apart(nvrtc):
     """With --fmad=false: a fused multiply-add rounds once, the readable step twice."""
     text = 'extern "C" __global__ void k(float* x) { x[0] = x[1] * x[2] + x[3]; }'
     assert b"fma." not in nvrtc.compile_text(text, "compute_80").code
+    assert b"fma." in nvrtc.compile_text(text, "compute_80", ["--std=c++17"]).code
 
 
 def test_what_does_not_compile_is_an_error_with_messages_options_and_text(nvrtc):

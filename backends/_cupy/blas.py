@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Protocol
 
+from portanet.backends._cupy.requirements import cublas_path
 from portanet.backends._gemm import Gemm, gemm
 from portanet.errors import BackendError, PlacementError
 from portanet.typing import Array
@@ -40,7 +41,7 @@ class Products:
     A product allocates nothing: cuBLAS uses a workspace that belongs to this object, so that graphs
     of two objects can run concurrently. Results are reproducible.
 
-    Raises BackendError if cuBLAS is not found.
+    Raises MissingBackendError if cuBLAS is not found.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -138,7 +139,9 @@ def _arguments(request: Gemm, a: Array, b: Array, out: Array, dtype: str) -> tup
 @cache
 def _library() -> Any:
     """Return cuBLAS with the argument types of the functions used here."""
-    library = ctypes.CDLL(_path())
+    import cupy as cp
+
+    library = ctypes.CDLL(cublas_path(cp))
     size = [_INT] * 5
     for letter in "SD":
         plain = getattr(library, f"cublas{letter}gemm_v2")
@@ -153,19 +156,6 @@ def _library() -> Any:
     if hasattr(library, "cublasSetWorkspace_v2"):
         library.cublasSetWorkspace_v2.argtypes = [_POINTER, _POINTER, ctypes.c_size_t]
     return library
-
-
-def _path() -> str:
-    """Return the path of the cuBLAS that CuPy uses; both ask NVIDIA's path finder."""
-    from cuda import pathfinder
-
-    try:
-        return pathfinder.load_nvidia_dynamic_lib("cublas").abs_path
-    except pathfinder.DynamicLibNotFoundError as error:
-        raise BackendError(
-            f"cuBLAS: the library was not found ({error}); install CuPy with it: "
-            "pip install -e '.[cuda13]' (for CUDA 12: pip install -e '.[cuda12]')"
-        ) from error
 
 
 def _workspace_size() -> int:

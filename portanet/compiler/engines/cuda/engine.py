@@ -1,6 +1,7 @@
 """CupyEngine: plans on one CUDA device."""
 
 from portanet.backends import Backend
+from portanet.backends._cupy.device import CurrentDevice
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.cuda.plan import CupyPlan
 from portanet.compiler.graph.graph import Graph
@@ -13,14 +14,16 @@ class CupyEngine(Engine):
     replaces = False
 
     def __init__(self, backend: Backend, fuse: bool) -> None:
-        self._backend, self.fuse = backend, fuse
+        self._backend, self.fuse, self._device = backend, fuse, CurrentDevice()
 
     def new(self, array: Array) -> Array:
         """Return a contiguous copy."""
+        self._device.check()
         return array.copy()
 
     def copy(self, target: Array, source: Array) -> None:
         """Copy an array into another."""
+        self._device.check()
         target[...] = source
 
     def same_memory(self, a: Array, b: Array) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.backends._cupy.device import CurrentDevice
 from portanet.backends._cupy.gather import gather
 from portanet.backends._cupy.graph import Replay
 from portanet.backends._cupy.inputs import Layout as Field
@@ -55,6 +56,7 @@ class CupyPlan:
     ) -> None:
         lower(graph, xp)
         self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
+        self._device = CurrentDevice()
         settle_strides(graph, homes, xp.empty)
         self.units = cuda_units(graph) if fuse else single_units(graph)
         in_c = partial(runs_in_c, own_products=fuse)
@@ -89,6 +91,7 @@ class CupyPlan:
 
     def load(self, x: Array, y: Array) -> None:
         """Copy a batch into the plan's inputs, unless it is there."""
+        self._device.check()
         self._replay = self._loaded
         for name, array in (("x", x), ("y", y)):
             if self.inputs[name] is not array:
@@ -99,6 +102,7 @@ class CupyPlan:
         if batch.order is None and batch.part == slice(None):  # a batch that was sent from the host
             self.load(batch.X, batch.y)
             return
+        self._device.check()
         self._follow(batch)
         self._position = batch.part.indices(batch.X.shape[0])[0]
         assert self._gathered is not None
