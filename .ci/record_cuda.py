@@ -1,24 +1,21 @@
 """A plugin of pytest: notes what CuPy gives to NVRTC for portanet's hand-written kernels.
 
-pytest -p record_cuda --cuda-texts FOLDER writes a file for each text; test_wheels.py compiles them.
+CUDA_TEXTS=FOLDER pytest -p record_cuda writes a file for each text; test_toolkit.py compiles them.
 """
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from portanet.backends._cupy.compiling import OPTIONS
 from portanet.compiler.engines.cuda.text import PRELUDE
 
 
-def pytest_addoption(parser):
-    parser.addoption("--cuda-texts", type=Path, required=True, metavar="FOLDER")
-
-
-def pytest_configure(config):
+def pytest_configure():
     from cupy.cuda import compiler
 
-    folder = config.getoption("--cuda-texts")
+    folder = Path(os.environ["CUDA_TEXTS"])
     folder.mkdir(parents=True, exist_ok=True)
     original = compiler._compile_module_with_cache
 

@@ -19,10 +19,10 @@ from test_nvrtc_kernels import misfits  # noqa: E402
 
 from portanet.backends import _nvrtc  # noqa: E402
 
-HEAD = (
-    "| NVRTC | architecture | kernels | registers, median | most | spills | does not fit its block | stack | CPU seconds |\n"
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-)
+HEAD = """\
+| NVRTC | architecture | kernels | registers, median | most | spilling | too large | with a stack | CPU seconds |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+"""
 ROW = re.compile(r"\| (\d+)\.(\d+) \| sm_(\d+) \|.*\|\n")
 
 
@@ -47,13 +47,11 @@ def row(architecture):
 
 def page(text):
     """Return the page with new rows for the NVRTC that is installed here."""
-    n_kernels, n_different = len(kernels()), len(distinct(kernels()))
-    rows = {key(row): row for row in (m[0] for m in ROW.finditer(text))}
+    rows = {key(found[0]): found[0] for found in ROW.finditer(text)}
     rows |= {key(line): line for line in map(row, ARCHITECTURES)}
-    counted = f"{n_kernels:,} kernels, {n_different:,} of which differ"
-    text = re.sub(r"[\d,]+ kernels, [\d,]+ of which differ", counted, text)
-    start, end = text.index(HEAD), max(m.end() for m in ROW.finditer(text + HEAD))
-    return text[:start] + HEAD + "".join(rows[k] for k in sorted(rows)) + text[end:]
+    counted = f"{len(kernels()):,} kernels, {len(distinct(kernels())):,} of which differ"
+    text = re.sub(r"[\d,]+ kernels, [\d,]+ of which differ", counted, ROW.sub("", text))
+    return text.replace(HEAD, HEAD + "".join(rows[k] for k in sorted(rows)))
 
 
 def key(line):
