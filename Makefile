@@ -14,7 +14,7 @@ demo: $(VENV)/demo.done
 test: $(VENV)/test.done
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-# the same with PyTorch and JAX installed, in an environment of their own
+# the same with PyTorch, JAX and NVIDIA's compiler installed, in an environment of their own
 matrix: $(VENV)-matrix/matrix.done
 	$(VENV)-matrix/bin/python -m pytest $(PYTEST_FLAGS)
 
