@@ -84,7 +84,7 @@ sys.modules["cupy._core"] = None
 assert "cupy" not in portanet.available()
 print(portanet.backends.missing()["cupy"])
 """
-    package = requirements._installed()
+    package = requirements.installed_cupy()
     words = f"""\
 backend 'cupy': the package CuPy is installed but does not import (ModuleNotFoundError: import of \
 cupy._core halted; None in sys.modules); install it again: pip install --force-reinstall {package}

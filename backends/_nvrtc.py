@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from portanet.backends._cupy.compiling import OPTIONS
+from portanet.backends._cupy.requirements import INSTALL_12, installed_cupy
 from portanet.errors import BackendError, MissingBackendError
 
 INSTALL = "pip install -e '.[nvrtc]'"
@@ -178,7 +179,9 @@ def _path() -> str:
 
 
 def _missing(reason: str) -> MissingBackendError:
+    of_12 = installed_cupy() == "cupy-cuda12x"  # which would load a newer NVRTC, too
+    command = INSTALL_12 if of_12 else INSTALL
     return MissingBackendError(
-        f"NVRTC, NVIDIA's compiler: {reason}; in a clone of portanet run: {INSTALL}",
-        backend="nvrtc", missing="package", command=INSTALL,
+        f"NVRTC, NVIDIA's compiler: {reason}; in a clone of portanet run: {command}",
+        backend="nvrtc", missing="package", command=command,
     )  # fmt: skip

@@ -99,6 +99,7 @@ def test_the_largest_block_is_that_of_nvidias_table(registers, threads):
 
 @pytest.fixture
 def no_library(monkeypatch):
+    monkeypatch.setattr(_nvrtc, "installed_cupy", lambda: None)
     _nvrtc._library.cache_clear()
     yield monkeypatch
     _nvrtc._library.cache_clear()
@@ -127,3 +128,11 @@ def test_a_missing_nvrtc_says_how_to_get_it(no_library):
         _nvrtc.version()
     assert caught.value.command == "pip install -e '.[nvrtc]'"
     assert (caught.value.backend, caught.value.missing) == ("nvrtc", "package")
+
+
+def test_beside_cupy_for_cuda_12_its_own_nvrtc_is_advised(no_library):
+    """CuPy would load the newer one."""
+    no_library.setattr(_nvrtc, "installed_cupy", lambda: "cupy-cuda12x")
+    no_library.setitem(sys.modules, "cuda", None)
+    with pytest.raises(MissingBackendError, match=r"run: pip install -e '.\[cuda12\]'$"):
+        _nvrtc.version()

@@ -125,15 +125,15 @@ def _no_toolkit(cp: Any, problem: str) -> MissingBackendError:
 
 def _broken(error: Exception) -> MissingBackendError:
     cause = error.__cause__ or error  # CuPy wraps the reason in a page of advice
-    command = f"pip install --force-reinstall {_installed() or 'cupy-cuda13x'}"
+    command = f"pip install --force-reinstall {installed_cupy() or 'cupy-cuda13x'}"
     return _missing(
         "package", f"the package CuPy is installed but does not import ({one_line(cause)}); "
         f"install it again: {command}", command,
     )  # fmt: skip
 
 
-def _installed() -> str | None:
-    """Return the name of CuPy's package that is installed, None if it has another name."""
+def installed_cupy() -> str | None:
+    """Return the name of CuPy's package that is installed: of its wheels, else None."""
     for name in ("cupy-cuda13x", "cupy-cuda12x"):
         try:
             version(name)
