@@ -22,6 +22,7 @@ from portanet import (
     Flatten,
     Linear,
     MaxPool2d,
+    MultiHeadAttention,
     ReLU,
     Sequential,
     Trainer,
@@ -214,6 +215,25 @@ def test_a_step_with_dropout_is_sent_no_mask(cp):
             print(f"\nthree steps with dropout, {mode}: {c}")
             assert (c.h2d, c.bytes_h2d) == (3, 3 * 64)
             assert (c.graph_launches, c.d2h, c.syncs, c.allocs) == (3, 0, 0, 0)
+
+
+def test_heads_are_multiplied_where_they_lie(cp):
+    """Six products of heads; only the four that are concatenated again are copied, afterwards."""
+    portanet.seed(0)
+    layers = [MultiHeadAttention(16, 4, causal=True), Flatten(), Linear(160, 4)]
+    model = Sequential(layers, CrossEntropy()).to("cupy")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((6, 10, 16)).astype("float32"), rng.integers(0, 4, 6)
+    step = compile_step(model, SGD(model, lr=0.1))
+    for _ in range(4):
+        step(cp.asarray(x), cp.asarray(y))
+    (planned,) = step.plans.values()
+    with cupycpu.count() as c:
+        planned.plan._loaded.run()
+    print(f"\na step of attention, uncaptured: {c}")
+    copies = sum(n for name, n in c.kernels.items() if name.startswith("cupy_copy"))
+    assert (copies, c.d2d) == (4, 0)
+    assert (c.launches, c.blas) == (17, 18)
 
 
 def test_a_plan_may_be_dropped_before_its_step_has_run(cp):

@@ -6,8 +6,9 @@ strides are looked at, so that this file needs no device.
 """
 
 from dataclasses import dataclass
+from math import prod
 
-from portanet.backends._gemm_stack import Stack
+from portanet.backends._gemm_stack import Stack, one_stride
 from portanet.errors import ArgumentError, DtypeError, ShapeError
 from portanet.typing import Array
 
@@ -16,10 +17,11 @@ _INT32 = 2**31 - 1  # the largest sizes of BLAS' usual interface
 
 @dataclass(frozen=True, kw_only=True)
 class Gemm:
-    """C = op(A) op(B), column-major, `count` times over.
+    """C = op(A) op(B), column-major, once for each index of `batch`.
 
     Sizes: op(A) is (m, k), op(B) is (k, n), C is (m, n). `a_is_first` says that BLAS' A is the
-    caller's left operand; usually it is the right one. Strides and leading dimensions in items.
+    caller's left operand; usually it is the right one. Leading dimensions, and the strides of the
+    batch's axes, in items.
     """
 
     a_is_first: bool
@@ -31,10 +33,22 @@ class Gemm:
     lda: int
     ldb: int
     ldc: int
-    stride_a: int
-    stride_b: int
-    stride_c: int
-    count: int
+    batch: tuple[int, ...]
+    strides_a: tuple[int, ...]
+    strides_b: tuple[int, ...]
+    strides_c: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many products there are."""
+        return prod(self.batch)
+
+    @property
+    def batch_strides(self) -> tuple[int, int, int] | None:
+        """The strides from matrix to matrix of A, B and C; None if one of them has several."""
+        of_axes = (self.strides_a, self.strides_b, self.strides_c)
+        a, b, c = (one_stride(self.batch, strides) for strides in of_axes)
+        return None if a is None or b is None or c is None else (a, b, c)
 
 
 def gemm(a: Array, b: Array, out: Array) -> Gemm:
@@ -45,7 +59,7 @@ def gemm(a: Array, b: Array, out: Array) -> Gemm:
 
     Raises ShapeError unless the shapes fit, DtypeError unless all three are float32 or all
     float64, ArgumentError if one lies in memory as BLAS cannot read it: in each matrix either the
-    rows or the columns must be contiguous, and a batch must have one stride.
+    rows or the columns must be contiguous.
     """
     _check(a, b, out)
     left, right = Stack.of(a, row=a.ndim == 1), Stack.of(b, column=b.ndim == 1)
@@ -55,13 +69,16 @@ def gemm(a: Array, b: Array, out: Array) -> Gemm:
     return _describe(left.broadcast(batch), right.broadcast(batch), result)
 
 
-def can_multiply(a: Array, b: Array, out: Array) -> bool:
-    """Return whether `gemm` takes these three as they lie."""
+def can_multiply(a: Array, b: Array, out: Array, *, strided: bool = False) -> bool:
+    """Return whether `gemm` takes these three as they lie; with `strided`, by one stride each.
+
+    A batch with several strides needs a list of pointers to its matrices on the device.
+    """
     try:
-        gemm(a, b, out)
+        request = gemm(a, b, out)
     except (ArgumentError, DtypeError, ShapeError):
         return False
-    return True
+    return not strided or request.batch_strides is not None
 
 
 def _check(a: Array, b: Array, out: Array) -> None:
@@ -113,11 +130,12 @@ def _ask(a_is_first: bool, a: Stack, b: Stack, c: Stack, ldc: int) -> Gemm:
     transpose_a, lda = a.leading(name_a)
     transpose_b, ldb = b.leading(name_b)
     sizes = {"m": c.rows, "n": c.columns, "k": a.rows, "lda": lda, "ldb": ldb, "ldc": ldc}
-    sizes["count"] = c.count
-    if max(sizes.values()) > _INT32:
-        raise ShapeError(f"matmul: sizes and strides may be {_INT32} at most: {sizes}")
+    if max(*sizes.values(), c.count) > _INT32:
+        raise ShapeError(
+            f"matmul: sizes and strides may be {_INT32} at most: {sizes}, count {c.count}"
+        )
     return Gemm(
         a_is_first=a_is_first, transpose_a=transpose_a, transpose_b=transpose_b, **sizes,
-        stride_a=a.batch_stride(name_a), stride_b=b.batch_stride(name_b),
-        stride_c=c.batch_stride("out"),
+        batch=c.batch, strides_a=a.batch_strides, strides_b=b.batch_strides,
+        strides_c=c.batch_strides,
     )  # fmt: skip

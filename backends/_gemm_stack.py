@@ -70,16 +70,6 @@ class Stack:
             f"{self.column_stride}); copy it"
         )
 
-    def batch_stride(self, name: str) -> int:
-        """Return the stride from matrix to matrix. Raises ArgumentError if there are several."""
-        stride = one_stride(self.batch, self.batch_strides)
-        if stride is None:
-            raise ArgumentError(
-                f"matmul: the batch {self.batch} of {name} must have one stride, has "
-                f"{self.batch_strides}; copy it"
-            )
-        return stride
-
     def tall(self) -> "Stack | None":
         """Return the rows of all matrices as one matrix, None where they do not follow so."""
         stride = one_stride((*self.batch, self.rows), (*self.batch_strides, self.row_stride))
@@ -110,6 +100,18 @@ def one_stride(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
         else:
             return None
     return stride
+
+
+def offsets(batch: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """Return where each matrix of a batch starts, in items from the first, in order.
+
+    >>> offsets((2, 3), (100, 4))
+    [0, 4, 8, 100, 104, 108]
+    """
+    found = [0]
+    for n, stride in zip(batch, strides, strict=True):
+        found = [start + i * stride for start in found for i in range(n)]
+    return found
 
 
 def _contiguous(lines: int, length: int, line_stride: int, stride: int) -> bool:

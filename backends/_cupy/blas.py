@@ -5,30 +5,26 @@ CuPy has loaded is called through ctypes, with a separate handle.
 """
 
 import ctypes
-import threading
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
-from portanet.backends._cupy.requirements import cublas_path
+from portanet.backends._cupy.blas_handle import handle_of_thread
+from portanet.backends._cupy.blas_library import check, library
 from portanet.backends._gemm import Gemm, gemm
-from portanet.errors import BackendError, PlacementError
+from portanet.backends._gemm_stack import offsets
+from portanet.errors import PlacementError
 from portanet.typing import Array
 
-_STATUS = {
-    1: "NOT_INITIALIZED", 3: "ALLOC_FAILED", 7: "INVALID_VALUE", 8: "ARCH_MISMATCH",
-    11: "MAPPING_ERROR", 13: "EXECUTION_FAILED", 14: "INTERNAL_ERROR", 15: "NOT_SUPPORTED",
-    16: "LICENSE_ERROR",
-}  # fmt: skip
-_DEFAULT_MATH = 0  # float32 stays float32: no TF32
-_POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong
 _NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 _LETTER = {"float32": "S", "float64": "D"}
+# Matrices of a batch lie one stride apart; pointers to each, made once, save copying what does not
+_ONE, _BY_STRIDE, _BY_POINTERS = "gemm_v2", "gemmStridedBatched", "gemmBatched"
 _MIB = 2**20
 
 
 class Memory(Protocol):
-    """An allocator for the workspace."""
+    """An allocator for the workspace, and for pointers to matrices."""
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """Return an uninitialized array."""
@@ -47,9 +43,9 @@ class Products:
     def __init__(self, memory: Memory) -> None:
         import cupy as cp
 
-        _handle(cp.cuda.runtime.getDevice())  # created now: not possible during a capture
-        self._workspace = None
-        if hasattr(_library(), "cublasSetWorkspace_v2"):  # since cuBLAS 11.2
+        handle_of_thread(cp.cuda.runtime.getDevice())  # created now: not possible during a capture
+        self.memory, self._workspace = memory, None
+        if hasattr(library(), "cublasSetWorkspace_v2"):  # since cuBLAS 11.2
             self._workspace = memory.empty((_workspace_size(),), "uint8")
 
     def matmul(self, a: Array, b: Array, out: Array) -> None:
@@ -76,11 +72,11 @@ class Products:
         """Return the handle, set to the current stream and this object's workspace."""
         import cupy as cp
 
-        handle = _handle(cp.cuda.runtime.getDevice())
+        handle = handle_of_thread(cp.cuda.runtime.getDevice())
         stream = cp.cuda.get_current_stream().ptr
-        _check("cublasSetStream_v2", _library().cublasSetStream_v2(handle, stream))
+        check("cublasSetStream_v2", library().cublasSetStream_v2(handle, stream))
         if self._workspace is not None:  # setting the stream has reset it
-            _check("cublasSetWorkspace_v2", _library().cublasSetWorkspace_v2(
+            check("cublasSetWorkspace_v2", library().cublasSetWorkspace_v2(
                 handle, self._workspace.data.ptr, self._workspace.nbytes
             ))  # fmt: skip
         return handle
@@ -90,12 +86,17 @@ class Product:
     """A cuBLAS call with its arguments bound."""
 
     def __init__(self, products: Products, request: Gemm, a: Array, b: Array, out: Array) -> None:
-        dtype = str(out.dtype)
-        form = "gemm_v2" if request.count == 1 else "gemmStridedBatched"
+        dtype, form = str(out.dtype), _form(request)
+        left, right = (a, b) if request.a_is_first else (b, a)
+        self._arrays = [left, right, out]  # keeps their memory alive
+        addresses = [x.data.ptr for x in self._arrays]
+        if form == _BY_POINTERS:
+            self._arrays.append(_pointers(request, addresses, out.itemsize, products.memory))
+            addresses = [row.data.ptr for row in self._arrays[-1]]
         self._name, self._request = f"cublas{_LETTER[dtype]}{form}", request
-        self._routine = getattr(_library(), self._name)
-        self._arguments = _arguments(request, a, b, out, dtype)
-        self._products, self._arrays = products, (a, b, out)  # keeps their memory alive
+        self._routine = getattr(library(), self._name)
+        self._arguments = _arguments(form, request, addresses, _NUMBER[dtype])
+        self._products = products
 
     def __call__(self) -> None:
         self.check(self.ready()())
@@ -106,56 +107,41 @@ class Product:
 
     def check(self, status: int) -> None:
         """Raise BackendError unless a call's status is 0."""
-        _check(self._name, status, self._request)
+        check(self._name, status, self._request)
 
 
-_of_thread = threading.local()  # the stream is state of a handle: threads must not share one
+def _form(request: Gemm) -> str:
+    """Return which of cuBLAS' routines multiplies."""
+    if request.count == 1:
+        return _ONE
+    return _BY_POINTERS if request.batch_strides is None else _BY_STRIDE
 
 
-def _handle(device: int) -> int:
-    """Return the handle of this thread for a device."""
-    handles = _of_thread.__dict__.setdefault("handles", {})
-    if device not in handles:
-        value = _POINTER()
-        _check("cublasCreate_v2", _library().cublasCreate_v2(ctypes.byref(value)))
-        _check("cublasSetMathMode", _library().cublasSetMathMode(value, _DEFAULT_MATH))
-        handles[device] = value.value
-    return handles[device]
-
-
-def _arguments(request: Gemm, a: Array, b: Array, out: Array, dtype: str) -> tuple[Any, ...]:
-    """Return the arguments of gemm, or of its batched form, after the handle."""
-    r, number = request, _NUMBER[dtype]
-    left, right = (a, b) if r.a_is_first else (b, a)
-    one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
-    sizes = (int(r.transpose_a), int(r.transpose_b), r.m, r.n, r.k, one)
-    A, B, C = (x.data.ptr for x in (left, right, out))
-    if r.count == 1:
-        return (*sizes, A, r.lda, B, r.ldb, zero, C, r.ldc)
-    matrices = (A, r.lda, r.stride_a, B, r.ldb, r.stride_b)
-    return (*sizes, *matrices, zero, C, r.ldc, r.stride_c, r.count)
-
-
-@cache
-def _library() -> Any:
-    """Return cuBLAS with the argument types of the functions used here."""
+def _pointers(request: Gemm, starts: Sequence[int], itemsize: int, memory: Memory) -> Array:
+    """Return the addresses of all matrices of A, B and C, as rows of an array on the device."""
     import cupy as cp
+    import numpy as np
 
-    library = ctypes.CDLL(cublas_path(cp))
-    size = [_INT] * 5
-    for letter in "SD":
-        plain = getattr(library, f"cublas{letter}gemm_v2")
-        plain.argtypes = [_POINTER, *size, _POINTER, _POINTER, _INT, _POINTER, _INT, _POINTER,
-                          _POINTER, _INT]  # fmt: skip
-        batched = getattr(library, f"cublas{letter}gemmStridedBatched")
-        batched.argtypes = [_POINTER, *size, _POINTER, _POINTER, _INT, _LONG, _POINTER, _INT, _LONG,
-                            _POINTER, _POINTER, _INT, _LONG, _INT]  # fmt: skip
-    library.cublasCreate_v2.argtypes = [_POINTER]
-    library.cublasSetStream_v2.argtypes = [_POINTER, _POINTER]
-    library.cublasSetMathMode.argtypes = [_POINTER, _INT]
-    if hasattr(library, "cublasSetWorkspace_v2"):
-        library.cublasSetWorkspace_v2.argtypes = [_POINTER, _POINTER, ctypes.c_size_t]
-    return library
+    of_axes = (request.strides_a, request.strides_b, request.strides_c)
+    items = np.asarray([offsets(request.batch, strides) for strides in of_axes])
+    pointers = memory.empty(items.shape, "int64")
+    addresses = np.asarray(starts)[:, None] + itemsize * items
+    pointers.set(addresses, stream=cp.cuda.get_current_stream())
+    return pointers
+
+
+def _arguments(form: str, request: Gemm, addresses: Sequence[int], number: Any) -> tuple[Any, ...]:
+    """Return the arguments of gemm, or of one of its batched forms, after the handle."""
+    r = request
+    leading = (r.lda, r.ldb, r.ldc)
+    matrices = list(zip(addresses, leading, strict=True))
+    if form == _BY_STRIDE:
+        matrices = list(zip(addresses, leading, r.batch_strides or (), strict=True))
+    a, b, c = matrices
+    one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
+    count = () if form == _ONE else (r.count,)
+    sizes = (int(r.transpose_a), int(r.transpose_b), r.m, r.n, r.k)
+    return (*sizes, one, *a, *b, zero, *c, *count)
 
 
 def _workspace_size() -> int:
@@ -163,15 +149,6 @@ def _workspace_size() -> int:
     import cupy as cp
 
     return (32 if int(cp.cuda.Device().compute_capability) >= 90 else 4) * _MIB
-
-
-def _check(name: str, status: int, request: Gemm | None = None) -> None:
-    if status:
-        asked = f" for {request}" if request else ""
-        raise BackendError(
-            f"cuBLAS: {name} gave the status {status} "
-            f"(CUBLAS_STATUS_{_STATUS.get(status, 'unknown')}){asked}"
-        )
 
 
 def _check_place(*arrays: Array) -> None:

@@ -27,7 +27,7 @@ def matmul(a: cp.ndarray, b: cp.ndarray, out: cp.ndarray) -> None:
     if {str(x.dtype) for x in (a, b, out)} not in [{dtype} for dtype in _DTYPES]:
         cp.matmul(a, b, out=out)
         return
-    if not can_multiply(a, b, out):
+    if not can_multiply(a, b, out, strided=True):  # pointers would be sent from the host each time
         a, b = _laid_out(a, out), _laid_out(b, out)
     Products(_CurrentMemory()).matmul(a, b, out)
 
