@@ -4,6 +4,7 @@ Run with the simulated device only; `cupycpu` counts what CuPy asks of it.
 """
 
 import gc
+from functools import lru_cache
 
 import cupycpu
 import numpy as np
@@ -30,6 +31,7 @@ from portanet import (
     compile_step,
     demo,
 )
+from portanet.backends._cupy import compiling
 from portanet.backends._cupy.blas import Products
 from portanet.backends._cupy.compiling import compile_cuda
 from portanet.backends._cupy.gather import gather
@@ -134,6 +136,27 @@ def test_memory_goes_back_with_its_owner(cp):
         assert c.bytes_in_use - common.total_bytes() == start
 
 
+def n_modules():
+    """How many modules of kernels are loaded."""
+    with open("/proc/self/maps") as lines:
+        return sum("cupy-cpu-kernel" in line and " r-xp " in line for line in lines)
+
+
+def test_modules_of_kernels_that_are_gone_are_unloaded(cp, monkeypatch):
+    monkeypatch.setattr(compiling, "_module", lru_cache(2)(compiling._module.__wrapped__))
+    w, start = cp.zeros(1, "float32"), n_modules()
+    held = compile_cuda(MOVE.replace("-=", "+="), ["move"])["move"]
+    for k in range(2, 6):
+        move = compile_cuda(MOVE.replace("*lr", f"{k} * *lr"), ["move"])["move"]
+        move((1,), (1,), (w, w, w))
+        cp.cuda.Device().synchronize()  # before the kernel is dropped
+    assert n_modules() - start == 3  # the last two, and the one that is held
+    held((1,), (1,), (w, w, w))
+    cp.cuda.Device().synchronize()
+    del held
+    assert n_modules() - start == 2
+
+
 # Whole steps: the blog's network as CompiledStep replays it.
 
 
@@ -215,6 +238,41 @@ def test_a_step_with_dropout_is_sent_no_mask(cp):
             print(f"\nthree steps with dropout, {mode}: {c}")
             assert (c.h2d, c.bytes_h2d) == (3, 3 * 64)
             assert (c.graph_launches, c.d2h, c.syncs, c.allocs) == (3, 0, 0, 0)
+
+
+def bytes_beside_the_pool(cp):
+    """How much device memory is allocated outside of CuPy's default pool."""
+    gc.collect()
+    with cupycpu.count() as c:
+        return c.bytes_in_use - cp.get_default_memory_pool().total_bytes()
+
+
+def test_a_capture_needs_no_memory_beside_that_of_the_first_run(cp):
+    model, batch = images(cp)
+    step, sizes = compile_step(model, SGD(model, lr=0.1)), {}
+    for _ in range(6):
+        step(*batch)
+        for planned in step.plans.values():
+            replay = planned.plan._loaded
+            if replay._warm:
+                sizes["captured" if replay.captured else "run"] = bytes_beside_the_pool(cp)
+    print(f"\nmemory beside CuPy's pool: {sizes}")
+    assert sizes["run"] == sizes["captured"]
+
+
+def test_captures_of_a_plan_share_their_temporary_memory(cp):
+    """A new data set is gathered by another graph of the same plan."""
+    x, y = np.ones((64, 1, 8, 8), "float32"), np.arange(64) % 4
+    loaders = [DataLoader(Dataset(x.copy(), y), batch_size=16) for _ in range(4)]
+    model, _ = images(cp)
+    trainer, sizes = Trainer(model, SGD(model, lr=0.1), loaders[0]), []
+    for loader in loaders:
+        trainer.train_dl = loader
+        trainer.train(2, log_level=0)
+        assert [plan._gathered.captured for plan in plans_of(trainer)] == [True]
+        sizes.append(bytes_beside_the_pool(cp))
+    print(f"\nmemory beside CuPy's pool, for one to four data sets: {sizes}")
+    assert len(set(sizes)) == 1
 
 
 def test_heads_are_multiplied_where_they_lie(cp):

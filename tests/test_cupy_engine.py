@@ -2,18 +2,20 @@
 
 import gc
 import threading
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from portanet.backends._cupy import blas_library as _cupy_blas
+from portanet.backends._cupy import compiling
 from portanet.backends._cupy.blas import Products
 from portanet.backends._cupy.compiling import compile_cuda
 from portanet.backends._cupy.gather import gather
 from portanet.backends._cupy.graph import Replay
 from portanet.backends._cupy.inputs import StepInputs
-from portanet.backends._cupy.memory import PrivateMemory
+from portanet.backends._cupy.memory import PrivateMemory, Scratch
 from portanet.backends._cupy.requirements import cublas_path
 from portanet.backends._gemm import can_multiply, gemm
 from portanet.errors import (
@@ -301,6 +303,16 @@ def test_what_cannot_be_captured_is_an_error_and_harms_nothing(name, backend, cp
     assert np.array_equal((x + 1).get(), np.eye(3) + 1)
 
 
+def test_temporary_arrays_take_the_same_memory_on_every_stream(backend, cp):
+    scratch = Scratch()
+    for stream in (cp.cuda.Stream.null, scratch.stream, cp.cuda.Stream(), cp.cuda.Stream()):
+        with stream:
+            three = scratch.call(lambda: (cp.ones(1000) + 1) + cp.ones(1000))
+            assert np.all(three.get() == 3)
+            del three
+        assert scratch.bytes == 3 * 8192  # three arrays at a time, in units of 512 bytes
+
+
 def test_private_memory_is_counted_and_not_the_pools(backend, cp, memory):
     common = cp.get_default_memory_pool()
     used, total = common.used_bytes(), common.total_bytes()
@@ -311,9 +323,18 @@ def test_private_memory_is_counted_and_not_the_pools(backend, cp, memory):
 
 
 def test_compiled_sources_are_kept(backend):
-    assert (
-        compile_cuda(ADD, ["add"])["add"].kernel.ptr == compile_cuda(ADD, ["add"])["add"].kernel.ptr
-    )
+    assert compile_cuda(ADD, ["add"])["add"].ptr == compile_cuda(ADD, ["add"])["add"].ptr
+
+
+def test_kernels_stay_loaded_when_their_source_is_not_kept(backend, cp, monkeypatch):
+    monkeypatch.setattr(compiling, "_module", lru_cache(1)(compiling._module.__wrapped__))
+    total, two = cp.ones(()), cp.full((), 2.0)
+    add = compile_cuda(ADD, ["add"])["add"]
+    subtract = compile_cuda(ADD.replace("+=", "-="), ["add"])["add"]
+    for kernel in (add, add, subtract):
+        kernel((1,), (1,), (total, two))
+    assert total.get() == 3
+    assert compiling._module.cache_info().currsize == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ Only the capture uses a stream of its own, since the legacy default stream canno
 
 import contextlib
 import gc
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,12 +28,18 @@ class Replay:
     `commit` are the calls that write states, `after` a list of C-level calls that may change
     between launches. All of them are made without interruption (see `call_all`), except in the
     first run, which compiles kernels. `commit` consists of Products and C functions.
+
+    The capture is made on `stream`, if given: on that of a Scratch for calls that allocate from it.
     """
 
     def __init__(
-        self, calls: Sequence[Call], commit: Sequence[Call] = (), after: Sequence[Call] = ()
-    ) -> None:
+        self, calls: Sequence[Call], commit: Sequence[Call] = (), after: Sequence[Call] = (),
+        stream: Any = None,
+    ) -> None:  # fmt: skip
         self._calls, self._commit, self._after = tuple(calls), tuple(commit), after
+        self._stream = stream
+        # kernels, graph and memory of the last launch may go with this object
+        weakref.finalize(self, _wait_for_device).atexit = False
         self._graph: Any = None
         self._warm = False
         self.refused: str | None = None
@@ -77,7 +84,7 @@ class Replay:
         """
         import cupy as cp
 
-        stream = cp.cuda.Stream(non_blocking=True)
+        stream = self._stream or cp.cuda.Stream(non_blocking=True)
         with stream, _no_garbage_collection():
             try:
                 stream.begin_capture()
@@ -91,6 +98,12 @@ class Replay:
                 raise BackendError(f"capture: a call cannot be captured ({error})") from error
             graph.upload()
             self._graph = graph
+
+
+def _wait_for_device() -> None:
+    import cupy as cp
+
+    cp.cuda.runtime.deviceSynchronize()
 
 
 @contextlib.contextmanager

@@ -35,6 +35,10 @@ class Scratch:
     A captured operation uses the same memory in each replay, so the memory must not be given to
     others, and must live as long as this object: a pool that runs out of memory frees its unused
     blocks.
+
+    `stream` is a stream to capture these operations on. CuPy's pools hand out blocks by the current
+    stream; here all blocks are this stream's, so that operations use the same memory run after run,
+    captured or not. They must therefore run in order, as must all that shares a plan's buffers.
     """
 
     def __init__(self) -> None:
@@ -42,15 +46,26 @@ class Scratch:
 
         self._cp: Any = cp
         self._kept: list[Any] = []
-        kept = self._kept
+        self.stream: Any = cp.cuda.Stream(non_blocking=True)
+        kept, stream = self._kept, self.stream
 
         def from_device(n_bytes: int) -> Any:
             kept.append(cp.cuda.Memory(n_bytes))
             return cp.cuda.MemoryPointer(kept[-1], 0)
 
         pool = cp.cuda.MemoryPool(from_device)
-        self._allocate = pool.malloc
+
+        def from_pool(n_bytes: int) -> Any:
+            with stream:
+                return pool.malloc(n_bytes)
+
+        self._allocate = from_pool
         weakref.finalize(self, _empty, pool, kept)  # CuPy keeps the blocks of a deleted pool
+
+    @property
+    def bytes(self) -> int:
+        """The size of the memory that was allocated from the device."""
+        return sum(memory.size for memory in self._kept)
 
     def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Call a function with the pool as allocator."""

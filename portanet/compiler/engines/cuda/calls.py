@@ -26,6 +26,8 @@ class Calls:
     `kernels` are those of `kernels_of`; `find` returns the array where a value lies, or a number of
     the step, (HostScalar, dtype); `written` says which pieces of concatenations lie in place.
 
+    `stream` is the one to capture the calls on.
+
     Without `own_products` CuPy multiplies, which cannot be captured, but gives the readable step's
     bits: cuBLAS may choose another way to add for a call, or a workspace, that is not the same.
     """
@@ -36,6 +38,7 @@ class Calls:
     ) -> None:  # fmt: skip
         self._find, self._memory, self._written = find, memory, written
         self._scratch = Scratch()
+        self.stream = self._scratch.stream
         self._products = Products(memory) if own_products else None
         self._kernels, self._partials = kernels, dict[int, Array]()
         every = [kernel for of_unit in kernels.values() for kernel in of_unit]

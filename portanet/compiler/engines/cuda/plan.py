@@ -70,7 +70,7 @@ class CupyPlan:
         self.n_samples = graph.n_samples
         self._make_calls(kernels, fuse)
         self._after: list[Call] = []
-        self._loaded = self._replay = Replay(self._calls, self._commit, self._after)
+        self._loaded = self._replay = self._replay_of(self._calls)
         self._gathered: Replay | None = None
         self._data: tuple[Any, ...] = ()
         self._order = self._order_seen = None
@@ -79,13 +79,16 @@ class CupyPlan:
     def _make_calls(self, kernels: dict[int, list[Kernel]], fuse: bool) -> None:
         """Make the calls of all units: those before the first that writes a home, and the rest."""
         calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
-        self.source, copies = calls.source, self.layout.copies
+        self.source, self._stream, copies = calls.source, calls.stream, self.layout.copies
         self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
         self._copies = [partial(setitem, self.homes[n], ..., self.find(v)) for n, v in copies]
         commit = self.layout.commit
         self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
         self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
         self._commit += self._copies
+
+    def _replay_of(self, calls: Sequence[Call]) -> Replay:
+        return Replay(calls, self._commit, self._after, self._stream)
 
     # a step
 
@@ -117,10 +120,7 @@ class CupyPlan:
                 self._order = self.memory.empty(batch.order.shape, "int64")
             inputs = [self.inputs["x"], self.inputs["y"]]
             call = gather([batch.X, batch.y], self._order, self._record["position"], inputs)
-            self._gathered, self._data = (
-                Replay([call, *self._calls], self._commit, self._after),
-                data,
-            )
+            self._gathered, self._data = self._replay_of([call, *self._calls]), data
             self._kept = (batch.X, batch.y)  # keeps their ids from being reused
         if batch.order is not self._order_seen:
             copy(self._order, batch.order)
