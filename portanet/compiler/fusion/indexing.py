@@ -50,6 +50,17 @@ def index_of_reduced(value: Value, shape: tuple[int, ...], space: Space) -> str:
     return " + ".join(_terms(axes, "k")) or "0"
 
 
+def span(value: Value) -> int:
+    """Return how many elements apart in memory its first and last elements are.
+
+    >>> import numpy as np
+    >>> span(Value("input", (2, 3), np.dtype("float32"), (400, -4)))
+    102
+    """
+    axes = zip(value.shape, value.strides, strict=True)
+    return sum((n - 1) * abs(stride) for n, stride in axes if n) // value.dtype.itemsize
+
+
 def shows_all(value: Value) -> bool:
     """Return whether a value has all elements of its root in the same order, in any shape."""
     root, items = value.root, value.dtype.itemsize

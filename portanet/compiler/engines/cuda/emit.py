@@ -50,7 +50,8 @@ class Writer:
         self.of_loop: dict[Any, str] = {}
         self.pointers: dict[Any, str] = {}
         self.shape = thread_shape(self.space)
-        self.index = index_type(self.space)
+        values = (v for node in self.nodes for v in (*node.inputs, *node.outputs))
+        self.index = index_type(self.space, values)
 
     def kernel(self) -> Kernel:
         """Return the kernel."""
@@ -62,7 +63,7 @@ class Writer:
         for run in range(last + 1):
             self.run([n for n in sums if self._run_of(n) == run], full if run == last else [])
         self.store_reduced(reduced)
-        shape, lines = self.shape, [*place(self.space), *self.body]
+        shape, lines = self.shape, [*place(self.space, self.index), *self.body]
         blocks, threads = -(-self.space.n_kept // shape.tile), shape.tile * shape.lanes
         return kernel_of(self.name, self.parameters, self.arguments, lines, blocks, threads)
 

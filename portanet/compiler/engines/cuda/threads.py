@@ -1,8 +1,11 @@
 """Launch configuration: how the threads of a fused kernel divide its iteration space."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from portanet.compiler.fusion.indexing import span
 from portanet.compiler.fusion.space import Space
+from portanet.compiler.graph.graph import Value
 
 _THREADS = 256
 _MOST_THREADS = 1024
@@ -34,14 +37,19 @@ def thread_shape(space: Space) -> ThreadShape:
     return ThreadShape(tile, min(_power_of_two(space.n_reduced), _MOST_THREADS // tile))
 
 
-def index_type(space: Space) -> str:
-    """Return the type of indices: 32 bits if possible, since 64-bit divisions are slow."""
-    return "int" if space.size + _MOST_THREADS < 2**31 else "long long"
+def index_type(space: Space, values: Iterable[Value]) -> str:
+    """Return the type of indices: 32 bits if possible, since 64-bit divisions are slow.
+
+    An index counts elements of the space, or of the memory that a value spans: two columns of a
+    wide table are few elements that lie far apart.
+    """
+    longest = max([space.size, *map(span, values)])
+    return "int" if longest + _MOST_THREADS < 2**31 else "long long"
 
 
-def place(space: Space) -> list[str]:
-    """Return the lines that compute a thread's indices."""
-    shape, index, kept = thread_shape(space), index_type(space), space.n_kept
+def place(space: Space, index: str) -> list[str]:
+    """Return the lines that compute a thread's indices, of the type `index`."""
+    shape, kept = thread_shape(space), space.n_kept
     tile, lanes = shape.tile, shape.lanes
     first = f"({index})blockIdx.x * {tile}"
     if lanes == 1:
