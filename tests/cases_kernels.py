@@ -95,3 +95,13 @@ ACCELERABLE = [
     KernelCase("philox_uniform", lambda rng, n: (Key(n, "draws", 2).position(3), (n,)), 0),
     KernelCase("philox_mask", lambda rng, n: (Key(n, "draws", 2).position(3), 0.3, (n,)), 0),
 ]  # fmt: skip
+
+
+def moved(args, place, dtype):
+    """Return the arguments of a row on a backend, floats in a dtype."""
+    return [
+        place.asarray(arg, dtype if arg.dtype.kind == "f" else place.index_dtype())
+        if isinstance(arg, np.ndarray) and arg.dtype.kind != "u"  # a place in a stream
+        else arg
+        for arg in args
+    ]

@@ -63,7 +63,9 @@ struct And { template <class T> __device__ static T of(T a, T b) { return a && b
 template <class T> __device__ T abs_of(T x) { return x < T(0) ? T(-x) : x; }
 __device__ inline float abs_of(float x) { return fabsf(x); }
 __device__ inline double abs_of(double x) { return fabs(x); }
-template <class T> __device__ T sign_of(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }
+template <class T> __device__ T sign_of(T x) {
+    return x > 0 ? T(1) : x < 0 ? T(-1) : x == 0 ? T(0) : x;  // of -0 it is 0, of NaN it is NaN
+}
 template <class T> __device__ T log_add_exp(T a, T b) {
     return a == b ? a + log(T(2)) : Maximum::of(a, b) + log1p(exp(-abs_of(a - b)));
 }
@@ -109,8 +111,8 @@ def c_type(dtype: Any) -> str:
 def literal(number: Any, dtype: Any) -> str:
     """Return a number as C++ text of a dtype, exactly as NumPy would round it.
 
-    >>> literal(0.1, "float32"), literal(-2, "float64"), literal(float("inf"), "float32")
-    ('0.1f', '(-2.0)', '(__int_as_float(0x7f800000))')
+    >>> literal(0.1, "float32"), literal(-0.0, "float64"), literal(float("inf"), "float32")
+    ('0.1f', '(-0.0)', '(__int_as_float(0x7f800000))')
     """
     kind = np.dtype(dtype).kind
     if kind == "b":
@@ -119,10 +121,11 @@ def literal(number: Any, dtype: Any) -> str:
         return f"(({c_type(dtype)}){_integer(int(number))})"
     with np.errstate(over="ignore"):
         value = np.dtype(dtype).type(number)
-    text = _SPECIAL[str(dtype)][isnan(value)] if not isfinite(value) else str(abs(value))
-    text = f"-{text}" if value < 0 else text
-    text = f"{text}f" if str(dtype) == "float32" and isfinite(value) else text
-    return text if isfinite(value) and value >= 0 else f"({text})"
+    if not isfinite(value):
+        text = _SPECIAL[str(dtype)][isnan(value)]
+        return f"(-{text})" if value < 0 else f"({text})"
+    text = str(abs(value)) + ("f" if str(dtype) == "float32" else "")
+    return f"(-{text})" if np.signbit(value) else text
 
 
 _SPECIAL = {  # infinity and NaN, by their bits: there are no headers here
