@@ -51,7 +51,7 @@ class Calls:
         node = unit.single
         if node is None:
             yield from map(self._launch, self._kernels[id(unit)])
-        elif self._products is not None and _is_product(node):
+        elif self._products is not None and is_product(node):
             yield from self._matmul(node, self._products)
         elif _is_concat(node):
             yield from self._concat(node)
@@ -133,7 +133,7 @@ def runs_in_c(unit: Unit, *, own_products: bool) -> bool:
     node = unit.single
     if node is None or _is_concat(node) or node.op == "reshape":
         return True
-    return own_products and _is_product(node)
+    return own_products and is_product(node)
 
 
 def copy(target: Array, source: Array) -> None:
@@ -145,7 +145,8 @@ def _copying(target: Array, source: Array) -> Call:
     return partial(setitem, target, ..., source)
 
 
-def _is_product(node: Node) -> bool:
+def is_product(node: Node) -> bool:
+    """Return whether cuBLAS computes an operation."""
     return node.op == "matmul" and not node.options
 
 

@@ -27,11 +27,13 @@ from portanet.compiler.engines.cuda.calls import (
     Call,
     Calls,
     copy,
+    is_product,
     kernels_of,
     runs_in_c,
     scalar_dtype,
 )
 from portanet.compiler.engines.cuda.kernel import Kernel
+from portanet.compiler.engines.cuda.nodes import has_text
 from portanet.compiler.engines.cuda.units import cuda_units
 from portanet.compiler.fusion.units import single_units
 from portanet.compiler.graph.graph import Graph, scalars_in
@@ -39,6 +41,7 @@ from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.lower import lower
 from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
+from portanet.compiler.memory.reshapes import make_reshapes_views
 from portanet.compiler.memory.strides import settle_strides
 from portanet.typing import Array, Namespace
 
@@ -58,6 +61,8 @@ class CupyPlan:
         self.graph, self.homes, self.memory = graph, homes, PrivateMemory()
         self._device = CurrentDevice()
         settle_strides(graph, homes, xp.empty)
+        if fuse:
+            make_reshapes_views(graph, lambda node: is_product(node) or has_text(node))
         self.units = cuda_units(graph) if fuse else single_units(graph)
         in_c = partial(runs_in_c, own_products=fuse)
         self.layout = lay_out(graph, self.units, graph.inputs.values(), in_c)
