@@ -1,26 +1,11 @@
 """The networks of the benchmarks compile with default options, and nothing is refused."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+from benchmark_networks import NETWORKS
 
 import portanet
 from portanet import compile_step
 from portanet.checks import skip_value_checks
-
-FILE = Path(__file__).parents[1] / "benchmarks" / "networks.py"
-
-
-def networks():
-    spec = importlib.util.spec_from_file_location("benchmarks_networks", FILE)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-NETWORKS = networks()
 
 
 @pytest.mark.parametrize("name", NETWORKS.NETWORKS)

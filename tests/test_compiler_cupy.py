@@ -17,6 +17,7 @@ from test_compiler import Scale
 import portanet
 from portanet import (
     SGD,
+    BatchNorm1d,
     DataLoader,
     Dataset,
     Linear,
@@ -100,6 +101,26 @@ def test_losses_give_the_same_bits_unfused(case, backend):
     model = Sequential([Scale()], case.make()).to("cupy", dtype="float32")
     batch = backend.asarray(y_hat.astype(F4)), backend.asarray(y)
     train_twins(model, lambda m: SGD(m, lr=0.01), [batch] * 5, fuse=False)
+
+
+def test_sums_in_two_launches(backend):
+    """A tall batch: statistics, gradients of biases and the sum of losses, in one graph.
+
+    n roundings of either sign are sqrt(n) in size: a sum of 40,000 numbers is off by some 200 at
+    most, the readable step's likewise.
+    """
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40_000, 3)).astype(F4), rng.standard_normal((40_000, 2)).astype(F4)
+    portanet.seed(0)
+    layers = [BatchNorm1d(3), Linear(3, 4), ReLU(), Linear(4, 2)]
+    model = Sequential(layers, MSE()).to("cupy")
+    batch = backend.asarray(x), backend.asarray(y)
+    step, *twins = train_twins(model, lambda m: SGD(m, lr=0.01), [batch] * 4, fuse=True)
+    mine, readable = (gradients(m) for m in twins)
+    assert difference(mine, readable, lambda n, w: 200 * some_ulps(n, w)) == {}
+    assert captured(step) == [True]
+    (planned,) = step.plans.values()
+    assert planned.plan.source.count("_rest(") >= 4  # two biases, a mean, a variance
 
 
 def small():

@@ -7,10 +7,11 @@ from cuda_kernels import fused, traced
 from portanet import backends
 from portanet.backends._cupy.gather import gather
 from portanet.backends._cupy.memory import PrivateMemory
-from portanet.compiler.engines.cuda.emit_long import LONG, emit_all
+from portanet.compiler.engines.cuda.emit_long import emit_all
 from portanet.compiler.fusion.grouping import stored_values
 
 F4 = 4  # bytes
+LONG = 2**16  # elements: more than one block adds up
 MOST = 2**31 - 1024 - 1  # elements: threads of the last block go a block further
 
 

@@ -20,6 +20,7 @@ One step of y = x w + b by gradient descent, both parameters in one vector `flat
     5  m = lr * g        g               4       block B
     6  flat = flat - m   flat, m         1       home of flat
 
+What a unit needs while it runs, partial results of sums say, is a block that lives that long.
 The blocks are packed into one piece of memory, the arena (packing.py).
 
 An interrupted step must leave all states as before the step, or all as after it. So a home is
@@ -30,6 +31,7 @@ and copied to its home at the end of the step.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 from portanet.compiler.fusion.indexing import contiguous
 from portanet.compiler.fusion.units import Unit
@@ -42,13 +44,15 @@ from portanet.compiler.memory.packing import Block, pack
 class Layout:
     """The buffer of every value that owns memory: (block, offset in it in bytes), by id.
 
-    copies   states whose new value is copied to their homes at the end: (name, value)
-    written  for each concatenation, by the node's id: the inputs that are in place already
-    n_bytes  the size of the arena
-    commit   the first unit that writes a home: it and all later ones run without interruption
+    temporaries  the blocks of buffers that a unit needs while it runs, by the buffer's id
+    copies       states whose new value is copied to their homes at the end: (name, value)
+    written      for each concatenation, by the node's id: the inputs that are in place already
+    n_bytes      the size of the arena
+    commit       the first unit that writes a home: it and all later ones run without interruption
     """
 
     places: dict[int, tuple[Block, int]] = field(default_factory=dict)
+    temporaries: dict[int, Block] = field(default_factory=dict)
     copies: list[tuple[str, Value]] = field(default_factory=list)
     written: dict[int, set[int]] = field(default_factory=dict)
     n_bytes: int = 0
@@ -62,16 +66,24 @@ class Layout:
 def lay_out(
     graph: Graph, units: Sequence[Unit], inputs: Iterable[Value],
     runs_in_c: Callable[[Unit], bool],
+    temporaries: Callable[[Unit], Iterable[Any]] = lambda unit: (),  # noqa: ARG005
 ) -> Layout:  # fmt: skip
     """Return the memory layout of a graph's values; `inputs` are live all the time.
 
     `runs_in_c(unit)` says whether a unit runs without Python bytecode: it cannot be interrupted.
+    `temporaries(unit)` returns the buffers, of n_bytes each, that a unit needs while it runs.
     """
     planner = _Planner(graph, units, list(inputs), runs_in_c)
     layout = planner.run()
     at_home = (i for i, unit in enumerate(units) if any(map(layout.is_at_home, unit.outputs)))
     layout.commit = next(at_home, len(units))
-    layout.n_bytes = pack({id(b): b for b, _ in layout.places.values()}.values())
+    layout.temporaries = {
+        id(b): Block(b.n_bytes, birth=i, death=i)
+        for i, unit in enumerate(units)
+        for b in temporaries(unit)
+    }
+    blocks = {id(b): b for b, _ in layout.places.values()}
+    layout.n_bytes = pack([*blocks.values(), *layout.temporaries.values()])
     return layout
 
 

@@ -1,6 +1,7 @@
 """The arrays of a plan's values: slices of the arena, homes of states, and views of these."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from portanet.compiler.errors import PlanError
 from portanet.compiler.graph.graph import Value
@@ -43,6 +44,11 @@ class PlanArrays:
                 f"{strides_of(array)}"
             )
         self._found[id(value)] = array
+
+    def temporary(self, buffer: Any) -> Array:
+        """Return the memory of a buffer that a unit needs while it runs: a vector of its dtype."""
+        start = self._layout.temporaries[id(buffer)].offset
+        return self._arena[start : start + buffer.n_bytes].view(buffer.dtype)
 
     def _made(self, value: Value) -> Array:
         if value.kind == "constant":

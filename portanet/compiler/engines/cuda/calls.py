@@ -1,6 +1,6 @@
 """The launches of a CuPy plan: for each unit the calls with their arguments bound."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import setitem
 from typing import Any
@@ -23,8 +23,9 @@ Call = Callable[[], Any]
 class Calls:
     """Makes the calls of units; each launches work on the current stream.
 
-    `kernels` are those of `kernels_of`; `find` returns the array where a value lies, or a number of
-    the step, (HostScalar, dtype); `written` says which pieces of concatenations lie in place.
+    `kernels` are those of `kernels_of`; `find` returns the array where a value or partial results
+    lie, or a number of the step, (HostScalar, dtype); `written` says which pieces of concatenations
+    lie in place.
 
     `stream` is the one to capture the calls on.
 
@@ -40,7 +41,7 @@ class Calls:
         self._scratch = Scratch()
         self.stream = self._scratch.stream
         self._products = Products(memory) if own_products else None
-        self._kernels, self._partials = kernels, dict[int, Array]()
+        self._kernels = kernels
         every = [kernel for of_unit in kernels.values() for kernel in of_unit]
         self.source = PRELUDE + "\n".join(kernel.source for kernel in every)
         names = [kernel.name for kernel in every]
@@ -67,16 +68,9 @@ class Calls:
         return names or f"{unit.nodes[0].op}(…)"
 
     def _launch(self, kernel: Kernel) -> Call:
-        arguments = tuple(map(self._argument, kernel.arguments))
+        arguments = tuple(map(self._find, kernel.arguments))
         function = self._functions[kernel.name]
         return partial(function, (kernel.blocks,), (kernel.threads,), arguments)
-
-    def _argument(self, thing: Any) -> Array:
-        if not isinstance(thing, Partials):
-            return self._find(thing)
-        if id(thing) not in self._partials:
-            self._partials[id(thing)] = self._memory.empty((thing.count,), thing.dtype)
-        return self._partials[id(thing)]
 
     def _matmul(self, node: Node, products: Products) -> Iterator[Call]:
         """Multiply by cuBLAS; operands with strides that it does not support are copied first."""
@@ -126,6 +120,12 @@ def kernels_of(units: Sequence[Unit]) -> dict[int, list[Kernel]]:
             name = f"kernel_{len(kernels)}"
             kernels[id(unit)] = emit_all(name, unit.nodes, unit.outputs, unit.group.space)
     return kernels
+
+
+def partials_of(kernels: Mapping[int, Sequence[Kernel]], unit: Unit) -> list[Partials]:
+    """Return the partial results that a unit's kernels write and read."""
+    arguments = [a for kernel in kernels.get(id(unit), ()) for a in kernel.arguments]
+    return list({id(a): a for a in arguments if isinstance(a, Partials)}.values())
 
 
 def runs_in_c(unit: Unit, *, own_products: bool) -> bool:

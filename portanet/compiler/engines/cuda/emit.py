@@ -3,17 +3,19 @@
 One thread, or a row of `lanes`, computes each index k. The lanes loop over j once for each
 reduction that depends on another: first the maxima, say, then the sums of exponentials. Outputs are
 stored in the last loop, after all reads. Shapes and strides are constants in the source. There are
-no atomic operations: sums are added in a fixed order, so results are reproducible.
+no atomic operations: sums are added in a fixed order, so results are reproducible. Sums that leave
+few numbers of many are two kernels: emit_long.py.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.compiler.engines.cuda.kernel import Kernel, kernel_of
+from portanet.compiler.engines.cuda.kernel import Kernel, Parameters, kernel_of
+from portanet.compiler.engines.cuda.loops import Load, loop
 from portanet.compiler.engines.cuda.nodes import node_text
 from portanet.compiler.engines.cuda.text import COMBINE, c_type, literal
-from portanet.compiler.engines.cuda.threads import index_type, place, thread_shape
+from portanet.compiler.engines.cuda.threads import ThreadShape, index_type, thread_shape
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import index_of_full, index_of_reduced
 from portanet.compiler.fusion.operands import identity, levels, operands
@@ -25,7 +27,7 @@ from portanet.compiler.graph.operations import REDUCERS
 
 def emit(name: str, nodes: Sequence[Node], stored: Sequence[Value], space: Space) -> Kernel:
     """Return the kernel that computes `nodes` in order and stores `stored`."""
-    return Writer(name, nodes, stored, space).kernel()
+    return Writer(name, nodes, stored, space, thread_shape(space)).kernel()
 
 
 @dataclass
@@ -36,79 +38,83 @@ class Writer:
     nodes: Sequence[Node]
     stored: Sequence[Value]
     space: Space
-    parameters: list[str] = field(default_factory=list)
-    arguments: list[Any] = field(default_factory=list)
+    shape: ThreadShape
+    parameters: Parameters = field(default_factory=Parameters)
     n_names: int = 0
     body: list[str] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
     loop: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.inside = {id(v): node for node in self.nodes for v in node.outputs}
         self.reduced = reduced_values(self.nodes, self.space)
+        self.sums = [node for node in self.nodes if node.op in REDUCERS]
         self.level = levels(self.nodes)
-        self.of_body: dict[Any, str] = {}
-        self.of_loop: dict[Any, str] = {}
-        self.pointers: dict[Any, str] = {}
-        self.shape = thread_shape(self.space)
         values = (v for node in self.nodes for v in (*node.inputs, *node.outputs))
         self.index = index_type(self.space, values)
+        self.of_body: dict[Any, str] = {}
+        self.of_loop: dict[Any, str] = {}
 
     def kernel(self) -> Kernel:
         """Return the kernel."""
-        outs = [self.pointer(v, const=False) for v in self.stored]
-        full = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) not in self.reduced]
-        reduced = [(v, o) for v, o in zip(self.stored, outs, strict=True) if id(v) in self.reduced]
-        sums = [node for node in self.nodes if node.op in REDUCERS]
-        last = max([self.level[id(v)] for v, _ in full] + [self._run_of(n) for n in sums])
+        full, reduced = self.outputs(reduced=False), self.outputs(reduced=True)
+        last = max([self.level[id(v)] for v, _ in full] + [self._run_of(n) for n in self.sums])
         for run in range(last + 1):
-            self.run([n for n in sums if self._run_of(n) == run], full if run == last else [])
+            self.run([n for n in self.sums if self._run_of(n) == run], full if run == last else [])
         self.store_reduced(reduced)
-        shape, lines = self.shape, [*place(self.space, self.index), *self.body]
-        blocks, threads = -(-self.space.n_kept // shape.tile), shape.tile * shape.lanes
-        return kernel_of(self.name, self.parameters, self.arguments, lines, blocks, threads)
+        return self.written()
+
+    def written(self) -> Kernel:
+        """Return the kernel with the lines that were written."""
+        return kernel_of(self.name, self.parameters, self.body, self.shape, self.index)
+
+    def outputs(self, *, reduced: bool) -> list[tuple[Value, str]]:
+        """Return the reduced or the full values that are stored, each with its pointer's name."""
+        stored = [v for v in self.stored if (id(v) in self.reduced) == reduced]
+        return [(v, self.parameters.pointer(v, const=False)) for v in stored]
 
     def _run_of(self, reduction: Node) -> int:
         return self.level[id(reduction.output)] - 1
 
     def run(self, reductions: list[Node], stores: list[tuple[Value, str]]) -> None:
         """Write one loop over the reduced index."""
-        self.loop, self.of_loop = [], {}
+        self.loads, self.loop, self.of_loop = [], [], {}
         for node in reductions:
-            self._accumulate(node)
+            value, dtype = node.args[0], node.output.dtype
+            self.accumulate(node, self._operand(value, value.shape, dtype, inside_loop=True))
         lines = []  # after all reads: an output may share its buffer with an input
         for value, out in stores:
             text = self._operand(value, value.shape, value.dtype, inside_loop=True)
             at = index_of_full(value, value.shape, self.space)
-            lines.append(f"{self._guard()}{out}[{at}] = {text};")
+            lines.append(f"{self.guard()}{out}[{at}] = {text};")
         self.loop += lines
-        if self.space.n_reduced == 1:
-            self.body += self.loop
-        elif self.loop:
-            self.body += [f"{self.loop_head()} {{", *(f"    {line}" for line in self.loop), "}"]
+        self.end_loop()
         for node in reductions:
             self.combine(node)
 
-    def loop_head(self) -> str:
-        """Return the head of the loop over j; each lane takes every lanes-th index."""
-        first, step = ("lane", self.shape.lanes) if self.shape.lanes > 1 else ("0", 1)
-        return f"for ({self.index} j = {first}; j < {self.space.n_reduced}; j += {step})"
+    def end_loop(self) -> None:
+        """Write the loop with what has been collected for it."""
+        if self.space.n_reduced == 1:
+            self.body += self.loop
+        elif self.loop:
+            self.body += loop(self.shape, self.index, self.loads, self.loop)
 
-    def _accumulate(self, node: Node) -> None:
-        value, out = node.args[0], node.output
+    def accumulate(self, node: Node, text: str) -> None:
+        """Let each lane combine an element, of this text, with those before it."""
         self.n_names += 1
-        name, kind = f"partial{self.n_names}", c_type(out.dtype)
+        name, out = f"partial{self.n_names}", node.output
         self.of_body["partial", id(out)] = name
-        self.body.append(f"{kind} {name} = {literal(identity(node.op, out.dtype), out.dtype)};")
-        text = self._operand(value, value.shape, out.dtype, inside_loop=True)
+        start = literal(identity(node.op, out.dtype), out.dtype)
+        self.body.append(f"{c_type(out.dtype)} {name} = {start};")
         self.loop.append(f"{name} = {COMBINE[node.op]}::of({name}, {text});")
 
     def combine(self, node: Node) -> None:
         """Combine the partial results of the lanes."""
         out, lanes = node.output, self.shape.lanes
         partial = self.of_body["partial", id(out)]
-        stride = 1 if self.space.rows else self.shape.tile
         lane = "lane" if lanes > 1 else "0"
-        text = f"over_lanes<{COMBINE[node.op]}, {lanes}, {stride}>({partial}, memory, {lane})"
+        operation = f"{COMBINE[node.op]}, {lanes}, {self.shape.stride}"
+        text = f"over_lanes<{operation}>({partial}, memory, {lane})"
         self.of_body[id(out)] = self._name(self.body, out, text if lanes > 1 else partial)
 
     def store_reduced(self, stores: list[tuple[Value, str]]) -> None:
@@ -120,9 +126,10 @@ class Writer:
             lines.append(f"{out}[{at}] = {text};")
         if lines and self.shape.lanes > 1:
             self.body.append("__syncthreads();  // all have read what may be written over now")
-        self.body += [f"{self._guard(' && lane == 0')}{line}" for line in lines]
+        self.body += [f"{self.guard(' && lane == 0')}{line}" for line in lines]
 
-    def _guard(self, more: str = "") -> str:
+    def guard(self, more: str = "") -> str:
+        """Return the condition under which a thread stores."""
         return f"if (own < {self.space.n_kept}{more}) " if self.shape.lanes > 1 else ""
 
     def _operand(self, arg: Any, shape: tuple[int, ...], dtype: Any, *, inside_loop: bool) -> str:
@@ -157,34 +164,26 @@ class Writer:
 
     def _outside(self, value: Value, shape: tuple[int, ...], inside_loop: bool) -> str:
         index = (index_of_full if inside_loop else index_of_reduced)(value, shape, self.space)
-        in_loop = inside_loop and "j" in index
-        known, lines = (self.of_loop, self.loop) if in_loop else (self.of_body, self.body)
-        key = (id(value), index)
+        in_loop, key = inside_loop and "j" in index, (id(value), index)
+        known = self.of_loop if in_loop else self.of_body
         if key not in known:
-            known[key] = self._name(lines, value, f"{self.pointer(value)}[{index}]")
+            text = f"{self.parameters.pointer(value)}[{index}]"
+            known[key] = self.load(value, text) if in_loop else self._name(self.body, value, text)
         return known[key]
+
+    def load(self, value: Value, text: str) -> str:
+        """Load an element in the loop; return its name."""
+        self.n_names += 1
+        self.loads.append(Load(f"v{self.n_names}", c_type(value.dtype), text))
+        return self.loads[-1].name
 
     def _scalar(self, scalar: HostScalar, dtype: Any) -> str:
         key = (scalar.key, str(dtype))
         if key not in self.of_body:
-            name = self.parameter((scalar, str(dtype)), dtype)
+            name = self.parameters.add((scalar, str(dtype)), dtype)
             self.of_body[key] = f"s{name}"
             self.body.append(f"const {c_type(dtype)} s{name} = *{name};")
         return self.of_body[key]
-
-    def pointer(self, value: Value, *, const: bool = True) -> str:
-        """Return the name of the parameter that points to a value."""
-        key = (id(value), const)
-        if key not in self.pointers:
-            self.pointers[key] = self.parameter(value, value.dtype, const=const)
-        return self.pointers[key]
-
-    def parameter(self, argument: Any, dtype: Any, *, const: bool = True) -> str:
-        """Add a parameter; return its name."""
-        name = f"p{len(self.parameters)}"
-        self.parameters.append(f"{'const ' if const else ''}{c_type(dtype)}* {name}")
-        self.arguments.append(argument)
-        return name
 
     def _name(self, lines: list[str], value: Value, text: str) -> str:
         self.n_names += 1

@@ -1,8 +1,14 @@
 """Kernel: the source of a CUDA kernel and its launch configuration."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+
+from portanet.compiler.engines.cuda.text import c_type
+from portanet.compiler.engines.cuda.threads import ThreadShape, place
+from portanet.compiler.graph.graph import Value
 
 
 @dataclass(eq=False)
@@ -11,6 +17,11 @@ class Partials:
 
     dtype: str
     count: int
+
+    @property
+    def n_bytes(self) -> int:
+        """The number of bytes."""
+        return self.count * np.dtype(self.dtype).itemsize
 
 
 @dataclass
@@ -27,16 +38,38 @@ class Kernel:
     threads: int
 
 
+@dataclass
+class Parameters:
+    """The parameters of a kernel: their declarations, and what they point to."""
+
+    declarations: list[str] = field(default_factory=list)
+    arguments: list[Any] = field(default_factory=list)
+    _pointers: dict[tuple[int, bool], str] = field(default_factory=dict)
+
+    def pointer(self, value: Value, *, const: bool = True) -> str:
+        """Return the name of the parameter that points to a value."""
+        key = (id(value), const)
+        if key not in self._pointers:
+            self._pointers[key] = self.add(value, value.dtype, const=const)
+        return self._pointers[key]
+
+    def add(self, argument: Any, dtype: Any, *, const: bool = True) -> str:
+        """Add a parameter; return its name."""
+        name = f"p{len(self.declarations)}"
+        self.declarations.append(f"{'const ' if const else ''}{c_type(dtype)}* {name}")
+        self.arguments.append(argument)
+        return name
+
+
 def kernel_of(
-    name: str, parameters: Sequence[str], arguments: list[Any], lines: Sequence[str],
-    blocks: int, threads: int,
-) -> Kernel:  # fmt: skip
-    """Return a kernel with a body of these lines.
+    name: str, parameters: Parameters, lines: Sequence[str], shape: ThreadShape, index: str
+) -> Kernel:
+    """Return a kernel whose threads compute their indices, of a type, and do what the lines say.
 
     The compiler is told how many threads a block has: with 1024 of them a thread may use 64
     registers at most, and a kernel that uses more is not launched at all.
     """
-    head = f'extern "C" __global__ void __launch_bounds__({threads})\n'
-    head += f"{name}({', '.join(parameters)}) {{\n"
-    text = head + "".join(f"    {line}\n" for line in lines) + "}\n"
-    return Kernel(name, text, arguments, blocks, threads)
+    head = f'extern "C" __global__ void __launch_bounds__({shape.threads})\n'
+    head += f"{name}({', '.join(parameters.declarations)}) {{\n"
+    text = head + "".join(f"    {line}\n" for line in (*place(shape, index), *lines)) + "}\n"
+    return Kernel(name, text, parameters.arguments, shape.blocks, shape.threads)

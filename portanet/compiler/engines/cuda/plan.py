@@ -29,10 +29,11 @@ from portanet.compiler.engines.cuda.calls import (
     copy,
     is_product,
     kernels_of,
+    partials_of,
     runs_in_c,
     scalar_dtype,
 )
-from portanet.compiler.engines.cuda.kernel import Kernel
+from portanet.compiler.engines.cuda.kernel import Kernel, Partials
 from portanet.compiler.engines.cuda.nodes import has_text
 from portanet.compiler.engines.cuda.units import cuda_units
 from portanet.compiler.fusion.units import single_units
@@ -65,10 +66,11 @@ class CupyPlan:
             make_reshapes_views(graph, lambda node: is_product(node) or has_text(node))
         self.units = cuda_units(graph) if fuse else single_units(graph)
         in_c = partial(runs_in_c, own_products=fuse)
-        self.layout = lay_out(graph, self.units, graph.inputs.values(), in_c)
+        kernels = kernels_of(self.units)
+        partials = partial(partials_of, kernels)
+        self.layout = lay_out(graph, self.units, graph.inputs.values(), in_c, partials)
         self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
         self._arrays = PlanArrays(self.layout, self.arena, homes, xp.may_share_memory)
-        kernels = kernels_of(self.units)
         self._make_record(kernels)
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self.results = {name: self.find(value) for name, value in graph.results.items()}
@@ -171,9 +173,11 @@ class CupyPlan:
     # arrays
 
     def find(self, thing: Any) -> Array:
-        """Return the array of a value, or of a number of the step, (HostScalar, dtype)."""
+        """Return the array of a value, of partial results, or of a number, (HostScalar, dtype)."""
         if isinstance(thing, tuple):
             return self._record[self._names[thing[0].key, thing[1]]]
+        if isinstance(thing, Partials):
+            return self._arrays.temporary(thing)
         return self._arrays.find(thing)
 
     def _make_record(self, kernels: dict[int, list[Kernel]]) -> None:

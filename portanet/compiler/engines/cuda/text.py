@@ -56,8 +56,9 @@ struct Minimum {
 };
 struct Add { template <class T> __device__ static T of(T a, T b) { return a + b; } };
 struct Multiply { template <class T> __device__ static T of(T a, T b) { return a * b; } };
-struct Or { template <class T> __device__ static T of(T a, T b) { return a || b; } };
-struct And { template <class T> __device__ static T of(T a, T b) { return a && b; } };
+// truth values; || and && would be branches
+struct Or { template <class T> __device__ static T of(T a, T b) { return a | b; } };
+struct And { template <class T> __device__ static T of(T a, T b) { return a & b; } };
 
 // CUDA's abs is ambiguous for unsigned numbers
 template <class T> __device__ T abs_of(T x) { return x < T(0) ? T(-x) : x; }
