@@ -141,5 +141,5 @@ def names_of_kernels():
     """Return the names of CuPy's kernels, which cannot be imported without CuPy."""
     for path in _CUPY.glob("kernels*.py"):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign) and node.targets[0].id == "KERNELS":
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KERNELS":
                 yield from (key.value for key in node.value.keys)
