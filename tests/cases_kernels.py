@@ -79,6 +79,10 @@ ACCELERABLE = [
         _images(rng, n, 6, _DENSE.output_size(_SIZE)), _images(rng, n, 4, _SIZE), _DENSE, 2), 32),
     KernelCase("conv2d", lambda rng, n: (
         _images(rng, n, 4, _SIZE), _images(rng, 6, 4, (1, 1)), Window((1, 1)), 1), 16),
+    KernelCase("conv2d_backward_x", lambda rng, n: (
+        _images(rng, n, 6, _SIZE), _images(rng, 6, 2, (1, 1)), Window((1, 1)), _SIZE, 2), 16),
+    KernelCase("conv2d_backward_w", lambda rng, n: (
+        _images(rng, n, 6, _SIZE), _images(rng, n, 4, _SIZE), Window((1, 1)), 2), 32),
     KernelCase("max_pool2d", lambda rng, n: (np.round(_images(rng, n, 2, _SIZE)), _DENSE), 0),
     KernelCase("max_pool2d_backward", _overlapping, 4),
     KernelCase("avg_pool2d_backward", lambda rng, n: (

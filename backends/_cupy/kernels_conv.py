@@ -1,52 +1,23 @@
 """Convolution on CuPy: im2col and cuBLAS.
 
-im2col writes, for each image, the matrix columns[c, i, j, p, q] = x[c, p s + i d, q s + j d], and
-the convolution is one product of it with the weights. col2im is its adjoint, written as a gather:
-each pixel sums, in a fixed order, over the output elements that depend on it, so that results are
-reproducible (a scatter would need atomic additions, whose order varies).
+im2col makes a matrix of each image (kernels_columns.py); the convolution is one product of it with
+the weights.
 
 Counted launches beside one product, and those of the plain definition: 3 x 3 convolution 1 and 90,
 its derivatives 2 and 38 (w), 1 and 115 (x), with groups one more. All can be captured into a CUDA
-graph. Images are processed in blocks whose columns take less than 64 MiB.
+graph. Images are processed in blocks whose columns take less than 32 MiB: they are written and read
+in the second-level cache (50 MiB on an H100 or H200), not in the device's memory.
 """
 
 from typing import Any
 
 import cupy as cp
 
+from portanet.backends._cupy.kernels_columns import col2im, im2col
 from portanet.backends._cupy.matmul import matmul
-from portanet.backends._cupy.windows import FOR_PLACES, SIZES, WINDOW, numbers_of
 from portanet.backends._images import blocks
 
-_BLOCK = 2**26  # bytes of columns at a time
-
-_im2col = cp.ElementwiseKernel(
-    f"raw T x, {SIZES}, {WINDOW}",
-    "T out",
-    """
-    long long rest = i;
-    const int q = rest % OW; rest /= OW;
-    const int p = rest % OH; rest /= OH;
-    const int col = q * SX - PX + (int)(rest % KW) * DX; rest /= KW;
-    const int row = p * SY - PY + (int)(rest % KH) * DY; rest /= KH;
-    const bool inside = row >= 0 && row < H && col >= 0 && col < W;
-    out = inside ? x[(rest * H + row) * W + col] : T(0);
-    """,
-    "portanet_im2col",
-)
-
-_col2im = cp.ElementwiseKernel(
-    f"raw T columns, {SIZES}, {WINDOW}",
-    "T out",
-    FOR_PLACES
-    + """
-            sum += columns[(((rest * KH + a) * KW + b) * OH + p) * OW + q];
-        }
-    }
-    out = sum;
-    """,
-    "portanet_col2im",
-)
+_BLOCK = 2**25  # bytes of columns at a time
 
 
 def conv2d(x: Any, w: Any, window: Any, groups: int = 1) -> Any:
@@ -81,22 +52,30 @@ def conv2d_backward_x(grad: Any, w: Any, window: Any, size: Any, groups: int = 1
     rows = grad.reshape(n, groups, n_out // groups, height * width)
     weights = w.reshape(groups, n_out // groups, -1).swapaxes(1, 2)
     grad_x = cp.empty((n, n_inp * groups, *size), grad.dtype)
-    numbers = numbers_of(window, size, (height, width))
     for part in blocks(
         n, _n_columns(n_inp * groups, window, (height, width)) * grad.itemsize, _BLOCK
     ):
-        columns = cp.empty((len(rows[part]), groups, weights.shape[1], height * width), grad.dtype)
+        shape = (len(rows[part]), groups, weights.shape[1], height * width)
+        if _is_pointwise(window):
+            matmul(weights, rows[part], grad_x[part].reshape(shape))
+            continue
+        columns = cp.empty(shape, grad.dtype)
         matmul(weights, rows[part], columns)
-        _col2im(columns, *numbers, grad_x[part])
+        col2im(columns, window, (height, width), grad_x[part])
     return grad_x
 
 
 def _columns(x: Any, window: Any, groups: int) -> Any:
     """Return the columns of some images, (n, groups, K, OH * OW)."""
-    (n, channels), size = x.shape[:2], window.output_size(x.shape[2:])
-    columns = cp.empty((n, channels, *window.kernel, *size), x.dtype)
-    _im2col(x, *numbers_of(window, x.shape[2:], size), columns)
-    return columns.reshape(n, groups, -1, size[0] * size[1])
+    size = window.output_size(x.shape[2:])
+    columns = x if _is_pointwise(window) else im2col(x, window, size)
+    return columns.reshape(x.shape[0], groups, -1, size[0] * size[1])
+
+
+def _is_pointwise(window: Any) -> bool:
+    """Return whether the columns of images are the images: 1 x 1, each pixel once."""
+    pads = any(map(any, window.padding))
+    return window.kernel == window.stride == (1, 1) and not pads
 
 
 def _n_columns(channels: int, window: Any, output: Any) -> int:

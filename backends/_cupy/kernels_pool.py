@@ -9,13 +9,13 @@ from typing import Any
 
 import cupy as cp
 
-from portanet.backends._cupy.windows import FOR_PLACES, SIZES, WINDOW, numbers_of
+from portanet.backends._cupy.windows import FOR_PLACES, SIZES, WINDOW, numbers_of, window_kernel
 
-_max_pool = cp.ElementwiseKernel(
+_max_pool = window_kernel(
     f"raw T x, {SIZES}, {WINDOW}",
     "T out, int32 at",
     """
-    long long rest = i;
+    Index rest = i;
     const int q = rest % OW; rest /= OW;
     const int p = rest % OH; rest /= OH;
     T best = T(-1) / T(0);  // -inf
@@ -35,12 +35,13 @@ _max_pool = cp.ElementwiseKernel(
     "portanet_max_pool2d",
 )
 
-_max_pool_backward = cp.ElementwiseKernel(
+_max_pool_backward = window_kernel(
     f"raw T grad, raw int32 at, {SIZES}, {WINDOW}",
     "T out",
-    FOR_PLACES
+    "T sum = T(0);"
+    + FOR_PLACES
     + """
-            const long long place = (rest * OH + p) * OW + q;
+            const Index place = (rest * OH + p) * OW + q;
             if (at[place] == a * KW + b) sum += grad[place];
         }
     }
@@ -49,11 +50,11 @@ _max_pool_backward = cp.ElementwiseKernel(
     "portanet_max_pool2d_backward",
 )
 
-_avg_pool = cp.ElementwiseKernel(
+_avg_pool = window_kernel(
     f"raw T x, {SIZES}, {WINDOW}",
     "T out",
     """
-    long long rest = i;
+    Index rest = i;
     const int q = rest % OW; rest /= OW;
     const int p = rest % OH; rest /= OH;
     T sum = T(0);
@@ -66,10 +67,11 @@ _avg_pool = cp.ElementwiseKernel(
     "portanet_avg_pool2d",
 )
 
-_avg_pool_backward = cp.ElementwiseKernel(
+_avg_pool_backward = window_kernel(
     f"raw T grad, {SIZES}, {WINDOW}",
     "T out",
-    FOR_PLACES
+    "T sum = T(0);"
+    + FOR_PLACES
     + """
             sum += grad[(rest * OH + p) * OW + q];
         }
