@@ -16,8 +16,8 @@ from portanet.backends._cupy import blas
 
 TEXTS = sorted(Path(os.environ["CUDA_TEXTS"]).glob("*.json"))
 HEADERS = [o for o in assemble_cupy_compiler_options(()) if o.startswith("-I")]
-# CuPy launches element-wise kernels in blocks of 128, portanet its own in blocks of 256 at most
-LARGEST_BLOCK = 256
+# CuPy launches element-wise kernels in blocks of 128, portanet its own in blocks of 512 at most
+LARGEST_BLOCK = 512
 
 
 def test_cublas_has_the_functions_that_are_called():
