@@ -12,11 +12,12 @@ from benchmarks.networks import Network, batches
 class PyTorch(Contender):
     name = "PyTorch, eager"
     fused = True  # the fastest of PyTorch's optimizers on a CPU
+    device = "cpu"
 
     def make(self, network: Network, data: Data) -> Step:
         torch, parts = torch_with_threads(), batches(network, *data)
         train, _ = self.functions(torch, network)
-        tensors = [(torch.tensor(x), torch.tensor(y)) for x, y in parts]
+        tensors = [[torch.tensor(a, device=self.device) for a in part] for part in parts]
         return lambda i: train(*tensors[i % len(tensors)])
 
     def make_epoch(self, network: Network, train: Data, val: Data) -> Epoch:
@@ -42,6 +43,7 @@ class PyTorch(Contender):
         """Return train(x, y) -> mean loss, and evaluate(x, y) -> mean loss and accuracy."""
         module = twin(torch, network)
         load_weights(torch, network, module)
+        module.to(self.device)
         rule = getattr(torch.optim, network.optimizer)
         optimizer = rule(module.parameters(), lr=network.lr, fused=self.fused)
         criterion = criterion_for(torch, network)
@@ -76,6 +78,21 @@ class PyTorchAdamAsItComes(PyTorch):
     def make(self, network: Network, data: Data) -> Step:
         if network.name != "embedding":
             raise UnsupportedError("run where nearly all of a step is Adam's")
+        return super().make(network, data)
+
+
+class PyTorchOnCuda(PyTorch):
+    """Eager on a CUDA device, without TF32, as portanet is."""
+
+    name = "PyTorch, CUDA, eager"
+    device = "cuda"
+
+    def make(self, network: Network, data: Data) -> Step:
+        torch = torch_with_threads()
+        if not torch.cuda.is_available():
+            raise UnsupportedError(f"PyTorch {torch.__version__} finds no CUDA device")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        self.wait = lambda result: torch.cuda.synchronize()  # noqa: ARG005
         return super().make(network, data)
 
 

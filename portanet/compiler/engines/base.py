@@ -12,19 +12,34 @@ from portanet.typing import Array
 
 
 @dataclass(frozen=True)
+class Launch:
+    """One kernel on a GPU.
+
+    blocks, threads  how many blocks, and how many threads each of them has
+    waits            how often each thread asks for elements and waits for them
+    """
+
+    blocks: int
+    threads: int
+    waits: int = 1
+
+
+@dataclass(frozen=True)
 class PlanCall:
     """One call of a replay, for profiles.
 
-    text    its source, or the names of kernels
-    units   the units that it computes, in order; () if it copies a state to its home
-    copied  then the name of the state, and the value that is copied
-    run     makes the call; None if a plan is one pure function
+    text      its source, or the names of kernels
+    units     the units that it computes, in order; () if it copies a state to its home
+    copied    then the name of the state, and the value that is copied
+    run       makes the call; None if a plan is one pure function
+    launches  the kernels that it starts on a GPU; () if a library decides that
     """
 
     text: str
     units: Sequence[Unit]
     copied: tuple[str, Value] | None = None
     run: Callable[[], Any] | None = None
+    launches: tuple[Launch, ...] = ()
 
 
 class Plan(Protocol):

@@ -10,6 +10,8 @@ from portanet.backends._llvm import machine
 from portanet.checks import check_count
 from portanet.compiler.errors import NotCompiledWarning
 from portanet.compiler.profiling.clocks import Clocks
+from portanet.compiler.profiling.estimate import with_estimates
+from portanet.compiler.profiling.gpus import gpu_named
 from portanet.compiler.profiling.rows import Line, Row, lines_of
 from portanet.compiler.profiling.table import TIMES, bytes_text, layer_table, table
 from portanet.compiler.runtime.checked_plan import CheckedPlan
@@ -38,6 +40,7 @@ class Profile:
                      lines that work for several layers have an entry of their own, and those for
                      several methods a time; None: no line is for that alone
     backend, repeats where, and how many times were taken
+    estimate_for     the GPU that the rows' estimates are for; None: there are none
     """
 
     rows: list[Row]
@@ -49,6 +52,14 @@ class Profile:
     backend: str
     repeats: int
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    estimate_for: str | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """The sum of the lines' estimates, in microseconds; None if no GPU was asked for."""
+        if self.estimate_for is None:
+            return None
+        return sum(row.estimate or 0.0 for row in self.rows if not row.inside)
 
     def __str__(self) -> str:
         flops = sum(row.flops for row in self.rows if not row.inside)
@@ -58,7 +69,13 @@ class Profile:
             f"µs as it is written{alone}.\n{flops / 1e6:.3g} MFLOP in products; arena "
             f"{bytes_text(self.arena)}, homes {bytes_text(self.homes)}. Medians of {self.repeats}."
         )
-        return "\n\n".join([head, table(self.rows), layer_table(self.layers)])
+        if self.estimate_for is not None:
+            head += (
+                f"\nESTIMATED, not measured: ≈ {self.estimate:.1f} µs on an NVIDIA "
+                f"{self.estimate_for}, from its data sheet (profiling/estimate.py)."
+            )
+        lines = table(self.rows, self.estimate_for)
+        return "\n\n".join([head, lines, layer_table(self.layers)])
 
     __repr__ = __str__
 
@@ -66,6 +83,7 @@ class Profile:
 def profile(
     model: Sequential, x: Array, y: Array, optimizer: Optimizer | None = None, *,
     fuse: bool = True, fast: bool | None = None, repeats: int | None = None,
+    estimate_for: str | None = None,
 ) -> Profile:  # fmt: skip
     """Compile a training step on a batch, take it many times, and say where the time goes.
 
@@ -75,7 +93,13 @@ def profile(
     a second, 5 to 200. On CuPy each launch is waited for: its time has the launch in it, which the
     whole step, one graph, has not.
 
-    Raises ArgumentError where a step cannot be compiled; the words say why.
+    `estimate_for` is a GPU's name ("H200", "A100", "RTX 4090" …, see gpus.py): beside each line
+    stands what it would take there in a CUDA graph, as its data sheet lets one expect. That is an
+    estimate by the formula in estimate.py, on any machine; a plan on CuPy knows its kernels, and of
+    others each line counts as one kernel that uses all of the GPU.
+
+    Raises ArgumentError where a step cannot be compiled (the words say why), and for a GPU whose
+    figures are not known.
 
     >>> import numpy as np, portanet
     >>> from portanet import BCEWithLogits, Linear, ReLU, Sequential
@@ -93,11 +117,13 @@ def profile(
     """
     if repeats is not None:
         check_count("profile", "repeats", repeats, 1)
+    gpu = None if estimate_for is None else gpu_named(estimate_for)
     given = (model, SGD(model, lr=0.01) if optimizer is None else optimizer)
     fast = (fuse and machine.available()) if fast is None else fast
     step = CompiledStep(*copy.deepcopy(given), fuse=fuse, fast=fast)
     planned = _planned(step, x, y)
     lines = lines_of(planned.plan)
+    lines = lines if gpu is None else with_estimates(lines, gpu)
     clocks = Clocks(step, planned, lines, x, y, copy.deepcopy(given))
     n = clocks.run(repeats)
     rows = _timed_rows(lines, clocks.of_lines)
@@ -105,7 +131,7 @@ def profile(
         rows, median(clocks.of_step), median(clocks.readable),
         median(clocks.of_products) if clocks.of_products else None,
         planned.plan.n_bytes, sum(h.nbytes for h in planned.plan.homes.values()),
-        model.backend.name, n, _layers(rows, model),
+        model.backend.name, n, _layers(rows, model), estimate_for,
     )  # fmt: skip
 
 

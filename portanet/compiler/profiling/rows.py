@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
-from portanet.compiler.engines.base import Plan, PlanCall
+from portanet.compiler.engines.base import Launch, Plan, PlanCall
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Graph, Node, Value
 
@@ -20,9 +21,12 @@ class Row:
     buffer        where that lies: "@128" is byte 128 of the arena, "flat:0" a home, "" unknown
     in_place      whether an argument lay there before
     read, written bytes: every array that is read, or is left in memory, once
-    flops         multiplications and additions of the products of matrices in it
+    flops         multiplications and additions of the products of matrices, and convolutions, in it
+    dtype         the result's
+    launches      the kernels that it starts on a GPU, as far as the plan knows
     microseconds  the median; None where the time of `inside` has it
     share         of the time of all lines; None likewise
+    estimate      microseconds on a GPU that was asked for, by estimate.py; None: none was
     """
 
     line: str
@@ -37,6 +41,9 @@ class Row:
     inside: str = ""
     microseconds: float | None = None
     share: float | None = None
+    dtype: str = ""
+    launches: tuple[Launch, ...] = ()
+    estimate: float | None = None
 
     @property
     def gflops(self) -> float | None:
@@ -63,7 +70,9 @@ def _line(call: PlanCall, rows: "_Rows") -> Line:
     if call.copied is not None:
         return Line(call.run, rows.copy(call.text, *call.copied))
     own = [rows.unit(call.text, unit) for unit in call.units]
-    return Line(call.run, own[0]) if len(own) == 1 else _compiled(call, own)
+    if len(own) > 1:
+        return _compiled(call, own)
+    return Line(call.run, replace(own[0], launches=call.launches))
 
 
 def _compiled(call: PlanCall, parts: Sequence[Row]) -> Line:
@@ -101,6 +110,7 @@ class _Rows:
             _n_bytes(unit.inputs),
             _n_bytes(unit.outputs),
             sum(map(_flops, unit.nodes)),
+            dtype=str(out.dtype),
         )
 
     def copy(self, text: str, name: str, value: Value) -> Row:
@@ -144,10 +154,23 @@ def _n_bytes(values: Sequence[Value]) -> int:
 
 
 def _flops(node: Node) -> int:
-    """Return 2 m n k for a product of (m, k) and (k, n), times how many there are."""
+    """Return 2 m n k for a product of (m, k) and (k, n), times how many there are.
+
+    A convolution and its gradients: two for each number of y and each of the weights it is made of.
+    """
     if node.op == "matmul":
         return 2 * node.output.size * node.inputs[0].shape[-1]
-    return node.flops
+    if node.op not in _CONVOLUTIONS:
+        return node.flops
+    y, w = _CONVOLUTIONS[node.op](node)
+    return 2 * y.size * prod(w.shape[1:])
+
+
+_CONVOLUTIONS: dict[str, Callable[[Node], tuple[Value, Value]]] = {  # (y or its gradient, w)
+    "kernel:conv2d": lambda node: (node.output, node.inputs[1]),
+    "kernel:conv2d_backward_w": lambda node: (node.inputs[0], node.output),
+    "kernel:conv2d_backward_x": lambda node: (node.inputs[0], node.inputs[1]),
+}
 
 
 def _once(names: Iterator[str]) -> tuple[str, ...]:

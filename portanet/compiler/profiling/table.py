@@ -14,11 +14,18 @@ _LAYER_HEADS = ("part", *(f"{time} µs" for time in TIMES), "operations", "MFLOP
 _BY = "×"  # noqa: RUF001 - as shapes are written by hand
 
 
-def table(rows: Iterable[Row]) -> str:
-    """Return the lines of a plan, one below the other, and after a call what happens in it."""
+def table(rows: Iterable[Row], gpu: str | None = None) -> str:
+    """Return the lines of a plan, one below the other, and after a call what happens in it.
+
+    With the name of a GPU there is a last column of estimates.
+    """
     rows = list(rows)
     calls = {row.inside for row in rows}
-    return _aligned(_HEADS, [_cells(row, row.line in calls) for row in rows], n_words=3)
+    heads = _HEADS if gpu is None else (*_HEADS, f"≈ µs, {gpu}")
+    body = [_cells(row, row.line in calls) for row in rows]
+    if gpu is not None:
+        body = [(*cells, _number(row.estimate)) for cells, row in zip(body, rows, strict=True)]
+    return _aligned(heads, body, n_words=3)
 
 
 def layer_table(layers: Mapping[str, Mapping[str, Any]]) -> str:

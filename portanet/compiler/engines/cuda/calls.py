@@ -9,8 +9,10 @@ from portanet.backends._cupy.blas import Products
 from portanet.backends._cupy.compiling import compile_cuda
 from portanet.backends._cupy.memory import PrivateMemory, Scratch
 from portanet.backends._gemm import can_multiply
+from portanet.compiler.engines.base import Launch
 from portanet.compiler.engines.cuda.emit_long import emit_all
 from portanet.compiler.engines.cuda.kernel import Kernel, Partials
+from portanet.compiler.engines.cuda.nodes import has_text
 from portanet.compiler.engines.cuda.text import PRELUDE
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value, replaced
@@ -52,7 +54,7 @@ class Calls:
         node = unit.single
         if node is None:
             yield from map(self._launch, self._kernels[id(unit)])
-        elif self._products is not None and is_product(node):
+        elif self._products is not None and _is_product(node):
             yield from self._matmul(node, self._products)
         elif _is_concat(node):
             yield from self._concat(node)
@@ -66,6 +68,11 @@ class Calls:
         """Return the names of a unit's kernels, or of the library's function."""
         names = ", ".join(kernel.name for kernel in self._kernels.get(id(unit), ()))
         return names or f"{unit.nodes[0].op}(…)"
+
+    def launches(self, unit: Unit) -> tuple[Launch, ...]:
+        """Return the kernels of a unit; () where a library decides about them."""
+        kernels = self._kernels.get(id(unit), ())
+        return tuple(Launch(k.blocks, k.threads, k.waits) for k in kernels)
 
     def _launch(self, kernel: Kernel) -> Call:
         arguments = tuple(map(self._find, kernel.arguments))
@@ -133,7 +140,7 @@ def runs_in_c(unit: Unit, *, own_products: bool) -> bool:
     node = unit.single
     if node is None or _is_concat(node) or node.op == "reshape":
         return True
-    return own_products and is_product(node)
+    return own_products and _is_product(node)
 
 
 def copy(target: Array, source: Array) -> None:
@@ -145,8 +152,15 @@ def _copying(target: Array, source: Array) -> Call:
     return partial(setitem, target, ..., source)
 
 
-def is_product(node: Node) -> bool:
-    """Return whether cuBLAS computes an operation."""
+def writes_any_order(node: Node) -> bool:
+    """Return whether an operation's result may have its axes in any order that ends with the last.
+
+    Both cuBLAS and generated kernels take the strides of what they write.
+    """
+    return _is_product(node) or has_text(node)
+
+
+def _is_product(node: Node) -> bool:
     return node.op == "matmul" and not node.options
 
 

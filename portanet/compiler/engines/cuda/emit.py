@@ -15,7 +15,7 @@ from portanet.compiler.engines.cuda.kernel import Kernel, Parameters, kernel_of
 from portanet.compiler.engines.cuda.loops import Load, loop
 from portanet.compiler.engines.cuda.nodes import node_text
 from portanet.compiler.engines.cuda.text import COMBINE, c_type, literal
-from portanet.compiler.engines.cuda.threads import ThreadShape, index_type, thread_shape
+from portanet.compiler.engines.cuda.threads import BATCH, ThreadShape, index_type, thread_shape
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import index_of_full, index_of_reduced
 from portanet.compiler.fusion.operands import identity, levels, operands
@@ -62,11 +62,12 @@ class Writer:
         for run in range(last + 1):
             self.run([n for n in self.sums if self._run_of(n) == run], full if run == last else [])
         self.store_reduced(reduced)
-        return self.written()
+        return self.written(last + 1)
 
-    def written(self) -> Kernel:
-        """Return the kernel with the lines that were written."""
-        return kernel_of(self.name, self.parameters, self.body, self.shape, self.index)
+    def written(self, n_loops: int = 1) -> Kernel:
+        """Return the kernel with the lines that were written, so many loops among them."""
+        waits = n_loops * -(-self.shape.rounds // BATCH)
+        return kernel_of(self.name, self.parameters, self.body, self.shape, self.index, waits)
 
     def outputs(self, *, reduced: bool) -> list[tuple[Value, str]]:
         """Return the reduced or the full values that are stored, each with its pointer's name."""

@@ -29,6 +29,7 @@ class Kernel:
     """The source of a kernel and its launch configuration.
 
     arguments  what its parameters point to, in order: Values, (HostScalar, dtype), Partials
+    waits      how often each thread asks for elements and waits for them
     """
 
     name: str
@@ -36,6 +37,7 @@ class Kernel:
     arguments: list[Any]
     blocks: int
     threads: int
+    waits: int
 
 
 @dataclass
@@ -62,8 +64,9 @@ class Parameters:
 
 
 def kernel_of(
-    name: str, parameters: Parameters, lines: Sequence[str], shape: ThreadShape, index: str
-) -> Kernel:
+    name: str, parameters: Parameters, lines: Sequence[str], shape: ThreadShape, index: str,
+    waits: int,
+) -> Kernel:  # fmt: skip
     """Return a kernel whose threads compute their indices, of a type, and do what the lines say.
 
     The compiler is told how many threads a block has: with 1024 of them a thread may use 64
@@ -72,4 +75,4 @@ def kernel_of(
     head = f'extern "C" __global__ void __launch_bounds__({shape.threads})\n'
     head += f"{name}({', '.join(parameters.declarations)}) {{\n"
     text = head + "".join(f"    {line}\n" for line in (*place(shape, index), *lines)) + "}\n"
-    return Kernel(name, text, parameters.arguments, shape.blocks, shape.threads)
+    return Kernel(name, text, parameters.arguments, shape.blocks, shape.threads, waits)

@@ -27,14 +27,13 @@ from portanet.compiler.engines.cuda.calls import (
     Call,
     Calls,
     copy,
-    is_product,
     kernels_of,
     partials_of,
     runs_in_c,
     scalar_dtype,
+    writes_any_order,
 )
 from portanet.compiler.engines.cuda.kernel import Kernel, Partials
-from portanet.compiler.engines.cuda.nodes import has_text
 from portanet.compiler.engines.cuda.units import cuda_units
 from portanet.compiler.fusion.units import single_units
 from portanet.compiler.graph.graph import Graph, scalars_in
@@ -63,10 +62,9 @@ class CupyPlan:
         self._device = CurrentDevice()
         settle_strides(graph, homes, xp.empty)
         if fuse:
-            make_reshapes_views(graph, lambda node: is_product(node) or has_text(node))
+            make_reshapes_views(graph, writes_any_order)
         self.units = cuda_units(graph) if fuse else single_units(graph)
-        in_c = partial(runs_in_c, own_products=fuse)
-        kernels = kernels_of(self.units)
+        kernels, in_c = kernels_of(self.units), partial(runs_in_c, own_products=fuse)
         partials = partial(partials_of, kernels)
         self.layout = lay_out(graph, self.units, graph.inputs.values(), in_c, partials)
         self.arena = self.memory.empty((self.layout.n_bytes,), "uint8")
@@ -78,26 +76,23 @@ class CupyPlan:
         self._make_calls(kernels, fuse)
         self._after: list[Call] = []
         self._loaded = self._replay = self._replay_of(self._calls)
-        self._gathered: Replay | None = None
-        self._data: tuple[Any, ...] = ()
-        self._order = self._order_seen = None
+        self._gathered: Any = None
+        self._data = self._order = self._order_seen = None
         self._position = 0
 
     def _make_calls(self, kernels: dict[int, list[Kernel]], fuse: bool) -> None:
         """Make the calls of all units: those before the first that writes a home, and the rest."""
         calls = Calls(kernels, self.find, self.memory, self.layout.written, own_products=fuse)
         self.source, self._stream, copies = calls.source, calls.stream, self.layout.copies
-        self._units = [(unit, calls.text(unit), list(calls.of(unit))) for unit in self.units]
+        self._units = [(u, calls.text(u), list(calls.of(u)), calls.launches(u)) for u in self.units]
         self._copies = [partial(setitem, self.homes[n], ..., self.find(v)) for n, v in copies]
         commit = self.layout.commit
-        self._calls = [call for _, _, of_unit in self._units[:commit] for call in of_unit]
-        self._commit = [call for _, _, of_unit in self._units[commit:] for call in of_unit]
-        self._commit += self._copies
+        self._calls = [call for _, _, own, _ in self._units[:commit] for call in own]
+        last = (call for _, _, own, _ in self._units[commit:] for call in own)
+        self._commit = [*last, *self._copies]
 
     def _replay_of(self, calls: Sequence[Call]) -> Replay:
         return Replay(calls, self._commit, self._after, self._stream)
-
-    # a step
 
     def load(self, x: Array, y: Array) -> None:
         """Copy a batch into the plan's inputs, unless it is there."""
@@ -115,16 +110,14 @@ class CupyPlan:
         self._device.check()
         self._follow(batch)
         self._position = batch.part.indices(batch.X.shape[0])[0]
-        assert self._gathered is not None
         self._replay = self._gathered
 
     def _follow(self, batch: Any) -> None:
         """Prepare for gathering from these data, in this order, if they are new."""
         data = (id(batch.X), id(batch.y), batch.order is None)
         if self._data != data:
-            self._order_seen, self._order = None, None
-            if batch.order is not None:
-                self._order = self.memory.empty(batch.order.shape, "int64")
+            kept = None if batch.order is None else self.memory.empty(batch.order.shape, "int64")
+            self._order_seen, self._order = None, kept
             inputs = [self.inputs["x"], self.inputs["y"]]
             call = gather([batch.X, batch.y], self._order, self._record["position"], inputs)
             self._gathered, self._data = self._replay_of([call, *self._calls]), data
@@ -156,8 +149,8 @@ class CupyPlan:
     def calls(self) -> list[PlanCall]:
         """Return the launches of each unit, and the copies of states."""
         found = [
-            PlanCall(text, [unit], run=lambda own=own: [call() for call in own])
-            for unit, text, own in self._units
+            PlanCall(text, [unit], run=lambda own=own: [call() for call in own], launches=launches)
+            for unit, text, own, launches in self._units
             if own  # nothing is left of a concatenation whose inputs are in place
         ]
         return found + [
@@ -166,11 +159,14 @@ class CupyPlan:
         ]
 
     @property
+    def not_captured(self) -> str | None:
+        """Why the launches are made one by one; None if they are a graph, or not tried yet."""
+        return self._replay.refused
+
+    @property
     def n_bytes(self) -> int:
         """The size of the plan's own memory."""
         return self.memory.bytes
-
-    # arrays
 
     def find(self, thing: Any) -> Array:
         """Return the array of a value, of partial results, or of a number, (HostScalar, dtype)."""
@@ -185,15 +181,15 @@ class CupyPlan:
         self._names: dict[Any, str] = {}
         self._scalars: dict[str, HostScalar] = {}
         fields: dict[str, Field] = {"position": ((), "int64")}
-        for scalar, dtype in self._scalars_of(kernels):
-            if (scalar.key, dtype) not in self._names:
-                name = self._names[scalar.key, dtype] = f"scalar {len(self._names)}"
-                self._scalars[name], fields[name] = scalar, ((), dtype)
-        for i, (value, _) in enumerate(self.graph.hosts):
-            fields[f"host {i}"] = (value.shape, str(value.dtype))
+        found = {(scalar.key, dtype): scalar for scalar, dtype in self._scalars_of(kernels)}
+        for i, ((key, dtype), scalar) in enumerate(found.items()):
+            name = self._names[key, dtype] = f"scalar {i}"
+            self._scalars[name], fields[name] = scalar, ((), dtype)
+        hosts = {f"host {i}": value for i, (value, _) in enumerate(self.graph.hosts)}
+        fields |= {name: (value.shape, str(value.dtype)) for name, value in hosts.items()}
         self._record = StepInputs(fields, self.memory)
-        for i, (value, _) in enumerate(self.graph.hosts):
-            self._arrays.put(value, self._record[f"host {i}"])
+        for name, value in hosts.items():
+            self._arrays.put(value, self._record[name])
 
     def _scalars_of(self, kernels: dict[int, list[Kernel]]) -> Iterator[tuple[HostScalar, str]]:
         for kernel in (k for of_unit in kernels.values() for k in of_unit):
