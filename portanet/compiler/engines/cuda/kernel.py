@@ -70,9 +70,10 @@ def kernel_of(
     """Return a kernel whose threads compute their indices, of a type, and do what the lines say.
 
     The compiler is told how many threads a block has: with 1024 of them a thread may use 64
-    registers at most, and a kernel that uses more is not launched at all.
+    registers at most, and a kernel that uses more is not launched at all. It is also told that one
+    block on a multiprocessor is enough: else it may keep to 32, so that two fit, and spill.
     """
-    head = f'extern "C" __global__ void __launch_bounds__({shape.threads})\n'
+    head = f'extern "C" __global__ void __launch_bounds__({shape.threads}, 1)\n'
     head += f"{name}({', '.join(parameters.declarations)}) {{\n"
     text = head + "".join(f"    {line}\n" for line in (*place(shape, index), *lines)) + "}\n"
     return Kernel(name, text, parameters.arguments, shape.blocks, shape.threads, waits)
