@@ -153,7 +153,7 @@ class Graph(Layer):
         return self.layers[name]
 
     def __repr__(self) -> str:
-        return f"Graph({len(self.inputs)} inputs, {len(self.outputs)} outputs, {self.layers})"
+        return f"Graph({', '.join(self.inputs)}: {len(self.layers)} layers)"
 
 
 def _add(grads: list[Any], i: int, grad: Any) -> None:
