@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import kernels
+from benchmarks import kernel_tables, kernels
 from portanet.backends import _nvrtc
 from portanet.compiler.engines.base import Launch
 from portanet.compiler.profiling.estimate import microseconds
@@ -24,7 +24,7 @@ PRODUCT = Row("matmul(…)", ("matmul",), ("layers.1.forward",), (64, 20), flops
 
 
 def saved(*rows, place="an H200"):
-    kept = [kernels.as_json(row) for row in rows]
+    kept = [kernel_tables.as_json(row) for row in rows]
     return {"planned on": place, "networks": {"blog": {"rows": kept, "source": "the text"}}}
 
 
@@ -41,7 +41,7 @@ def compiler(monkeypatch):
 
 
 def test_a_saved_row_comes_back():
-    assert kernels.row_of(kernels.as_json(SUM)) == SUM
+    assert kernel_tables.row_of(kernel_tables.as_json(SUM)) == SUM
 
 
 def line_of(text, start):
@@ -50,7 +50,7 @@ def line_of(text, start):
 
 
 def test_a_row_has_a_number_for_each_kernel_and_the_one_before(compiler):
-    text = kernels.report(saved(SUM, PRODUCT), saved(BEFORE, PRODUCT))
+    text = kernel_tables.report(saved(SUM, PRODUCT), saved(BEFORE, PRODUCT))
     now, before = (f"{microseconds(row, GPUS['H200']):.1f}" for row in (SUM, BEFORE))
     assert line_of(text, "where, sum: 16") == [
         "where, sum: 16", "1", "16 → 784, 2", "256 → 256, 512", "196 → 1, 3", "32, 11", "7.0 MiB",
@@ -61,7 +61,7 @@ def test_a_row_has_a_number_for_each_kernel_and_the_one_before(compiler):
 
 
 def test_products_say_how_long_their_sums_are(compiler):
-    text = kernels.report(saved(SUM, PRODUCT))
+    text = kernel_tables.report(saved(SUM, PRODUCT))
     assert line_of(text, "matmul")[0] == "matmul: 64 x 20, sums of 30"
     assert "→" not in text
     assert "an arrow" not in text
@@ -72,7 +72,7 @@ def test_without_a_compiler_there_are_no_registers(monkeypatch):
         raise MissingBackendError("no", backend="nvrtc", missing="package", command="")
 
     monkeypatch.setattr(_nvrtc, "compile_text", missing)
-    text = kernels.report(saved(SUM, PRODUCT))
+    text = kernel_tables.report(saved(SUM, PRODUCT))
     assert "Registers: not known (package missing)" in text
     assert line_of(text, "where, sum: 16")[5] == ""
 
