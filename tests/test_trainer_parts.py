@@ -25,6 +25,7 @@ from portanet import (
     Tanh,
     Trainer,
     accuracy,
+    confusion_matrix,
 )
 from portanet.errors import ArgumentError, DtypeError, ShapeError
 from portanet.schedules import PerEpoch, Plateau, WarmUp
@@ -584,3 +585,14 @@ def test_classes_that_are_one_hot_are_refused_before_the_first_step():
     with pytest.raises(ShapeError, match=r"accuracy: .*class indices"):
         t.train(1, log_level=0)
     assert t.optimizer.n_steps == 0
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_a_metric_of_portanets_own_that_is_no_number_is_refused(backend, compile):  # noqa: A002
+    model = Sequential([Linear(3, 1)], BCEWithLogits())
+    model.to(backend.name, device=backend.device)
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    dl = DataLoader(Dataset(X, X[:, 0] > 0), 4)
+    trainer = Trainer(model, SGD(model, lr=0.1), dl, metric=confusion_matrix, compile=compile)
+    with pytest.raises(ShapeError, match=r"must return one number.*an array of shape \(2, 2\)"):
+        trainer.evaluate(dl)

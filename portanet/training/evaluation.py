@@ -58,10 +58,11 @@ def weight_of(model: Sequential, y: Array) -> Any:
 def _row(found: dict[str, Any], metric: Metric | None) -> dict[str, Any]:
     weight = found["weight"] if "weight" in found else found["predictions"].shape[0]
     row = {"loss": found["loss"] / weight}
-    if "metric" in found:  # one of portanet's own
-        row["metric"] = found["metric"]
-    elif metric is not None:
-        value = metric(found["predictions"], found["targets"])
+    if metric is not None:
+        if "metric" in found:
+            value = found["metric"]
+        else:
+            value = metric(found["predictions"], found["targets"])
         row["metric"] = one_number(metric, value)
     return row
 
