@@ -12,7 +12,7 @@ import pytest
 from cupy._core.core import assemble_cupy_compiler_options
 
 from portanet.backends import _nvrtc
-from portanet.backends._cupy import blas
+from portanet.backends._cupy.blas_library import library
 
 TEXTS = sorted(Path(os.environ["CUDA_TEXTS"]).glob("*.json"))
 HEADERS = [o for o in assemble_cupy_compiler_options(()) if o.startswith("-I")]
@@ -21,12 +21,12 @@ LARGEST_BLOCK = 512
 
 
 def test_cublas_has_the_functions_that_are_called():
-    library = blas._library()
+    cublas = library()
     for letter in "SD":
-        assert getattr(library, f"cublas{letter}gemm_v2").argtypes is not None
-        assert getattr(library, f"cublas{letter}gemmStridedBatched").argtypes is not None
-    assert library.cublasSetWorkspace_v2.argtypes is not None
-    assert library.cublasSetStream_v2.argtypes is not None
+        for form in ("gemm_v2", "gemmStridedBatched", "gemmBatched"):
+            assert getattr(cublas, f"cublas{letter}{form}").argtypes is not None
+    for name in ("Create_v2", "Destroy_v2", "SetMathMode", "SetStream_v2", "SetWorkspace_v2"):
+        assert getattr(cublas, f"cublas{name}").argtypes is not None
 
 
 def test_nvrtc_is_of_cupys_cuda():
