@@ -54,6 +54,18 @@ def dropout_mask(
     return from_host(position, x, philox_mask, p, tuple(x.shape) if shape is None else shape)
 
 
+def permutation(position: Array, n: int) -> np.ndarray:
+    """Return the numbers 0 … n - 1 in a random order, on the host.
+
+    They are those of `key.generator(step).permutation(n)`, where position is key.position(step).
+
+    >>> from portanet.random import Key
+    >>> permutation(Key(0, "shuffle").position(step=3), 5)
+    array([0, 3, 2, 1, 4])
+    """
+    return _of_thread.at(position).permutation(n)
+
+
 @accelerable
 def philox_uniform(position: Array, shape: Shape) -> Array:
     """Return the numbers from a position on, which lies on the host (for a kernel: anywhere).

@@ -4,6 +4,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import portanet
 from portanet import (
@@ -20,7 +22,7 @@ from portanet import (
 )
 from portanet.compiler.verification.noise import NoisyTape
 from portanet.dispatch import from_host
-from portanet.draws import dropout_mask, uniform
+from portanet.draws import dropout_mask, permutation, uniform
 from portanet.losses import MAE
 from portanet.random import Key, next_key
 
@@ -191,3 +193,12 @@ def test_a_resumed_run_goes_on_in_its_stream(tmp_path, backend):
     layer = resumed.model.to(backend.name, device=backend.device).layers[0]
     y = backend.to_numpy(layer.forward(backend.asarray(np.ones((5, 4), F4)), training=True))
     np.testing.assert_array_equal(y, 2 * (numpys(layer.key, 6, (5, 4)) >= F4(0.5)))
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**40), st.integers(0, 5000))
+@settings(max_examples=50, deadline=None)
+def test_a_permutation_is_that_of_numpys_generator(seed, step, n):
+    key = Key(seed, "shuffle", 3)
+    permutation(key.position(step + 1), 3)  # leaves nothing behind
+    wanted = key.generator(step).permutation(n)
+    np.testing.assert_array_equal(permutation(key.position(step), n), wanted)

@@ -15,7 +15,8 @@ def fetch(row: dict[str, Any], backend: Backend) -> dict[str, float]:
     found: dict[str, float] = {}
     if there:
         xp, dtype = backend.xp, backend.dtype(widest_float(backend))
-        together = xp.stack([xp.astype(v, dtype) for v in there.values()])
+        alike = [v if v.dtype == dtype else xp.astype(v, dtype) for v in there.values()]
+        together = xp.stack(alike)
         found = dict(zip(there, map(float, backend.to_numpy(together)), strict=True))
     return {name: found[name] if name in found else _on_host(v) for name, v in row.items()}
 
