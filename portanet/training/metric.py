@@ -39,7 +39,7 @@ def one_number(metric: Metric, value: Any) -> Array | float:
         raise DtypeError(
             f"Trainer: metric must return a real number; {name} returned one of dtype {value.dtype}"
         )
-    return xp.reshape(value, ())
+    return value if value.shape == () else xp.reshape(value, ())
 
 
 def works_on_a_batch(model: Sequential, metric: Metric, batches: Batches) -> bool:
