@@ -52,7 +52,7 @@ def _device(backend: Backend) -> str:
         name = runtime.getDeviceProperties(backend.device.id)["name"].decode()
         return (
             f"{backend.device.id} ({name}), CUDA {cuda_version(runtime.runtimeGetVersion())}, "
-            + (f"driver for CUDA {cuda_version(runtime.driverGetVersion())}")
+            f"driver for CUDA {cuda_version(runtime.driverGetVersion())}"
         )
     return str(backend.device)
 

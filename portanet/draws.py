@@ -12,15 +12,14 @@ A layer with such draws has a `key` and counts them as `step`, as `Dropout` does
 Trainer holds both.
 """
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from portanet.dispatch import accelerable, from_host
-from portanet.random import counter_and_key
-from portanet.typing import Array, Rng
+from portanet.random import generator_at
+from portanet.typing import Array
 
 Shape = tuple[int, ...]
 
@@ -54,18 +53,6 @@ def dropout_mask(
     return from_host(position, x, philox_mask, p, tuple(x.shape) if shape is None else shape)
 
 
-def permutation(position: Array, n: int) -> np.ndarray:
-    """Return the numbers 0 … n - 1 in a random order, on the host.
-
-    They are those of `key.generator(step).permutation(n)`, where position is key.position(step).
-
-    >>> from portanet.random import Key
-    >>> permutation(Key(0, "shuffle").position(step=3), 5)
-    array([0, 3, 2, 1, 4])
-    """
-    return _of_thread.at(position).permutation(n)
-
-
 @accelerable
 def philox_uniform(position: Array, shape: Shape) -> Array:
     """Return the numbers from a position on, which lies on the host (for a kernel: anywhere).
@@ -73,27 +60,10 @@ def philox_uniform(position: Array, shape: Shape) -> Array:
     Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011
     (Philox4x64-10); NumPy's Generator.random(dtype="float32").
     """
-    return _of_thread.at(position).random(shape, dtype="float32")
+    return generator_at(position).random(shape, dtype="float32")
 
 
 @accelerable
 def philox_mask(position: Array, p: float, shape: Shape) -> Array:
     """Return philox_uniform(position, shape) >= p, compared in float32."""
     return philox_uniform.plain(position, shape) >= np.float32(p)
-
-
-class _Generator(threading.local):
-    """A thread's generator, which begins anew at each position: making one takes 15 µs."""
-
-    def __init__(self) -> None:
-        self._bits = np.random.Philox(0)
-        self._generator = np.random.Generator(self._bits)
-        self._unused: Any = self._bits.state
-
-    def at(self, position: np.ndarray) -> Rng:
-        """Return the generator, whose next numbers are those from a position on."""
-        self._bits.state = self._unused | {"state": counter_and_key(position)}
-        return self._generator
-
-
-_of_thread = _Generator()

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portanet.checks import short
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ShapeError
 from portanet.layer import Layer
 from portanet.sharing import SharedGradients
 from portanet.typing import Array
-from portanet.wire import Wire
+from portanet.wire import Wire, named, ordered, wires_of
 
 Arrays = Array | Sequence[Array] | Mapping[str, Array]
 
@@ -44,12 +44,13 @@ class Graph(Layer):
     layer that is called twice, or a Parameter of several layers, has the sum of its gradients.
 
     x is one array, or of several inputs a list in their order or a dict by their names; backward
-    takes and returns arrays in the same form, None for integers.
+    takes and returns arrays in the same form, None for integers and for an output with no share in
+    the loss.
 
     `names` are names for layers, {"encoder": layer}; others are numbered in the order of the calls.
 
-    Raises ArgumentError if an output does not depend on the inputs, or an input is not used;
-    ShapeError unless forward is given an array for each input.
+    Raises ArgumentError if an output depends on something else than the inputs, an input is not
+    used, or names are not unique; ShapeError unless forward is given an array for each input.
 
     Source: Griewank & Walther, "Evaluating derivatives", 2nd edition, 2008, section 3.2: reverse
     mode, where the adjoints of a value's uses are added.
@@ -69,18 +70,16 @@ class Graph(Layer):
         names: Mapping[str, Layer] | None = None,
     ) -> None:  # fmt: skip
         self.one_input, self.one_output = isinstance(inputs, Wire), isinstance(outputs, Wire)
-        into, out = _wires("inputs", inputs), _wires("outputs", outputs)
+        into, out = wires_of("inputs", inputs), wires_of("outputs", outputs)
         self.inputs = [wire.name for wire in into]
-        order = _ordered(into, out)
+        order = ordered(into, out)
         number = {id(wire): i for i, wire in enumerate([*into, *order])}
-        known = {id(layer): name for name, layer in (names or {}).items()}
-        self.layers: dict[str, Layer] = {}
-        self.calls: list[Call] = []
-        for wire in order:
-            name = known.setdefault(id(wire.layer), str(len(self.layers)))
-            self.layers[name] = wire.layer
-            taken = tuple(number[id(part)] for part in wire.inputs)
-            self.calls.append(Call(name, taken, wire.several))
+        self.layers = named([wire.layer for wire in order], names or {})
+        name_of = {id(layer): name for name, layer in self.layers.items()}
+        self.calls = [
+            Call(name_of[id(w.layer)], tuple(number[id(x)] for x in w.inputs), w.several)
+            for w in order
+        ]
         self.outputs = [number[id(wire)] for wire in out]
 
     @property
@@ -128,6 +127,8 @@ class Graph(Layer):
         shared = SharedGradients([self.layers[call.layer] for call in self.calls])
         for k in reversed(range(len(self.calls))):
             call, layer = self.calls[k], self.layers[self.calls[k].layer]
+            if grads[first + k] is None:  # it led to integers only, or to an output without one
+                continue
             layer.put_memory(memories[k])
             found = layer.backward(grads[first + k])
             shared.add(layer)
@@ -160,41 +161,3 @@ def _add(grads: list[Any], i: int, grad: Any) -> None:
     """Add a gradient to those that a value has got; integers have none."""
     if grad is not None:
         grads[i] = grad if grads[i] is None else grads[i] + grad
-
-
-def _wires(name: str, wires: Any) -> list[Wire]:
-    found = list(wires) if isinstance(wires, list | tuple) else [wires]
-    for wire in found or [wires]:
-        if not isinstance(wire, Wire):
-            raise ArgumentError(
-                f"Graph: {name} must be Inputs, or what layers return that are called on them; "
-                f"got {short(wire)}"
-            )
-    return found
-
-
-def _ordered(inputs: list[Wire], outputs: list[Wire]) -> list[Wire]:
-    """Return the wires from inputs to outputs, each after those that it is computed from."""
-    order: dict[int, Wire] = {}
-    used: set[int] = set()
-
-    def visit(wire: Wire) -> None:
-        if any(wire is given for given in inputs):
-            used.add(id(wire))
-            return
-        if wire.layer is None:
-            raise ArgumentError(
-                f"Graph: an output depends on {wire!r}, which is not in inputs (each call of "
-                "Input() makes another one)"
-            )
-        if id(wire) not in order:
-            for part in wire.inputs:
-                visit(part)
-            order[id(wire)] = wire
-
-    for wire in outputs:
-        visit(wire)
-    unused = [wire for wire in inputs if id(wire) not in used]
-    if unused:
-        raise ArgumentError(f"Graph: no output depends on {unused[0]!r}; leave it out of inputs")
-    return list(order.values())

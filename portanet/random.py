@@ -9,8 +9,9 @@ interruption).
 Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
 """
 
+import threading
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,6 +52,34 @@ def counter_and_key(position: np.ndarray) -> dict[str, np.ndarray]:
     counter = np.zeros(4, np.uint64)
     counter[2:] = position[2:]
     return {"counter": counter, "key": position[:2]}
+
+
+class _OfThread(threading.local):
+    """A thread's generator, which begins anew at each position: making one takes 15 µs."""
+
+    def __init__(self) -> None:
+        self._bits = np.random.Philox(0)
+        self._generator = np.random.Generator(self._bits)
+        self._unused: Any = self._bits.state
+
+    def at(self, position: np.ndarray) -> Rng:
+        self._bits.state = self._unused | {"state": counter_and_key(position)}
+        return self._generator
+
+
+_of_thread = _OfThread()
+
+
+def generator_at(position: np.ndarray) -> Rng:
+    """Return a generator of the numbers from a position on, to be used at once.
+
+    It gives what `key.generator(step)` gives, for key.position(step), and belongs to this thread:
+    the next call lets it begin elsewhere.
+
+    >>> generator_at(Key(0, "shuffle").position(step=3)).permutation(5)
+    array([0, 3, 2, 1, 4])
+    """
+    return _of_thread.at(position)
 
 
 class _Streams:

@@ -1,6 +1,9 @@
-"""Wire: what a layer returns when it is called on no numbers, but on the output of other layers."""
+"""Wire: what a layer returns when it is called on no numbers, but on the output of other layers.
 
-from collections.abc import Sequence
+And what a Graph makes of wires: the order of the calls, and the names of the layers.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portanet.errors import ArgumentError, short
@@ -39,3 +42,65 @@ def wired(layer: Any, x: Any) -> Wire | None:
                 "enter a Graph by an Input"
             )
     return Wire(layer, x, several=True)
+
+
+def wires_of(name: str, wires: Any) -> list[Wire]:
+    """Return one wire or several as a list. Raises ArgumentError for what is none."""
+    found = list(wires) if isinstance(wires, list | tuple) else [wires]
+    for wire in found or [wires]:
+        if not isinstance(wire, Wire):
+            raise ArgumentError(
+                f"Graph: {name} must be Inputs, or what layers return that are called on them; "
+                f"got {short(wire)}"
+            )
+    return found
+
+
+def named(layers: Sequence[Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each layer once, by its name in `names`, or by how many there were before it.
+
+    Raises ArgumentError for a name that cannot be, or whose layer is not there.
+    """
+    known, found = {id(layer): name for name, layer in names.items()}, dict[str, Any]()
+    for layer in {id(layer): layer for layer in layers}.values():
+        found[known.pop(id(layer), str(len(found)))] = layer
+    wrong = [n for n in names if n in known.values() or "." in n or n.isdigit() or n not in found]
+    if wrong:
+        raise ArgumentError(
+            f"Graph: names must be of layers in the graph, a word for each; {wrong[0]!r} is not"
+        )
+    return found
+
+
+def ordered(inputs: list[Wire], outputs: list[Wire]) -> list[Wire]:
+    """Return the wires from inputs to outputs, each after those that it is computed from.
+
+    Raises ArgumentError unless they depend on all of the inputs, and on nothing else.
+    """
+    order: dict[int, Wire] = {}
+    used: set[int] = set()
+
+    def visit(wire: Wire) -> None:
+        if any(wire is given for given in inputs):
+            used.add(id(wire))
+            return
+        if wire.layer is None:
+            raise ArgumentError(
+                f"Graph: an output depends on {wire!r}, which is not in inputs (each call of "
+                "Input() makes another one)"
+            )
+        if id(wire) not in order:
+            for part in wire.inputs:
+                visit(part)
+            order[id(wire)] = wire
+
+    for wire in outputs:
+        visit(wire)
+    unused = [wire for wire in inputs if id(wire) not in used]
+    if len({wire.name for wire in inputs}) < len(inputs):
+        raise ArgumentError(
+            f"Graph: each input must have a name of its own, as Input('left'); got {inputs}"
+        )
+    if unused:
+        raise ArgumentError(f"Graph: no output depends on {unused[0]!r}; leave it out of inputs")
+    return list(order.values())

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from agreement import assert_ulps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,15 +144,30 @@ def test_a_graph_stands_in_a_sequential_and_trains_compiled():
         body = Graph(x, Concat()([Tanh()(shared(x)), shared(Tanh()(x))]))
         model = Sequential([body, Linear(8, 1)], BCEWithLogits())
         trainer = Trainer(model, SGD(model, lr=0.5), DataLoader(data, 16, seed=1), **options)
-        trainer.train(60, log_level=0)
+        trainer.train(2, log_level=0)
         return trainer
 
     compiled, readable = trained(), trained(compile=False)
     assert compiled.compiled is not None
     assert compiled.compiled.refused is None
-    for one, other in zip(compiled.model.parameters(), readable.model.parameters(), strict=True):
-        np.testing.assert_allclose(one.value, other.value, rtol=1e-4, atol=1e-6)
+    named = readable.model.named_parameters()
+    for name, one in compiled.model.named_parameters().items():  # 8 steps of 4 ulps each
+        assert_ulps(name, one.value, named[name].value, "float32", 32)
+    compiled.train(60, log_level=0)
     assert compiled.history[-1]["loss"] < 0.8 * compiled.history[0]["loss"]
+
+
+def test_an_output_without_a_gradient_sets_none():
+    """Its branch has no share in the loss; a layer in both has that of the other output."""
+    x, shared, own = Input(), Linear(3, 2), Linear(2, 1)
+    hidden = shared(x)
+    graph = Graph(x, [own(hidden), hidden])
+    array = np.ones((4, 3), "f4")
+    graph.forward(array, training=True)
+    grad = graph.backward([None, np.ones((4, 2), "f4")])
+    assert own.weights.grad is None
+    np.testing.assert_array_equal(shared.weights.grad, np.full((3, 2), 4.0, "f4"))
+    np.testing.assert_array_equal(grad, np.ones((4, 2), "f4") @ shared.weights.value.T)
 
 
 def test_copies_of_tied_layers_are_tied():
@@ -181,7 +197,7 @@ def nested_tie():
     return Sequential([Parallel([inner, inner])])
 
 
-x_other = Input("other")
+x_other, relu = Input("other"), ReLU()
 MISTAKES = {
     "an input that is not there": (lambda: Graph(Input(), ReLU()(x_other)), ArgumentError,
         r"Graph: an output depends on Input\('other'\), which is not in inputs"),
@@ -189,6 +205,14 @@ MISTAKES = {
         r"no output depends on Input\('b'\); leave it out"),
     "a layer for an input": (lambda: Graph(Linear(3, 2), x_other), ArgumentError,
         r"Graph: inputs must be Inputs.*got Linear\(3, 2\)"),
+    "one name twice": (lambda: Graph([x_other, Input("other")], ReLU()(x_other)), ArgumentError,
+        r"Graph: each input must have a name of its own, as Input\('left'\); got"),
+    "a name with a dot": (lambda: Graph(x_other, relu(x_other), names={"a.b": relu}), ArgumentError,
+        r"Graph: names must be of layers in the graph, a word for each; 'a\.b' is not"),
+    "a number for a name": (lambda: Graph(x_other, relu(x_other), names={"1": relu}), ArgumentError,
+        r"a word for each; '1' is not"),
+    "a name of another layer": (lambda: Graph(x_other, ReLU()(x_other), names={"a": relu}), ArgumentError,
+        r"a word for each; 'a' is not"),
     "no outputs": (lambda: Graph(x_other, []), ArgumentError, r"Graph: outputs must be Inputs.*got \[\]"),
     "wires and numbers": (lambda: Add()([x_other, 3]), ArgumentError,
         r"Add\(\): a list of wires must hold nothing else, holds 3; numbers enter a Graph by an Input"),

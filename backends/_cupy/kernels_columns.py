@@ -15,7 +15,14 @@ from typing import Any
 
 import cupy as cp
 
-from portanet.backends._cupy.windows import FOR_PLACES, SIZES, WINDOW, numbers_of, window_kernel
+from portanet.backends._cupy.windows import (
+    FOR_PLACES,
+    PLACE,
+    SIZES,
+    WINDOW,
+    numbers_of,
+    window_kernel,
+)
 
 _PLANES = 4  # channels of a pixel that a thread of col2im sums up
 
@@ -23,10 +30,8 @@ _PLANES = 4  # channels of a pixel that a thread of col2im sums up
 _im2col = window_kernel(
     f"raw T x, {SIZES}, {WINDOW}",
     "raw T columns",
-    """
-    Index rest = i;
-    const int q = rest % OW; rest /= OW;
-    const int p = rest % OH; rest /= OH;
+    PLACE
+    + """
     const int top = p * SY - PY, left = q * SX - PX, n = KH * KW, plane = OH * OW;
     const Index at = rest * n * plane + p * OW + q;
     int a = 0, b = 0;

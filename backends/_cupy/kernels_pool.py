@@ -9,15 +9,20 @@ from typing import Any
 
 import cupy as cp
 
-from portanet.backends._cupy.windows import FOR_PLACES, SIZES, WINDOW, numbers_of, window_kernel
+from portanet.backends._cupy.windows import (
+    FOR_PLACES,
+    PLACE,
+    SIZES,
+    WINDOW,
+    numbers_of,
+    window_kernel,
+)
 
 _max_pool = window_kernel(
     f"raw T x, {SIZES}, {WINDOW}",
     "T out, int32 at",
-    """
-    Index rest = i;
-    const int q = rest % OW; rest /= OW;
-    const int p = rest % OH; rest /= OH;
+    PLACE
+    + """
     T best = T(-1) / T(0);  // -inf
     int where = -1;
     for (int a = 0; a < KH; ++a) for (int b = 0; b < KW; ++b) {
@@ -53,10 +58,8 @@ _max_pool_backward = window_kernel(
 _avg_pool = window_kernel(
     f"raw T x, {SIZES}, {WINDOW}",
     "T out",
-    """
-    Index rest = i;
-    const int q = rest % OW; rest /= OW;
-    const int p = rest % OH; rest /= OH;
+    PLACE
+    + """
     T sum = T(0);
     for (int a = 0; a < KH; ++a) for (int b = 0; b < KW; ++b) {
         const int row = p * SY - PY + a * DY, col = q * SX - PX + b * DX;

@@ -1,7 +1,8 @@
 """Parameters and loops that kernels over images share, and kernels with indices of either size.
 
 SIZES and WINDOW are parameters: the sizes of image (H, W), output (OH, OW) and window (KH, KW);
-strides, padding and dilations (rows Y, columns X). FOR_PLACES opens two loops over the elements
+strides, padding and dilations (rows Y, columns X). PLACE computes the element (p, q) of the output
+and the plane `rest` of thread i. FOR_PLACES opens two loops over the elements
 (p, q) of the output whose window contains the pixel (row, col) of plane `rest`, at offset (a, b).
 """
 
@@ -10,6 +11,12 @@ from typing import Any
 
 SIZES = "int32 H, int32 W, int32 OH, int32 OW, int32 KH, int32 KW"
 WINDOW = "int32 SY, int32 SX, int32 PY, int32 PX, int32 DY, int32 DX"
+
+PLACE = """
+    Index rest = i;
+    const int q = rest % OW; rest /= OW;
+    const int p = rest % OH; rest /= OH;
+"""
 
 FOR_PLACES = """
     Index rest = i;

@@ -72,8 +72,7 @@ class CompiledStep(StepParts):
         if not self._lock.acquire(False):  # by keyword it takes twice as long
             raise OrderError("compile_step: another thread is in this step; take steps in turn")
         try:
-            phase = 0 if self._optimizer.accumulate == 1 else self._phase()
-            key = ((x.shape, y.shape, x.dtype, y.dtype), phase)
+            key = self._key((x.shape, y.shape, x.dtype, y.dtype))
             planned = self.plans.find(key)
             if planned is None:
                 return self._first_step(key, x, y)
@@ -97,8 +96,7 @@ class CompiledStep(StepParts):
             self.settle()
             self._epoch_loss.clear(self.plans.memory)
             for batch in batches.lazy():
-                phase = 0 if self._optimizer.accumulate == 1 else self._phase()
-                key = (batch.kind, phase)
+                key = self._key(batch.kind)
                 planned = self.plans.find(key)
                 if planned is None:
                     self._first_step(key, *batch.gathered())
@@ -115,7 +113,7 @@ class CompiledStep(StepParts):
 
     def plan_for(self, x: Array, y: Array) -> CheckedPlan | None:
         """Return the plan that the next step with a batch like this is replayed by, if any is."""
-        planned = self.plans.find(((x.shape, y.shape, x.dtype, y.dtype), self._phase()))
+        planned = self.plans.find(self._key((x.shape, y.shape, x.dtype, y.dtype)))
         return planned if planned is not None and planned.until_event else None
 
     def settle(self) -> None:

@@ -3,7 +3,8 @@
 from copy import copy
 from typing import Any, Self
 
-from portanet.compiler.plans import Plans
+from portanet.compiler.plans import Key, Plans
+from portanet.data.lazy_batch import Kind
 from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 
@@ -65,10 +66,13 @@ class StepParts:
         vars(self).update(state)
         self._start()
 
-    def _phase(self) -> int:
-        """Return which kind of step this is: one that moves, or that only adds gradients up."""
-        optimizer = self.optimizer
+    def _key(self, kind: Kind) -> Key:
+        """Return the key of the plan for a kind of batch, and for the phase of the step.
+
+        A step may move, or only add gradients up (1); and it may be the first to do so (2 if not).
+        """
+        optimizer = self._optimizer
         if optimizer.accumulate == 1:
-            return 0
+            return kind, 0
         moves = optimizer.n_accumulated + 1 >= optimizer.accumulate
-        return (0 if moves else 1) + 2 * (optimizer.n_accumulated > 0)
+        return kind, (0 if moves else 1) + 2 * (optimizer.n_accumulated > 0)

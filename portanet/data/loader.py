@@ -10,11 +10,10 @@ from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
 from portanet.data.epoch import checked_order, checked_slice, is_in_data_order
 from portanet.data.lazy_batch import Batch, cut
-from portanet.draws import permutation
 from portanet.errors import ArgumentError
 from portanet.layer import Layer
 from portanet.overrides import is_overridden
-from portanet.random import Key, check_seed, next_key
+from portanet.random import Key, check_seed, generator_at, next_key
 
 
 class DataLoader:
@@ -104,7 +103,8 @@ class DataLoader:
         if is_in_data_order():
             return None
         epoch, self.epoch = self.epoch, self.epoch + 1
-        return permutation(self.key.position(epoch), len(self.ds)) if self.shuffle else None
+        rng = generator_at(self.key.position(epoch))
+        return rng.permutation(len(self.ds)) if self.shuffle else None
 
     def slices(self) -> list[slice]:
         """Return which part of an epoch's order each batch is."""
