@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from portanet.layer import Buffer as Buffer
     from portanet.layer import Layer as Layer
     from portanet.layer import Parameter as Parameter
-    from portanet.layer import Sequential as Sequential
     from portanet.layers import ELU as ELU
     from portanet.layers import GELU as GELU
     from portanet.layers import GRU as GRU
@@ -119,6 +118,7 @@ if TYPE_CHECKING:
     from portanet.preprocessing import Normalizer as Normalizer
     from portanet.preprocessing import normalize as normalize
     from portanet.random import seed as seed
+    from portanet.sequential import Sequential as Sequential
     from portanet.trainer import Trainer as Trainer
     from portanet.verify import check_gradients as check_gradients
 
@@ -133,7 +133,7 @@ _HOMES = {
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",
     "portanet.graph": "Graph Input",
-    "portanet.layer": "Buffer Layer Parameter Sequential",
+    "portanet.layer": "Buffer Layer Parameter",
     "portanet.layers": (
         "Add AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d Concat Conv1d Conv2d ConvTranspose2d "
         "Dropout ELU Embedding Flatten GELU GRU GlobalAvgPool GroupNorm HardSigmoid "
@@ -156,6 +156,7 @@ _HOMES = {
     ),
     "portanet.preprocessing": "Normalizer normalize",
     "portanet.random": "seed",
+    "portanet.sequential": "Sequential",
     "portanet.trainer": "Trainer",
     "portanet.verify": "check_gradients",
 }

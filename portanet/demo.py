@@ -15,13 +15,14 @@ import numpy as np
 from portanet import backends
 from portanet.data import DataLoader, Dataset
 from portanet.errors import ArgumentError
-from portanet.layer import Layer, Sequential
+from portanet.layer import Layer
 from portanet.layers import Linear, ReLU, Sigmoid
 from portanet.losses import BinaryCrossEntropy
 from portanet.metrics import accuracy
 from portanet.optimizers import SGD
 from portanet.preprocessing import normalize
 from portanet.random import seed
+from portanet.sequential import Sequential
 from portanet.trainer import Trainer
 
 N_EPOCHS = 5

@@ -1,24 +1,18 @@
 """Graph: a layer made of layers that are wired as a directed acyclic graph."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from portanet.calls import add_to, call_of, only
 from portanet.checks import short
 from portanet.errors import ShapeError
 from portanet.layer import Layer
+from portanet.several import SEVERAL, Arrays, check_same_form, like, map_parts, parts_of
 from portanet.sharing import SharedGradients
 from portanet.typing import Array
 from portanet.wire import Wire, named, ordered, wires_of
 
-Arrays = Array | Sequence[Array] | Mapping[str, Array]
-
-
-class Call(NamedTuple):
-    """One call of a layer: the numbers of the values that it takes, and whether as a list."""
-
-    layer: str  # its name in Graph.layers
-    inputs: tuple[int, ...]
-    several: bool
+Wires = Wire | Sequence[Wire] | Mapping[str, Wire]
 
 
 def Input(name: str = "x") -> Wire:
@@ -43,9 +37,14 @@ class Graph(Layer):
     took, and these are added to those from other calls (the chain rule of several variables). A
     layer that is called twice, or a Parameter of several layers, has the sum of its gradients.
 
+    Layers that return several arrays give one wire for each, wire[0], wire[1]. Side inputs are
+    wires given by keyword: LSTM(8, 4)(x, lengths=Input("lengths")).
+
     x is one array, or of several inputs a list in their order or a dict by their names; backward
-    takes and returns arrays in the same form, None for integers and for an output with no share in
-    the loss.
+    returns the inputs' gradients in the same form, None for integers. In a Sequential or another
+    Graph, inputs after the first may also be given as side inputs. The outputs come in the form in
+    which their wires were given: alone, as a list, as a dict by name; backward takes gradients in
+    this form, None for an output with no share in the loss.
 
     `names` are names for layers, {"encoder": layer}; others are numbered in the order of the calls.
 
@@ -66,79 +65,121 @@ class Graph(Layer):
     sums = "layers"
 
     def __init__(
-        self, inputs: Wire | Sequence[Wire], outputs: Wire | Sequence[Wire], *,
+        self, inputs: Wire | Sequence[Wire], outputs: Wires, *,
         names: Mapping[str, Layer] | None = None,
     ) -> None:  # fmt: skip
-        self.one_input, self.one_output = isinstance(inputs, Wire), isinstance(outputs, Wire)
         into, out = wires_of("inputs", inputs), wires_of("outputs", outputs)
-        self.inputs = [wire.name for wire in into]
+        self.inputs, self.one_input = [wire.name for wire in into], isinstance(inputs, Wire)
         order = ordered(into, out)
         number = {id(wire): i for i, wire in enumerate([*into, *order])}
-        self.layers = named([wire.layer for wire in order], names or {})
+        self.layers = named([w.layer for w in order if w.layer is not None], names or {})
         name_of = {id(layer): name for name, layer in self.layers.items()}
-        self.calls = [
-            Call(name_of[id(w.layer)], tuple(number[id(x)] for x in w.inputs), w.several)
-            for w in order
-        ]
-        self.outputs = [number[id(wire)] for wire in out]
+        self.calls = [call_of(wire, number, name_of) for wire in order]
+        self.outputs = map_parts(lambda wire: number[id(wire)], outputs)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The names of several inputs; none of one."""
+        return () if self.one_input else tuple(self.inputs)
+
+    def side_inputs(self) -> tuple[str, ...]:
+        """Return the names of the inputs after the first."""
+        return tuple(self.inputs[1:])
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The kind of numbers that the first input's layer wants."""
-        return next(self.layers[call.layer].takes for call in self.calls if 0 in call.inputs)
+        return self._kind(0)
+
+    def kinds(self, x: Arrays) -> Any:
+        """Return what the numbers of each input must be: what the layers take that get it."""
+        found = dict(zip(self.inputs, map(self._kind, range(len(self.inputs))), strict=True))
+        if isinstance(x, dict):
+            return {name: found[name] for name in x}
+        return like(x, list(found.values())[: len(parts_of(x))])
 
     @property
     def returns(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What the first output is; of a layer that returns what it gets, what that is."""
-        number = self.outputs[0]
+        return self.returned(parts_of(self.outputs)[0])
+
+    def returned(self, number: int) -> str:
+        """Return what a value is, of the number that it has in `outputs`: "probabilities", say."""
         while number >= len(self.inputs):
             call = self.calls[number - len(self.inputs)]
-            if self.layers[call.layer].returns != "as its input":
+            if call.layer and self.layers[call.layer].returns != "as its input":
                 return self.layers[call.layer].returns
             number = call.inputs[0]
         return "as its input"
 
     def check_values(self, x: Arrays) -> None:
         """Look at the values of the inputs: the layers that take them know what they want."""
-        for i, array in enumerate(self._arrays(x)):
+        for i, array in enumerate(self._arrays(x, {})):
             for call in self.calls:
-                if i in call.inputs and not call.several:
+                if i in call.inputs and call.layer and not call.several:
                     self.layers[call.layer].check_values(array)
 
-    def forward(self, x: Arrays, *, training: bool = False) -> Any:
-        """Return the output, or of several a list."""
-        values, memories = self._arrays(x), []
+    def forward(self, x: Arrays, *, training: bool = False, **sides: Array) -> Any:
+        """Return the output, or of several a list or a dict."""
+        values, memories = self._arrays(x, sides), []
         for call in self.calls:
-            layer, taken = self.layers[call.layer], [values[i] for i in call.inputs]
-            values.append(layer.forward(taken if call.several else taken[0], training=training))
-            if training:
-                memories.append(layer.take_memory())
+            taken = [values[i] for i in call.inputs]
+            if not call.layer:
+                values.append(taken[0][call.item])
+                memories.append(map_parts(lambda _: None, taken[0]))
+                continue
+            layer, named = self.layers[call.layer], {n: values[i] for n, i in call.sides.items()}
+            given = taken if call.several else taken[0]
+            values.append(layer.forward(given, training=training, **named))
+            memories.append(layer.take_memory() if training else None)
         if training:
-            self._saved = memories
-        found = [values[i] for i in self.outputs]
-        return found[0] if self.one_output else found
+            self._saved = (memories, None if sides else map_parts(lambda _: None, x))
+        return map_parts(lambda i: values[i], self.outputs)
 
     def backward(self, grad: Any) -> Any:
         """Return dL/dx of each input from dL/d(output) of each output, and set all gradients."""
-        memories, first = self._take_saved(), len(self.inputs)
+        (memories, form), first = self._take_saved(), len(self.inputs)
         grads: list[Any] = [None] * (first + len(self.calls))
-        for i, part in zip(self.outputs, [grad] if self.one_output else grad, strict=True):
-            _add(grads, i, part)
-        shared = SharedGradients([self.layers[call.layer] for call in self.calls])
+        if isinstance(self.outputs, SEVERAL):
+            check_same_form("Graph", "grad", grad, "the outputs", self.outputs)
+        map_parts(lambda i, part: add_to(grads, i, part), self.outputs, grad)
+        shared = SharedGradients([self.layers[c.layer] for c in self.calls if c.layer])
         for k in reversed(range(len(self.calls))):
-            call, layer = self.calls[k], self.layers[self.calls[k].layer]
-            if grads[first + k] is None:  # it led to integers only, or to an output without one
+            call, own = self.calls[k], grads[first + k]
+            if own is None:  # it led to integers only, or to an output without one
                 continue
+            if not call.layer:
+                add_to(grads, call.inputs[0], only(call.item, own, memories[k]))
+                continue
+            layer = self.layers[call.layer]
             layer.put_memory(memories[k])
-            found = layer.backward(grads[first + k])
+            found = layer.backward(own)
             shared.add(layer)
             for i, part in zip(call.inputs, found if call.several else [found], strict=True):
-                _add(grads, i, part)
-        return grads[0] if self.one_input else grads[:first]
+                add_to(grads, i, part)
+            for name, part in layer.take_side_grads().items():
+                add_to(grads, call.sides[name], part)
+        return self._returned_grads(grads[:first], form)
 
-    def _arrays(self, x: Any) -> list[Array]:
+    def _returned_grads(self, grads: list[Any], form: Any) -> Any:
+        """Return the inputs' gradients as x was given; what was a side input's stays here."""
+        if isinstance(form, dict):
+            return {name: grads[self.inputs.index(name)] for name in form}
+        if form is None:
+            for name, grad in zip(self.inputs[1:], grads[1:], strict=True):
+                setattr(self, f"{name}_grad", grad)
+        return like(form, grads)
+
+    def _kind(self, i: int) -> str:
+        """Return what the first layer wants that takes an input as its x; else any numbers."""
+        calls = (call for call in self.calls if i in call.inputs and call.layer)
+        return next((self.layers[call.layer].takes for call in calls), "own")
+
+    def _arrays(self, x: Any, sides: Mapping[str, Array]) -> list[Array]:
         """Return the inputs in their order. Raises ShapeError unless there are as many."""
-        if self.one_input:
+        if sides:
+            x = {self.inputs[0]: x, **sides}
+        elif self.one_input:
             return [x]
         if isinstance(x, Mapping) and set(x) == set(self.inputs):
             return [x[name] for name in self.inputs]
@@ -155,9 +196,3 @@ class Graph(Layer):
 
     def __repr__(self) -> str:
         return f"Graph({', '.join(self.inputs)}: {len(self.layers)} layers)"
-
-
-def _add(grads: list[Any], i: int, grad: Any) -> None:
-    """Add a gradient to those that a value has got; integers have none."""
-    if grad is not None:
-        grads[i] = grad if grads[i] is None else grads[i] + grad

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import check_alike, is_float, skips_value_checks
 from portanet.errors import LastLayerWarning, ShapeError
-from portanet.layer import Layer, Part, Sequential
+from portanet.layer import Layer, Part
+from portanet.sequential import Sequential
 from portanet.targets import as_column, check_outputs, refuse
 from portanet.typing import Array, Dtype
 

@@ -7,10 +7,10 @@ from typing import Any
 from portanet.checks import check_count, skip_value_checks
 from portanet.compiler import CompiledStep, NotCompiledWarning
 from portanet.data import DataLoader
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
 from portanet.running_sum import RunningSum
+from portanet.sequential import Sequential
 from portanet.state import State, entry
 from portanet.training.evaluation import evaluate, try_metric, weight_of
 from portanet.training.metric import Metric

@@ -4,49 +4,71 @@ And what a Graph makes of wires: the order of the calls, and the names of the la
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from portanet.errors import ArgumentError, short
+from portanet.several import parts_of
+from portanet.sides import check_sides
 
 
 class Wire:
     """An input of a network, or the output of a layer, that is yet to be computed.
 
     `layer` computes it from `inputs`; an input of the network has no layer, and a `name`. A layer
-    that was called with a list has `several` inputs.
+    that was called with a list has `several` inputs; `sides` are its side inputs. Of a layer that
+    returns several arrays, wire[0], wire[1] … are wires with an `item` and no layer.
     """
 
     def __init__(
         self, layer: Any = None, inputs: Sequence["Wire"] = (), *, several: bool = False,
-        name: str = "",
+        sides: Mapping[str, "Wire"] | None = None, name: str = "", item: int | str | None = None,
     ) -> None:  # fmt: skip
         self.layer, self.inputs, self.several, self.name = layer, tuple(inputs), several, name
+        self.sides, self.item = dict(sides or {}), item
+
+    @property
+    def sources(self) -> list["Wire"]:
+        """The wires that it is computed from."""
+        return [*self.inputs, *self.sides.values()]
+
+    def __getitem__(self, item: int | str) -> "Wire":
+        """Return a wire for one of several arrays that a layer returns."""
+        return Wire(None, (self,), item=item)
+
+    def __iter__(self) -> NoReturn:
+        raise ArgumentError(
+            f"{self!r}: how many arrays there are is known when they are computed; take each by "
+            "its index, wire[0], wire[1]"
+        )
 
     def __repr__(self) -> str:
+        if self.item is not None:
+            return f"{self.inputs[0]!r}[{self.item!r}]"
         return f"Input({self.name!r})" if self.layer is None else f"output of {self.layer!r}"
 
 
-def wired(layer: Any, x: Any) -> Wire | None:
+def wired(layer: Any, x: Any, sides: Mapping[str, Any]) -> Wire | None:
     """Return the output of a layer called on a wire or on a list of wires; None for numbers.
 
-    Raises ArgumentError for a list of both.
+    Raises ArgumentError for both at once, and for a side input that the layer has not.
     """
-    if isinstance(x, Wire):
-        return Wire(layer, (x,))
-    if not isinstance(x, list | tuple) or not any(isinstance(part, Wire) for part in x):
+    several = isinstance(x, list | tuple)
+    given = [*(x if several else [x]), *sides.values()]
+    if not any(isinstance(part, Wire) for part in given):
         return None
-    for part in x:
+    for part in given:
         if not isinstance(part, Wire):
             raise ArgumentError(
-                f"{layer!r}: a list of wires must hold nothing else, holds {short(part)}; numbers "
-                "enter a Graph by an Input"
+                f"{layer!r}: layers that are called on wires must be given nothing else, got "
+                f"{short(part)}; numbers enter a Graph by an Input"
             )
-    return Wire(layer, x, several=True)
+    check_sides(repr(layer), sides, layer.side_inputs())
+    return Wire(layer, x if several else (x,), several=several, sides=sides)
 
 
 def wires_of(name: str, wires: Any) -> list[Wire]:
     """Return one wire or several as a list. Raises ArgumentError for what is none."""
-    found = list(wires) if isinstance(wires, list | tuple) else [wires]
+    found = parts_of(wires)
     for wire in found or [wires]:
         if not isinstance(wire, Wire):
             raise ArgumentError(
@@ -84,13 +106,13 @@ def ordered(inputs: list[Wire], outputs: list[Wire]) -> list[Wire]:
         if any(wire is given for given in inputs):
             used.add(id(wire))
             return
-        if wire.layer is None:
+        if wire.layer is None and wire.item is None:
             raise ArgumentError(
                 f"Graph: an output depends on {wire!r}, which is not in inputs (each call of "
                 "Input() makes another one)"
             )
         if id(wire) not in order:
-            for part in wire.inputs:
+            for part in wire.sources:
                 visit(part)
             order[id(wire)] = wire
 

@@ -125,11 +125,11 @@ def test_inputs_by_name_and_outputs_in_their_order():
     first, second = graph.forward(x, training=True)
     assert first.shape == (4, 1)
     assert np.array_equal(second, graph.forward([x["tokens"], x["numbers"]])[1])
-    of_tokens, of_numbers = graph.backward([np.zeros((4, 1), "f4"), np.ones((4, 3), "f4")])
-    assert of_tokens is None
+    found = graph.backward([np.zeros((4, 1), "f4"), np.ones((4, 3), "f4")])
+    assert found["tokens"] is None
     layers = list(graph.layers.values())
     np.testing.assert_allclose(
-        of_numbers, layers[0].weights.value[x["tokens"]] @ layers[1].weights.value.T, rtol=1e-5
+        found["numbers"], layers[0].weights.value[x["tokens"]] @ layers[1].weights.value.T, rtol=1e-5
     )
 
 
@@ -215,7 +215,7 @@ MISTAKES = {
         r"a word for each; 'a' is not"),
     "no outputs": (lambda: Graph(x_other, []), ArgumentError, r"Graph: outputs must be Inputs.*got \[\]"),
     "wires and numbers": (lambda: Add()([x_other, 3]), ArgumentError,
-        r"Add\(\): a list of wires must hold nothing else, holds 3; numbers enter a Graph by an Input"),
+        r"Add\(\): layers that are called on wires must be given nothing else, got 3; numbers enter a Graph by an Input"),
     "a Graph without a loss": (lambda: Trainer(two_inputs(), None, None), ArgumentError,
         r"Trainer: model must be.*put it in one: Sequential\(\[layer\], loss\)"),
     "numbers for an output": (lambda: Graph(x_other, np.zeros(3)), ArgumentError,

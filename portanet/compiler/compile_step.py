@@ -1,8 +1,8 @@
 """compile_step: the compiled step as a function, for loops of one's own."""
 
 from portanet.compiler.step import CompiledStep
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 
 
 def compile_step(

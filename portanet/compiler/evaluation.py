@@ -15,7 +15,7 @@ from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.evaluation_check import EvaluationCheck, is_own, results_of
 from portanet.data import Batches
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 Metric = Callable[[Array, Array], Array]

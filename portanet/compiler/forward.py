@@ -19,7 +19,7 @@ from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.forward_check import forward_difference
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest time makes place

@@ -14,8 +14,8 @@ from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
 from portanet.data.lazy_batch import Kind
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.versioned import LATEST
 
 MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest time makes place

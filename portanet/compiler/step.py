@@ -26,8 +26,8 @@ from portanet.compiler.tracing.trace import Trace, trace_step
 from portanet.compiler.verification.step_check import StepCheck
 from portanet.data import Batches
 from portanet.errors import OrderError
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.typing import Array
 from portanet.versioned import LATEST
 

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 from portanet.compiler.plans import Key, Plans
 from portanet.data.lazy_batch import Kind
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 
 
 class StepParts:

@@ -11,8 +11,8 @@ from portanet.compiler.tracing.chance import ChanceWatch
 from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.host_run import held
-from portanet.layer import Sequential
 from portanet.parameter import Holder
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

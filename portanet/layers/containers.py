@@ -5,8 +5,9 @@ from typing import Any
 
 from portanet.checks import check_choice, check_count, short
 from portanet.errors import ArgumentError, ShapeError
-from portanet.layer import Layer, Sequential
+from portanet.layer import Layer
 from portanet.layers.joins import Add, Concat
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

@@ -1,12 +1,13 @@
 """The transformer block."""
 
 from portanet.checks import check_count
-from portanet.layer import Layer, Sequential
+from portanet.layer import Layer
 from portanet.layers.attention import MultiHeadAttention
 from portanet.layers.dropout import Dropout
 from portanet.layers.gated import GELU
 from portanet.layers.linear import Linear
 from portanet.layers.normalization import LayerNorm
+from portanet.sequential import Sequential
 from portanet.typing import Array, Rng
 
 

@@ -6,7 +6,7 @@ from portanet.backends import array_namespace
 from portanet.checks import skip_value_checks
 from portanet.compiler import CompiledStep
 from portanet.data import Batches
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.training.metric import Metric, one_number, works_on_a_batch
 from portanet.training.staged import Staged
 from portanet.typing import Array

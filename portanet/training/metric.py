@@ -10,7 +10,7 @@ from portanet.backends import backend_of
 from portanet.checks import is_float, skip_value_checks
 from portanet.data import Batches
 from portanet.errors import DtypeError, ShapeError, short
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 Metric = Callable[[Array, Array], Any]

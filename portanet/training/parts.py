@@ -4,8 +4,9 @@ from typing import Any
 
 from portanet.data import DataLoader
 from portanet.errors import ArgumentError, ShapeError, short
-from portanet.layer import Layer, Sequential
+from portanet.layer import Layer
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from portanet.compiler import CompiledEvaluation
 from portanet.data import Batches, DataLoader
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.training.metric import Metric
 
 MAX_OTHERS = 2  # loaders beside the trainer's own whose data stay staged, while they live

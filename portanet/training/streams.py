@@ -4,8 +4,8 @@ from typing import Any
 
 from portanet.data import DataLoader
 from portanet.errors import ArgumentError
-from portanet.layer import Sequential
 from portanet.random import Key
+from portanet.sequential import Sequential
 
 
 def streams_of(model: Sequential, *loaders: DataLoader | None) -> list[list[Any]]:

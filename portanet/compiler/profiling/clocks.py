@@ -11,8 +11,8 @@ from portanet.compiler.memory.strides import laid_out
 from portanet.compiler.profiling.rows import Line
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.step import CompiledStep
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 _LEAST, _MOST, _NANOSECONDS = 5, 200, 10**9  # repeats, unless told otherwise

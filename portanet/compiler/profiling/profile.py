@@ -17,9 +17,9 @@ from portanet.compiler.profiling.table import TIMES, bytes_text, layer_table, ta
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.step import CompiledStep
 from portanet.errors import ArgumentError
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.optimizers import SGD
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 _SEVERAL = "several parts"

@@ -1,8 +1,8 @@
 """EpochLoss: the mean loss of an epoch so far, wherever its steps were taken."""
 
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
-from portanet.layer import Sequential
 from portanet.running_sum import RunningSum
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

@@ -14,9 +14,9 @@ from portanet.backends import backend_of
 from portanet.commit import update_together
 from portanet.compiler.runtime.homes import Homes
 from portanet.compiler.tracing.trace import Trace
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
 from portanet.parameter import Holder, Parameter
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

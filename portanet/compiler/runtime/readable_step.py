@@ -1,7 +1,7 @@
 """The step as it is written: what every plan is held to."""
 
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

@@ -7,7 +7,7 @@ device the look would make the host wait: it is taken once for batches of a shap
 
 import numpy as np
 
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 _LARGEST = 16_384  # bytes of an array that is remembered

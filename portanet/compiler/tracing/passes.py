@@ -6,9 +6,10 @@ from typing import Any
 
 from portanet.compiler.errors import TraceError
 from portanet.compiler.tracing.tape import Tape
-from portanet.layer import Part, Sequential
+from portanet.layer import Part
 from portanet.parameter import Buffer, Parameter
 from portanet.running_sum import widest_float
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

@@ -27,8 +27,9 @@ from portanet.compiler.tracing.passes import forward_and_backward, refuse_assign
 from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.tape import Tape
-from portanet.layer import Part, Sequential
+from portanet.layer import Part
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.typing import Array
 from portanet.versioned import LATEST
 

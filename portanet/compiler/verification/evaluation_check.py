@@ -12,7 +12,7 @@ from portanet.compiler.verification import compare
 from portanet.compiler.verification.host_run import held, on_host
 from portanet.compiler.verification.judge import Judge
 from portanet.compiler.verification.noise import NoisyTape
-from portanet.layer import Sequential
+from portanet.sequential import Sequential
 from portanet.typing import Array, Namespace
 
 

@@ -11,8 +11,8 @@ from portanet.checks import skip_value_checks
 from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tracer import Tracer
 from portanet.compiler.verification.noise import NoisyTape
-from portanet.layer import Sequential
 from portanet.parameter import Holder
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

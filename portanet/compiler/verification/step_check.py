@@ -23,8 +23,8 @@ from portanet.compiler.verification.judge import Judge, announce
 from portanet.compiler.verification.noise import NoisyTape
 from portanet.compiler.verification.rule_run import RuleRun
 from portanet.dispatch import draws_given
-from portanet.layer import Sequential
 from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
 from portanet.typing import Array
 
 

@@ -1,0 +1,45 @@
+"""Calls: what a Graph does one after the other, and how gradients of its values are added up."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from portanet.several import keys_of, like, map_parts
+from portanet.typing import Array
+from portanet.wire import Wire
+
+
+class Call(NamedTuple):
+    """One call of a layer: the numbers of the values that it takes, and whether as a list.
+
+    `sides` has those of its side inputs. Without a layer it takes one `item` of several arrays.
+    """
+
+    layer: str  # its name in Graph.layers
+    inputs: tuple[int, ...]
+    several: bool
+    sides: dict[str, int]
+    item: Any = None
+
+
+def call_of(wire: Wire, number: Mapping[int, int], name_of: Mapping[int, str]) -> Call:
+    """Return the call that computes a wire, by the numbers of wires and the names of layers."""
+    sides = {name: number[id(side)] for name, side in wire.sides.items()}
+    inputs = tuple(number[id(source)] for source in wire.inputs)
+    return Call(name_of.get(id(wire.layer), ""), inputs, wire.several, sides, wire.item)
+
+
+def only(item: Any, grad: Array, form: Any) -> Any:
+    """Return gradients of several arrays, all None but that of one item."""
+    return like(form, [grad if key == item else None for key in keys_of(form)])
+
+
+def add_to(grads: list[Any], i: int, grad: Any) -> None:
+    """Add a gradient to those that a value has got; integers have none."""
+    grads[i] = _sum(grads[i], grad)
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """Return a + b, each of which may be None; of several arrays the sums of their fellows."""
+    if a is None or b is None:
+        return b if a is None else a
+    return map_parts(_sum, a, b) if isinstance(a, list | tuple | dict) else a + b

@@ -1,0 +1,97 @@
+"""One array or several: what X, y and the outputs of networks may be.
+
+Several are a dict of arrays by name, or a tuple (or list) of them in their order. Code that takes
+either goes through its arrays by these functions.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.errors import ShapeError, short
+from portanet.typing import Array
+
+SEVERAL = (dict, tuple, list)
+Arrays = Array | dict[str, Array] | tuple[Array, ...] | list[Array]
+
+
+def parts_of(x: Arrays) -> list[Array]:
+    """Return the arrays in their order; of one array a list of it."""
+    if isinstance(x, dict):
+        return list(x.values())
+    return list(x) if isinstance(x, tuple | list) else [x]
+
+
+def keys_of(x: Arrays) -> list[Any]:
+    """Return what each of several arrays is found by: names, or 0, 1 …"""
+    return list(x) if isinstance(x, dict) else list(range(len(x)))
+
+
+def like(x: Arrays, parts: list[Any]) -> Any:
+    """Return other parts in the form of x: as a dict with its names, as a tuple, alone."""
+    if isinstance(x, dict):
+        return dict(zip(x, parts, strict=True))
+    return type(x)(parts) if isinstance(x, tuple | list) else parts[0]
+
+
+def map_parts(function: Callable[..., Any], x: Arrays, *others: Any) -> Any:
+    """Return function(part, …) of each array of x, and of its fellows in others, in x's form.
+
+    >>> map_parts(lambda a, b: a + b, {"left": 1, "right": 2}, {"right": 20, "left": 10})
+    {'left': 11, 'right': 22}
+    """
+    if isinstance(x, SEVERAL):
+        calls = ((key, [x[key], *(other[key] for other in others)]) for key in keys_of(x))
+        return like(x, [function(*parts) for _, parts in calls])
+    return function(x, *others)
+
+
+def by_name(name: str, x: Arrays) -> dict[str, Array]:
+    """Return the arrays by names that begin with `name`: "y", or "y.price", or "y.0".
+
+    >>> by_name("y", {"price": 1, "kind": 2})
+    {'y.price': 1, 'y.kind': 2}
+    """
+    if not isinstance(x, SEVERAL):
+        return {name: x}
+    return {f"{name}.{key}": x[key] for key in keys_of(x)}
+
+
+def put_back(name: str, x: Arrays, found: dict[str, Any]) -> Any:
+    """Return in x's form what lies in a dict under by_name's names."""
+    return like(x, [found[key] for key in by_name(name, x)])
+
+
+def labels(name: str, x: Arrays) -> list[str]:
+    """Return what a message calls each array: "y", or "y['price']", or "y[0]"."""
+    return [f"{name}[{key!r}]" for key in keys_of(x)] if isinstance(x, SEVERAL) else [name]
+
+
+def n_samples(x: Arrays) -> int:
+    """Return the length of the first axis, which the arrays have in common."""
+    return parts_of(x)[0].shape[0]
+
+
+def shapes_of(x: Arrays) -> Any:
+    """Return the shape of each array, in x's form."""
+    return map_parts(lambda part: tuple(part.shape), x)
+
+
+def kind_of(x: Arrays, n: int | None = None) -> Any:
+    """Return names, shapes and dtypes as one key; with n samples in place of those of x."""
+    found = by_name("", x).items()
+    return tuple((k, (n or a.shape[0], *a.shape[1:]), a.dtype) for k, a in found)
+
+
+def check_same_form(who: str, name: str, x: Any, other: str, wanted: Any) -> None:
+    """Raise ShapeError unless x has the names of another dict, or as many arrays as another."""
+    if isinstance(wanted, dict):
+        if not isinstance(x, dict) or set(x) != set(wanted):
+            came = f"has {sorted(x)}" if isinstance(x, dict) else f"is {short(x)}"
+            raise ShapeError(
+                f"{who}: {name} must be a dict with the names of {other}, {sorted(wanted)}; {came}"
+            )
+    elif not isinstance(x, tuple | list) or len(x) != len(wanted):
+        came = f"has {len(x)}" if isinstance(x, tuple | list) else f"is {short(x)}"
+        raise ShapeError(
+            f"{who}: {name} must be a tuple of {len(wanted)} arrays, as {other}; {came}"
+        )
