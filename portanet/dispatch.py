@@ -9,7 +9,7 @@ record them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import update_wrapper
 from typing import Any
@@ -94,7 +94,8 @@ def draws_given(draws: Iterable[Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        _draws.reset(token)
+        with suppress(ValueError):  # another context: an interrupt has ended the block from there
+            _draws.reset(token)
 
 
 _draws: ContextVar[list[Any] | None] = ContextVar("draws", default=None)

@@ -31,6 +31,7 @@ class Loss(Part):
     """
 
     targets: ClassVar[str] = "floats"  # or "classes": integers are class indices, not numbers
+    several: ClassVar[bool] = False  # whether it takes y_hat and y of several arrays
     expects: ClassVar[str] = "numbers"  # y_hat; or "logits", "probabilities", "log-probabilities"
 
     def loss(self, y_hat: Array, y: Array) -> Array:

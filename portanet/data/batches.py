@@ -14,13 +14,14 @@ import numpy as np
 from portanet.backends import backend_of
 from portanet.backends._numpy.workers import Workers, result_of
 from portanet.checks import dtype_name
-from portanet.data.dataset import check_pair, rows_of
+from portanet.data.dataset import all_numbers, check_pair, rows_of
 from portanet.data.epoch import in_data_order
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
-from portanet.data.numbers import as_numbers, check_finite, is_mapped, native
+from portanet.data.numbers import check_finite, is_mapped, native
 from portanet.data.staging import Staging
 from portanet.errors import DataError, DtypeError
 from portanet.layer import Layer
+from portanet.several import Arrays, labels, like, map_parts, parts_of
 from portanet.typing import Array
 
 _SHARE = 0.5  # of the free device memory that a data set may take: the network wants some, too
@@ -38,7 +39,7 @@ class Batches:
         self._source = _source(loader, model)
         self._stage = Staging(model)
         self.backend, self.dtype = model.placement
-        self.resident = not loader.makes_batches() and self._fits(*loader.ds.checked())
+        self.resident = not loader.makes_batches() and self._fits(*loader.ds.arrays())
         if self.resident:
             self.X, self.y = self._stage(*loader.ds.checked())
 
@@ -111,7 +112,7 @@ class Batches:
 def _source(loader: Any, model: Any) -> list[Any]:
     """Return the objects that staged data depend on."""
     ds, own = loader.ds, loader.makes_batches()
-    data = () if own else ds.checked()
+    data = [] if own else ds.arrays()
     criterion, layers = getattr(model, "criterion", None), getattr(model, "layers", ())
     return [own, ds, *data, model, criterion, *layers]
 
@@ -128,15 +129,16 @@ def _checked(who: str, batch: Any) -> Batch:
             f"{who}: a batch must be a pair (x, y), is {type(batch).__name__}{length}; yield the "
             "inputs and the targets of its samples"
         )
-    X, y = as_numbers("X", batch[0]), as_numbers("y", batch[1])
+    X, y = all_numbers("X", batch[0]), all_numbers("y", batch[1])
     check_pair(who, X, y)
-    check_finite("X", X)
-    check_finite("y", y)
+    for name, x in (("X", X), ("y", y)):
+        for label, part in zip(labels(name, x), parts_of(x), strict=True):
+            check_finite(label, part)
     return X, y
 
 
 def _read_ahead(
-    X: Array, y: Array, order: np.ndarray | None, parts: list[slice]
+    X: Arrays, y: Arrays, order: np.ndarray | None, parts: list[slice]
 ) -> Iterator[Batch]:
     """Yield batches from the host; a thread reads the next one meanwhile."""
     thread, answers = Workers(1), SimpleQueue()
@@ -148,10 +150,13 @@ def _read_ahead(
         yield result_of(answers.get())
 
 
-def _read(X: Array, y: Array, order: np.ndarray | None, part: slice) -> Batch:
+def _read(X: Arrays, y: Arrays, order: np.ndarray | None, part: slice) -> Batch:
     """Gather one batch where the data lie."""
     rows: Any = part if order is None else order[part]
-    x, y = (native(np.asarray(v[rows]) if is_mapped(v) else rows_of(v, rows)) for v in (X, y))
-    check_finite("X", x)
-    check_finite("y", y)
-    return x, y
+
+    def read(label: str, x: Array) -> Array:
+        found = native(np.asarray(x[rows]) if is_mapped(x) else rows_of(x, rows))
+        check_finite(label, found)
+        return found
+
+    return tuple(map_parts(read, like(x, labels(name, x)), x) for name, x in (("X", X), ("y", y)))

@@ -1,6 +1,7 @@
 """Dataset: inputs and targets, sample by sample."""
 
 from math import prod
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy as np
 from portanet.backends import backend_of
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import as_numbers, check_finite, is_mapped
-from portanet.errors import ArgumentError, DataError, PlacementError, ShapeError
+from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.overrides import is_overridden
+from portanet.several import Arrays, labels, like, map_parts, n_samples, parts_of
 from portanet.typing import Array
 
 
@@ -19,6 +21,9 @@ class Dataset:
     Shapes: X (N, ...), y (N,) or (N, ...), N >= 1. Both are arrays of one backend, memory maps, or
     what numpy.asarray understands (lists, data frames), which is converted once. To change the
     data of a data set in use, assign another X or y: what is written into them may go unnoticed.
+
+    For networks of several inputs, side inputs or outputs X and y may be dicts of such arrays by
+    name, or tuples of arrays; batches have the same form.
 
     A subclass may define `__getitem__(index)`, to augment samples or to read them from files. Then
     loaders ask it for every batch: index is a slice or a NumPy array of the samples' numbers, and
@@ -31,9 +36,11 @@ class Dataset:
     >>> data = Dataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
     >>> len(data), data[1]
     (2, (array([3., 4.]), np.int64(1)))
+    >>> Dataset({"tokens": [[1, 2], [3, 0]], "lengths": [2, 1]}, [0, 1])[1]
+    ({'tokens': array([3, 0]), 'lengths': np.int64(1)}, np.int64(1))
     """
 
-    _checked: Batch | None = None  # X and y as they were when they were last looked at
+    _checked: list[Any] | None = None  # the arrays as they were when they were last looked at
 
     def __init__(self, X: Any, y: Any) -> None:
         self.X, self.y = X, y
@@ -41,23 +48,31 @@ class Dataset:
 
     def __len__(self) -> int:
         self._require_arrays()
-        return self.X.shape[0]
+        return n_samples(self.X)
 
     def __getitem__(self, index: Any) -> Batch:
-        return rows_of(self.X, index), rows_of(self.y, index)
+        X, y = (map_parts(lambda x: rows_of(x, index), data) for data in (self.X, self.y))
+        return X, y
 
     def checked(self) -> Batch:
         """Return X and y; they are converted and checked first if others have been assigned."""
         self._require_arrays()
-        known = self._checked
-        if known is None or self.X is not known[0] or self.y is not known[1]:
-            X, y = as_numbers("X", self.X), as_numbers("y", self.y)
+        known, now = self._checked, [*parts_of(self.X), *parts_of(self.y)]
+        if known is None or len(now) != len(known) or any(map(is_not, now, known)):
+            X, y = all_numbers("X", self.X), all_numbers("y", self.y)
             check_pair("Dataset", X, y)
             for name, x in (("X", X), ("y", y)):
-                if not is_mapped(x):
-                    check_finite(name, x)
-            self.X, self.y = self._checked = X, y
+                for label, part in zip(labels(name, x), parts_of(x), strict=True):
+                    if not is_mapped(part):
+                        check_finite(label, part)
+            self.X, self.y = X, y
+            self._checked = [*parts_of(X), *parts_of(y)]
         return self.X, self.y
+
+    def arrays(self) -> list[Array]:
+        """Return all arrays of X and y, checked."""
+        X, y = self.checked()
+        return [*parts_of(X), *parts_of(y)]
 
     def _require_arrays(self) -> None:
         if not hasattr(self, "X") or not hasattr(self, "y"):
@@ -71,20 +86,47 @@ class Dataset:
         return is_overridden(self, Dataset, "__getitem__")
 
 
-def check_pair(who: str, X: Array, y: Array) -> None:
+def all_numbers(name: str, x: Any) -> Arrays:
+    """Return X or y with each of its arrays as numbers. Raises what as_numbers raises.
+
+    A tuple is several arrays if all of it are arrays or frames; else, like a list, it is data.
+    """
+    several = isinstance(x, dict) or (
+        isinstance(x, tuple) and x and all(hasattr(part, "shape") and part.shape for part in x)
+    )
+    if not several:
+        return as_numbers(name, x)
+    if not x:
+        raise DataError(f"Dataset: {name} must hold arrays, is an empty dict")
+    for label, part in zip(labels(name, x), parts_of(x), strict=True):
+        if isinstance(part, dict):
+            raise DtypeError(f"Dataset: {label} must be an array, is a dict; give one flat dict")
+    numbers = [as_numbers(label, p) for label, p in zip(labels(name, x), parts_of(x), strict=True)]
+    return like(x, numbers)
+
+
+def check_pair(who: str, X: Arrays, y: Arrays) -> None:
     """Raise PlacementError, ShapeError or DataError unless X and y belong together."""
-    if backend_of(X) is not backend_of(y):
-        raise PlacementError(
-            f"{who}: y must lie where X lies, on {backend_of(X)}; it lies on {backend_of(y)}. "
-            "Give both as NumPy arrays, or move one"
-        )
-    if X.shape[0] != y.shape[0]:
-        raise ShapeError(
-            f"{who}: y must have one entry for each of the {X.shape[0]} samples in X, has "
-            f"{y.shape[0]}"
-        )
-    if prod(X.shape) == 0:
-        raise DataError(f"{who}: X must hold samples, has the shape {tuple(X.shape)}")
+    first, *others = named = [
+        pair
+        for name, x in (("X", X), ("y", y))
+        for pair in zip(labels(name, x), parts_of(x), strict=True)
+    ]
+    (name, x), n = first, first[1].shape[0]
+    for label, other in others:
+        if backend_of(x) is not backend_of(other):
+            raise PlacementError(
+                f"{who}: {label} must lie where {name} lies, on {backend_of(x)}; it lies on "
+                f"{backend_of(other)}. Give both as NumPy arrays, or move one"
+            )
+        if other.shape[0] != n:
+            raise ShapeError(
+                f"{who}: {label} must have one entry for each of the {n} samples in {name}, has "
+                f"{other.shape[0]}"
+            )
+    for label, part in named:
+        if label.startswith("X") and prod(part.shape) == 0:
+            raise DataError(f"{who}: {label} must hold samples, has the shape {tuple(part.shape)}")
 
 
 def rows_of(x: Array, index: Any) -> Array:

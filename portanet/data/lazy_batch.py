@@ -5,10 +5,11 @@ from itertools import repeat
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.several import SEVERAL, Arrays, kind_of, map_parts
 from portanet.typing import Array
 
-Batch = tuple[Array, Array]
-Kind = tuple[Any, ...]  # (x.shape, y.shape, x.dtype, y.dtype)
+Batch = tuple[Any, Any]  # x and y, each one array or several
+Kind = tuple[Any, ...]  # (x.shape, y.shape, x.dtype, y.dtype), or the like of several arrays
 WHOLE = slice(None)
 
 
@@ -22,7 +23,7 @@ class LazyBatch:
     __slots__ = ("X", "kind", "order", "part", "y")
 
     def __init__(
-        self, X: Array, y: Array, kind: Kind, order: Array | None = None, part: slice = WHOLE
+        self, X: Arrays, y: Arrays, kind: Kind, order: Array | None = None, part: slice = WHOLE
     ) -> None:
         self.X, self.y, self.kind, self.order, self.part = X, y, kind, order, part
 
@@ -31,19 +32,32 @@ class LazyBatch:
         if self.part is WHOLE:
             return self.X, self.y
         if self.order is None:
-            return self.X[self.part, ...], self.y[self.part, ...]
-        xp, rows = array_namespace(self.X), self.order[self.part]
-        return xp.take(self.X, rows, axis=0), xp.take(self.y, rows, axis=0)
+            return tuple(map_parts(lambda x: x[self.part, ...], of) for of in (self.X, self.y))
+        rows = self.order[self.part]
+        return tuple(map_parts(lambda x: _take(x, rows), of) for of in (self.X, self.y))
 
 
-def whole(X: Array, y: Array) -> LazyBatch:
+def whole(X: Arrays, y: Arrays) -> LazyBatch:
     """Return a batch that lies there already."""
-    return LazyBatch(X, y, (X.shape, y.shape, X.dtype, y.dtype))
+    return LazyBatch(X, y, kind_of_batch(X, y))
 
 
-def cut(X: Array, y: Array, order: Array | None, parts: Sequence[slice]) -> Iterator[LazyBatch]:
+def cut(X: Arrays, y: Arrays, order: Array | None, parts: Sequence[slice]) -> Iterator[LazyBatch]:
     """Return the batches of an epoch: each has the samples of one part of the order."""
     lengths = [part.stop - part.start for part in parts]
-    kinds = {n: ((n, *X.shape[1:]), (n, *y.shape[1:]), X.dtype, y.dtype) for n in set(lengths)}
+    kinds = {n: kind_of_batch(X, y, n) for n in set(lengths)}
     of_each = [kinds[n] for n in lengths]
     return map(LazyBatch, repeat(X), repeat(y), of_each, repeat(order), parts)
+
+
+def kind_of_batch(X: Arrays, y: Arrays, n: int | None = None) -> Kind:
+    """Return what batches have in common that one plan can take; n samples of X and y."""
+    if isinstance(X, SEVERAL) or isinstance(y, SEVERAL):
+        return kind_of(X, n), kind_of(y, n)
+    if n is None:
+        return X.shape, y.shape, X.dtype, y.dtype
+    return (n, *X.shape[1:]), (n, *y.shape[1:]), X.dtype, y.dtype
+
+
+def _take(x: Array, rows: Array) -> Array:
+    return array_namespace(x).take(x, rows, axis=0)

@@ -24,8 +24,8 @@ class DataLoader:
     Without a seed it is `portanet.seed`'s, and every loader has a stream of its own. All options
     may be changed: the next epoch follows them.
 
-    Looping over a loader gives batches as the data set has them; `to(model)` gives them where the
-    model lies, in its dtype. A Trainer does that by itself.
+    Looping over a loader gives batches (x, y) as the data set has them; `to(model)` gives them
+    where the model lies, in its dtype. A Trainer does that by itself.
 
     A subclass may define `order()`, to sample in its own way, `slices()`, or `__iter__`, which then
     says what the batches are: pairs (x, y) of arrays.
@@ -91,7 +91,7 @@ class DataLoader:
         ds = self.ds
         if ds.makes_batches():
             return (ds.__getitem__(part if order is None else order[part]) for part in parts)
-        backend = backend_of(ds.X)
+        backend = backend_of(ds.arrays()[0])
         rows = None if order is None else backend.asarray(order, backend.index_dtype())
         return (batch.gathered() for batch in cut(ds.X, ds.y, rows, parts))
 

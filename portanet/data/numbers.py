@@ -140,7 +140,7 @@ def _advice(name: str, x: np.ndarray) -> str:
     if x.dtype.kind == "c":
         return f"give parts of it, such as {name}.real"
     text = x.dtype.kind in "SUT" or any(isinstance(v, str | bytes) for v in x.flat)
-    if text and name == "y":
+    if text and name.startswith("y"):
         return _CLASSES
     if text:
         return f"encode text as numbers, or {name}.astype('float32') where each text is a number"

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from portanet.backends import backend_of
-from portanet.checks import skip_value_checks
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import check_fits, check_whole
 from portanet.errors import PlacementError, ShapeError
+from portanet.several import SEVERAL, Arrays, keys_of, labels, like, map_parts, parts_of, shapes_of
 from portanet.typing import Array
 from portanet.uniform import check_uniform
 
@@ -21,50 +22,95 @@ class Staging:
         check_uniform(model)
         self.backend, self.dtype = model.placement
         self._model, self._criterion = model, getattr(model, "criterion", None)
-        self._outputs: dict[tuple[int, ...], tuple[int, ...]] = {}  # of samples of each shape
+        self._outputs: dict[Any, Any] = {}  # of samples of each shape
+        self._seen: dict[str, tuple[int, int]] = {}  # least and greatest number of side inputs
 
-    def __call__(self, X: Array, y: Array) -> Batch:
+    def __call__(self, X: Arrays, y: Arrays) -> Batch:
         """Return X and y where the model lies, as the model and its criterion want them.
 
         Raises PlacementError, ShapeError or DataError if they are not for this model.
         """
-        self._check_place(X)
-        check_fits("X", X, self.dtype)
-        check_fits("y", y, self.dtype)
-        integers = self._model.takes == "integers"
-        if integers:
-            check_whole("X", X)
-        self._model.check_values(X)
-        x = self.backend.asarray(X, self.backend.index_dtype() if integers else self.dtype)
+        x = self.inputs(X)
+        for name, part in zip(labels("y", y), parts_of(y), strict=True):
+            check_fits(name, part, self.dtype)
         if self._criterion is None:
-            return contiguous(x), contiguous(self.backend.asarray(y))
+            return x, map_parts(lambda part: contiguous(self.backend.asarray(part)), y)
+        self._check_form(y)
         self._criterion.check_targets(y, self._output_shape(x))
-        return contiguous(x), contiguous(self._criterion.cast_targets(self.backend, y, self.dtype))
+        return x, map_parts(contiguous, self._criterion.cast_targets(self.backend, y, self.dtype))
 
-    def _check_place(self, X: Array) -> None:
-        home = backend_of(X)
+    def inputs(self, X: Arrays) -> Arrays:
+        """Return X where the model lies, as the model wants it."""
+        kinds = self._model.kinds(X)
+        self._model.check_values(X)
+        x = map_parts(self._input, like(X, labels("X", X)), X, kinds)
+        self._check_extremes(x, X, kinds)
+        return x
+
+    def _input(self, name: str, x: Array, kind: str) -> Array:
+        """Return one array of X, of a kind that the model takes, on its device."""
+        self._check_place(name, x)
+        check_fits(name, x, self.dtype)
+        if kind == "integers":
+            check_whole(name, x)
+            return contiguous(self.backend.asarray(x, self.backend.index_dtype()))
+        if kind == "floats" or is_float(x):
+            return contiguous(self.backend.asarray(x, self.dtype))
+        dtype = self.backend.index_dtype() if is_integer(x) else "bool"
+        return contiguous(self.backend.asarray(x, dtype))
+
+    def _check_place(self, name: str, x: Array) -> None:
+        home = backend_of(x)
         if home.name != "numpy" and home is not self.backend:
             raise PlacementError(
                 f"DataLoader: the data must lie on the host or with the model, on {self.backend}; "
-                f"they lie on {home}. Move the model with .to({home.name!r})"
+                f"{name} lies on {home}. Move the model with .to({home.name!r})"
             )
 
-    def _output_shape(self, x: Array) -> tuple[int, ...]:
+    def _check_form(self, y: Arrays) -> None:
+        if isinstance(y, SEVERAL) and not self._criterion.several:
+            who = type(self._criterion).__name__
+            raise ShapeError(
+                f"DataLoader: y must be one array, as {who} compares one output with it, is "
+                f"{type(y).__name__} of {keys_of(y)}; several outputs take Losses({{...}}), with a "
+                "loss for each"
+            )
+
+    def _check_extremes(self, x: Arrays, given: Arrays, kinds: Any) -> None:
+        """Let the model look at the samples with the least and the greatest of its side inputs.
+
+        What bounds `lengths`, say, only the layers know, and they look at it in a forward pass.
+        """
+        names, rows = labels("X", given), []
+        for name, part, kind in zip(names, parts_of(given), parts_of(kinds), strict=True):
+            if kind == "own" and part.ndim == 1 and is_integer(part):
+                xp = array_namespace(part)
+                at = [int(xp.argmin(part)), int(xp.argmax(part))]
+                low, high = (int(part[i]) for i in at)
+                seen = self._seen.setdefault(name, (high, low))
+                if low < seen[0] or high > seen[1] or low == high:
+                    rows += at
+                self._seen[name] = min(low, seen[0]), max(high, seen[1])
+        for row in rows:
+            self._model.forward(map_parts(lambda part, i=row: part[i : i + 1, ...], x))
+
+    def _output_shape(self, x: Arrays) -> Any:
         """Return the shape of the model's output; one sample shows how many classes there are."""
-        of_sample = tuple(x.shape[1:])
+        of_sample = tuple(tuple(part.shape[1:]) for part in parts_of(x))
         if of_sample not in self._outputs:
             with skip_value_checks():
-                self._outputs[of_sample] = tuple(self._forward_one(x).shape)
+                self._outputs[of_sample] = shapes_of(self._forward_one(x))
         return self._outputs[of_sample]
 
-    def _forward_one(self, x: Array) -> Array:
+    def _forward_one(self, x: Arrays) -> Any:
         try:
-            return self._model.forward(x[:1, ...])
+            return self._model.forward(map_parts(lambda part: part[:1, ...], x))
         except ShapeError as error:  # it names the one sample's shape, which nobody has given
-            shape = tuple(x.shape)
-            said = str(error).replace(str((1, *shape[1:])), str(shape))
+            said = str(error)
+            for part in parts_of(x):
+                said = said.replace(str((1, *part.shape[1:])), str(tuple(part.shape)))
             raise ShapeError(
-                f"DataLoader: the network cannot take X of shape {shape}: {said}"
+                f"DataLoader: the network cannot take X of shape {shapes_of(x)}: {said}"
             ) from error
 
 
