@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from portanet.losses import Hinge as Hinge
     from portanet.losses import Huber as Huber
     from portanet.losses import KLDiv as KLDiv
+    from portanet.losses import Losses as Losses
     from portanet.losses import PoissonNLL as PoissonNLL
     from portanet.losses import SmoothL1 as SmoothL1
     from portanet.metrics import accuracy as accuracy
@@ -144,8 +145,8 @@ _HOMES = {
     ),
     "portanet.loss": "Loss",
     "portanet.losses": (
-        "BCEWithLogits BinaryCrossEntropy Cosine CrossEntropy Hinge Huber KLDiv MAE MSE "
-        "NLL PoissonNLL SmoothL1"
+        "BCEWithLogits BinaryCrossEntropy Cosine CrossEntropy Hinge Huber KLDiv Losses MAE "
+        "MSE NLL PoissonNLL SmoothL1"
     ),
     "portanet.metrics": (
         "accuracy average_precision confusion_matrix f1 mae mse precision r2 recall "

@@ -79,7 +79,10 @@ class Loss(Part):
 
         Softmax before CrossEntropy is such a pair: it trains, but slowly and to a larger loss.
         """
-        returned = _returned(network)
+        self.check_returned(_returned(network), stacklevel=4)
+
+    def check_returned(self, returned: str, stacklevel: int) -> None:
+        """Warn with LastLayerWarning if a layer returns what this loss computes."""
         accepted = {"numbers", "as its input", self.expects}
         if self.expects == "logits":
             accepted.add("log-probabilities")  # they are logits, of the same probabilities
@@ -89,7 +92,7 @@ class Loss(Part):
                 f"{who}: y_hat must be {self.expects}, but the network's last layer returns "
                 f"{returned}; leave that layer out, or use a loss on {returned}",
                 LastLayerWarning,
-                stacklevel=3,  # where the network is made
+                stacklevel=stacklevel,  # where the network is made
             )
 
     def cast_targets(self, backend: Backend, y: Array, dtype: str) -> Array:

@@ -4,14 +4,14 @@ Several are a dict of arrays by name, or a tuple (or list) of them in their orde
 either goes through its arrays by these functions.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from portanet.errors import ShapeError, short
-from portanet.typing import Array
+from portanet.typing import Array, Namespace
 
 SEVERAL = (dict, tuple, list)
-Arrays = Array | dict[str, Array] | tuple[Array, ...] | list[Array]
+Arrays: TypeAlias = Any  # an Array, or a dict, tuple or list of them
 
 
 def parts_of(x: Arrays) -> list[Array]:
@@ -69,6 +69,11 @@ def labels(name: str, x: Arrays) -> list[str]:
 def n_samples(x: Arrays) -> int:
     """Return the length of the first axis, which the arrays have in common."""
     return parts_of(x)[0].shape[0]
+
+
+def joined(xp: Namespace, batches: Sequence[Arrays]) -> Any:
+    """Return arrays of several batches one after the other."""
+    return map_parts(lambda *parts: xp.concat(list(parts)), batches[0], *batches[1:])
 
 
 def shapes_of(x: Arrays) -> Any:

@@ -1,6 +1,7 @@
 """Trainer: a step that can be read aloud, and the loop around it."""
 
 import warnings
+from collections.abc import Mapping
 from contextvars import copy_context
 from typing import Any
 
@@ -11,6 +12,7 @@ from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
 from portanet.running_sum import RunningSum
 from portanet.sequential import Sequential
+from portanet.several import Arrays
 from portanet.state import State, entry
 from portanet.training.evaluation import evaluate, try_metric, weight_of
 from portanet.training.metric import Metric
@@ -27,9 +29,10 @@ class Trainer:
     """Trains a model on batches, and says after each epoch how it does on other data.
 
     `metric(predictions, y)` is computed over the whole validation set, on the device, and returns
-    one number; it is tried before the first step. Losses are summed on the device, too: the host
-    waits for it once an epoch, for one copy of three numbers. A schedule that depends on the loss,
-    such as Plateau, is told it after each epoch.
+    one number; it is tried before the first step. A dict has several: for each output of a network
+    with several the metric of that output, else metrics of the one output. Losses are summed on the
+    device, too: the host waits for it once an epoch, for one copy of three numbers. A schedule that
+    depends on the loss, such as Plateau, is told it after each epoch.
 
     With `compile` (the default) a step is compiled where the backend has an engine (NumPy, CuPy,
     JAX): the same arithmetic, traced from the layers as they are, checked against them, and
@@ -39,7 +42,8 @@ class Trainer:
 
     The parts (model, optimizer, train_dl, val_dl, metric) may be replaced by assignment; the next
     epoch or evaluation uses the new ones. `history` has a row an epoch: {"loss": …, "val_loss": …,
-    "val_metric": …}; without validation data or a metric the latter two are left out.
+    "val_metric": …}; without validation data or a metric the latter two are left out. Of several
+    metrics each has an entry, "val_metric.price".
 
     Raises ArgumentError if the parts do not belong together, at once and not in the first step.
 
@@ -61,7 +65,7 @@ class Trainer:
         optimizer: Optimizer,
         train_dl: DataLoader,
         val_dl: DataLoader | None = None,
-        metric: Metric | None = None,
+        metric: Metric | Mapping[str, Metric] | None = None,
         *,
         compile: bool = True,  # noqa: A002 - what people will type
         fast: bool | None = None,
@@ -91,7 +95,7 @@ class Trainer:
         # what is staged stays with the loaders of this trainer
         return vars(self) | {"_loaders": StagedLoaders()}
 
-    def step(self, x: Array, y: Array) -> Array:
+    def step(self, x: Arrays, y: Arrays) -> Array:
         """Forward, loss, backward, update. Returns the losses, shape (N,), on the device.
 
         It always runs as it is written; `train` replays it compiled.
@@ -125,15 +129,18 @@ class Trainer:
             if log_level and len(self.history) % log_level == 0:
                 print(format_row(len(self.history) - 1, row))
 
-    def evaluate(self, dl: DataLoader) -> tuple[float, float | None]:
+    def evaluate(self, dl: DataLoader) -> tuple[float, Any]:
         """Return the mean loss over a loader's data, and the metric (None without one).
+
+        Several metrics are a dict by their names.
 
         The data are taken in their order, whether the loader shuffles or not; nothing changes.
         """
         self._check()
         check_loader("dl", dl)
         row = fetch(copy_context().run(self._evaluate, dl, ""), self.model.backend)
-        return row["loss"], row.get("metric")
+        several = {n.removeprefix("metric."): v for n, v in row.items() if n.startswith("metric.")}
+        return row["loss"], several or row.get("metric")
 
     def state(self) -> State:
         """Return what `save(path, model, optimizer, trainer=trainer)` keeps of a run.
@@ -158,7 +165,7 @@ class Trainer:
 
     def _check_training(self) -> None:
         """Raise now what would be raised after the first epoch, and warn of an own step."""
-        has_metric = self.val_dl is not None and self.metric is not None
+        has_metric = self.val_dl is not None and callable(self.metric)
         check_reports(self.optimizer, has_metric=has_metric)
         copy_context().run(self._try_metric)
         if self._own_step() and self.compiled is not None and not self._has_warned:

@@ -4,7 +4,6 @@ What small networks lose on a validation set is Python's time between operations
 all batches are one graph; it changes nothing, so there is nothing to put back.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from portanet.compiler.engines.registry import engine_for
@@ -13,12 +12,13 @@ from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.tape import Tape
-from portanet.compiler.verification.evaluation_check import EvaluationCheck, is_own, results_of
+from portanet.compiler.verification.evaluation_check import EvaluationCheck, results_of
 from portanet.data import Batches
+from portanet.data.lazy_batch import Batch
+from portanet.metrics.measured import Measured
 from portanet.sequential import Sequential
+from portanet.several import Arrays, by_name, map_parts, put_back
 from portanet.typing import Array
-
-Metric = Callable[[Array, Array], Array]
 
 MAX_BATCHES = 16  # more of them cost more than what is lost between them
 _EXPECTED = 32  # replays: a rule decides by it whether compiling pays
@@ -26,23 +26,23 @@ _MAX_VAIN = 3  # plans in a row that were not used again
 
 
 class CompiledEvaluation:
-    """Returns {"loss": …, "weight": …, "predictions": …} of all batches of a loader; None where
-    that is to be computed as it is written. `refused` says why.
+    """Returns {"loss": …, "weight": …, "predictions:metric": …} of all batches of a loader; None
+    where that is to be computed as it is written. `refused` says why.
 
-    A metric of portanet's own is among them, as "metric"; others may do more than compute, and get
-    predictions that are a copy.
+    Metrics of portanet's own are among them by their names, such as "metric"; others may do more
+    than compute, and get predictions that are a copy.
     """  # noqa: D205
 
     def __init__(
-        self, model: Sequential, metric: Metric | None = None, fast: bool | None = None
+        self, model: Sequential, metrics: dict[str, Measured], fast: bool | None = None
     ) -> None:
-        self.model, self.metric, self.fast = model, metric, fast
+        self.model, self.metrics, self.fast = model, metrics, fast
         self.refused: str | None = None
         self._plan: Any = None
         self._n_replays, self._n_vain = 0, 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "metric": self.metric, "fast": self.fast}
+        return {"model": self.model, "metrics": self.metrics, "fast": self.fast}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)
@@ -98,33 +98,43 @@ class CompiledEvaluation:
         if self.refused is not None:
             return None
         found = dict(self._plan.results)
-        if self.metric is not None and not is_own(self.metric):
-            found["predictions"] = self._engine.new(found["predictions"])
+        others = [f"predictions:{name}" for name, one in self.metrics.items() if not one.is_own]
+        for name, array in found.items():
+            if any(name == other or name.startswith(f"{other}.") for other in others):
+                found[name] = self._engine.new(array)
         return found
 
     def _verify(self, plan: Any, readable: dict[str, Array] | None) -> None:
         """Compare a plan's results with the readable ones (None: computed now), or refuse."""
-        check = EvaluationCheck(self.model, self.metric, self._batches_now())
+        check = EvaluationCheck(self.model, self.metrics, self._batches_now())
         why = check.difference(plan.results, readable)
         if why is not None:
             self.refused = f"verification failed: {why}"
 
-    def _batches_now(self) -> list[tuple[Array, Array]]:
-        X, y = self._data
-        return [(X[part], y[part]) for part in self._slices]
+    def _batches_now(self) -> list[Batch]:
+        return [_parts(self._data, part) for part in self._slices]
 
     def _traced(self, batches: Batches) -> Tape:
         """Trace the passes. Raises TraceError if they change the model or draw numbers."""
         tape = Tape(batches.backend, self._engine.same_memory)
-        X, y = tape.state("data:X", batches.X), tape.state("data:y", batches.y)
+        data = (_state(tape, "data:X", batches.X), _state(tape, "data:y", batches.y))
 
         def compute() -> dict[str, Any]:
-            parts = [(X[part], y[part]) for part in self._slices]
-            results = results_of(self.model, self.metric, parts, tape.namespace)
+            parts = [_parts(data, part) for part in self._slices]
+            results = results_of(self.model, self.metrics, parts, tape.namespace)
             return results | {"loss": tape.namespace.sum(results["losses"])}
 
         trace_pass(self.model, tape, self._held, compute)
         return tape
+
+
+def _state(tape: Tape, name: str, data: Arrays) -> Any:
+    states = {key: tape.state(key, array) for key, array in by_name(name, data).items()}
+    return put_back(name, data, states)
+
+
+def _parts(data: Batch, part: slice) -> Batch:
+    return tuple(map_parts(lambda array: array[part], of) for of in data)
 
 
 def _fits(batches: Batches) -> bool:

@@ -25,9 +25,11 @@ from portanet.compiler.step_parts import StepParts
 from portanet.compiler.tracing.trace import Trace, trace_step
 from portanet.compiler.verification.step_check import StepCheck
 from portanet.data import Batches
+from portanet.data.lazy_batch import kind_of_batch
 from portanet.errors import OrderError
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
+from portanet.several import Arrays, parts_of
 from portanet.typing import Array
 from portanet.versioned import LATEST
 
@@ -67,12 +69,16 @@ class CompiledStep(StepParts):
         """Which guard was broken when plans were last dropped, with its old and new value."""
         return self.plans.retraced
 
-    def __call__(self, x: Array, y: Array) -> Array:
+    def __call__(self, x: Arrays, y: Arrays) -> Array:
         """Take a step with a batch; return the losses, shape (N,), on the device."""
         if not self._lock.acquire(False):  # by keyword it takes twice as long
             raise OrderError("compile_step: another thread is in this step; take steps in turn")
         try:
-            key = self._key((x.shape, y.shape, x.dtype, y.dtype))
+            try:
+                kind = (x.shape, y.shape, x.dtype, y.dtype)
+            except AttributeError:  # several arrays
+                kind = kind_of_batch(x, y)
+            key = self._key(kind)
             planned = self.plans.find(key)
             if planned is None:
                 return self._first_step(key, x, y)
@@ -111,9 +117,9 @@ class CompiledStep(StepParts):
         finally:
             self._lock.release()
 
-    def plan_for(self, x: Array, y: Array) -> CheckedPlan | None:
+    def plan_for(self, x: Arrays, y: Arrays) -> CheckedPlan | None:
         """Return the plan that the next step with a batch like this is replayed by, if any is."""
-        planned = self.plans.find(self._key((x.shape, y.shape, x.dtype, y.dtype)))
+        planned = self.plans.find(self._key(kind_of_batch(x, y)))
         return planned if planned is not None and planned.until_event else None
 
     def settle(self) -> None:
@@ -122,7 +128,7 @@ class CompiledStep(StepParts):
 
     # steps at which there is more to do
 
-    def _event(self, planned: CheckedPlan, x: Array, y: Array) -> Array:
+    def _event(self, planned: CheckedPlan, x: Arrays, y: Arrays) -> Array:
         """Take a step at which a plan is verified, or a faster one looked for."""
         planned.look_for_faster()
         version = LATEST[0]
@@ -144,15 +150,16 @@ class CompiledStep(StepParts):
             self._refuse(f"verification failed: {check.why}{planned.doubt()}")
         return losses
 
-    def _first_step(self, key: Key, x: Array, y: Array) -> Array:
+    def _first_step(self, key: Key, x: Arrays, y: Arrays) -> Array:
         """Take a step as it is written, and make a plan for others like it, if there can be one."""
-        looked_at = skips_value_checks() or (type(x), key) in self._known
+        of_type = type(parts_of(x)[0])
+        looked_at = skips_value_checks() or (of_type, key) in self._known
         engine = None
         if self.refused is None and looked_at:
             engine = engine_for(self.model.backend, **self._options)
         if engine is None:
             losses = self._readable(x, y)
-            self._known.add((type(x), key))
+            self._known.add((of_type, key))
             return losses
         why, trace = self.plans.why_not(), None
         if why is None:
@@ -172,7 +179,7 @@ class CompiledStep(StepParts):
             self._refuse(why)
         return losses
 
-    def _first_replay(self, key: Key, trace: Trace, engine: Engine, x: Array, y: Array) -> Array:
+    def _first_replay(self, key: Key, trace: Trace, engine: Engine, x: Arrays, y: Arrays) -> Array:
         """Make a plan, and let it take this step beside the readable one."""
         why, self._unsettled = self.plans.add(key, trace, engine), False
         planned = self.plans.find(key)
@@ -185,7 +192,7 @@ class CompiledStep(StepParts):
         planned.start_over()
         return losses
 
-    def _readable(self, x: Array, y: Array) -> Array:
+    def _readable(self, x: Arrays, y: Arrays) -> Array:
         """Take a step as it is written."""
         losses = take_step(self.model, self.optimizer, x, y)
         self.plans.pass_by()

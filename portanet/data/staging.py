@@ -21,7 +21,8 @@ class Staging:
     def __init__(self, model: Any) -> None:
         check_uniform(model)
         self.backend, self.dtype = model.placement
-        self._model, self._criterion = model, getattr(model, "criterion", None)
+        self._model: Any = model
+        self._criterion: Any = getattr(model, "criterion", None)
         self._outputs: dict[Any, Any] = {}  # of samples of each shape
         self._seen: dict[str, tuple[int, int]] = {}  # least and greatest number of side inputs
 

@@ -7,6 +7,7 @@ from portanet.losses.divergence import KLDiv
 from portanet.losses.hinge import Hinge
 from portanet.losses.poisson import PoissonNLL
 from portanet.losses.regression import MAE, MSE, Huber, SmoothL1
+from portanet.losses.several import Losses
 
 __all__ = [
     "MAE",
@@ -19,6 +20,7 @@ __all__ = [
     "Hinge",
     "Huber",
     "KLDiv",
+    "Losses",
     "PoissonNLL",
     "SmoothL1",
 ]

@@ -6,79 +6,84 @@ from portanet.backends import array_namespace
 from portanet.checks import skip_value_checks
 from portanet.compiler import CompiledStep
 from portanet.data import Batches
+from portanet.metrics.measured import Measured, measured
 from portanet.sequential import Sequential
-from portanet.training.metric import Metric, one_number, works_on_a_batch
+from portanet.several import Arrays, joined, map_parts, n_samples
+from portanet.training.metric import one_number, work_on_a_batch
 from portanet.training.staged import Staged
-from portanet.typing import Array
 
 
 def evaluate(
-    model: Sequential,
-    metric: Metric | None,
-    staged: Staged,
-    *,
-    compiled: CompiledStep | None,
+    model: Sequential, metric: Any, staged: Staged, *, compiled: CompiledStep | None
 ) -> dict[str, Any]:
     """Return {"loss": …, "metric": …}, on the device; without a metric the loss only.
 
     They are computed compiled if the training step `compiled` is given. Batches come in the order
-    of the data, and no epoch is counted. A metric is given copies, which stay as they
-    are.
+    of the data, and no epoch is counted. A metric is given copies, which stay as they are. Of
+    several metrics each has an entry, "metric.price".
     """
-    batches = staged.batches
-    plan = None if compiled is None else staged.compiled(model, metric, compiled.fast)
+    batches, metrics = staged.batches, measured(metric, model.criterion)
+    plan = None if compiled is None else staged.compiled(model, metrics, compiled.fast)
     with skip_value_checks(), batches.in_data_order():
         found = None if plan is None else plan(batches)
+        y: Any = None
         if found is None:
-            found = _passes(model, batches, metric)
-        elif metric is not None and "metric" not in found:
-            found["targets"] = batches.y[: found["predictions"].shape[0], ...]
-        return _row(found, metric)
+            found, y = _passes(model, batches, metrics)
+        n = found["losses"].shape[0]
+        row = {"loss": found["loss"] / found.get("weight", n)}
+        for name, one in metrics.items():
+            if name not in found:
+                y = map_parts(lambda array: array[:n, ...], batches.y) if y is None else y
+                found[name] = one.metric(_predictions(name, found), one.targets(y))
+            row[name] = one_number(one.metric, found[name])
+        return row
 
 
-def try_metric(model: Sequential, metric: Metric, staged: Staged) -> None:
-    """Raise what the metric would raise after the first epoch, unless it is known to work.
+def try_metric(model: Sequential, metric: Any, staged: Staged) -> None:
+    """Raise what a metric would raise after the first epoch, unless it is known to work.
 
     It is tried on the first batch. What fails there may work for all samples (a ranking needs two
     classes), so then all of them are evaluated.
     """
-    if staged.tried is metric:
+    metrics = measured(metric, model.criterion)
+    if staged.tried == metrics:
         return
-    if not works_on_a_batch(model, metric, staged.batches):
+    if not work_on_a_batch(model, metrics, staged.batches):
         evaluate(model, metric, staged, compiled=None)
-    staged.tried = metric
+    staged.tried = metrics
 
 
-def weight_of(model: Sequential, y: Array) -> Any:
+def weight_of(model: Sequential, y: Arrays) -> Any:
     """Return what a batch counts in the mean loss: its samples, or the sum of their weights."""
     weights = model.criterion.weight_of(y)
-    return y.shape[0] if weights is None else array_namespace(weights).sum(weights)
+    return n_samples(y) if weights is None else array_namespace(weights).sum(weights)
 
 
-def _row(found: dict[str, Any], metric: Metric | None) -> dict[str, Any]:
-    weight = found["weight"] if "weight" in found else found["predictions"].shape[0]
-    row = {"loss": found["loss"] / weight}
-    if metric is not None:
-        if "metric" in found:
-            value = found["metric"]
-        else:
-            value = metric(found["predictions"], found["targets"])
-        row["metric"] = one_number(metric, value)
-    return row
-
-
-def _passes(model: Sequential, batches: Batches, metric: Metric | None) -> dict[str, Any]:
-    """Return sums over all batches and, for a metric, predictions and targets of all samples."""
+def _passes(
+    model: Sequential, batches: Batches, metrics: dict[str, Measured]
+) -> tuple[dict[str, Any], Any]:
+    """Return sums and predictions of all batches, and for metrics the targets."""
     xp, criterion = batches.backend.xp, model.criterion
-    losses, weight, predictions, targets = [], 0, [], []
+    losses, weight, targets = [], 0, []
+    predictions: dict[str, list[Any]] = {name: [] for name in metrics}
     for x, y in batches:
         y_hat = model.forward(x)
         losses.append(criterion.forward(y_hat, y))
         weight = weight + weight_of(model, y)
-        if metric is not None:
-            predictions.append(criterion.predictions(y_hat, metric))
+        for name, one in metrics.items():
+            predictions[name].append(one.predictions(criterion, y_hat))
+        if metrics:
             targets.append(y)
-    found = {"loss": xp.sum(xp.concat(losses)), "weight": weight}
-    if metric is not None:
-        found |= {"predictions": xp.concat(predictions), "targets": xp.concat(targets)}
-    return found
+    together = xp.concat(losses)
+    found = {"losses": together, "loss": xp.sum(together), "weight": weight}
+    found |= {f"predictions:{name}": joined(xp, parts) for name, parts in predictions.items()}
+    return found, joined(xp, targets) if targets else None
+
+
+def _predictions(name: str, found: dict[str, Any]) -> Any:
+    """Return a metric's predictions; of several outputs in a dict, by their names."""
+    whole = f"predictions:{name}"
+    if whole in found:
+        return found[whole]
+    of = {key.removeprefix(f"{whole}."): v for key, v in found.items() if key.startswith(whole)}
+    return list(of.values()) if all(key.isdigit() for key in of) else of

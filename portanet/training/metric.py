@@ -10,6 +10,7 @@ from portanet.backends import backend_of
 from portanet.checks import is_float, skip_value_checks
 from portanet.data import Batches
 from portanet.errors import DtypeError, ShapeError, short
+from portanet.metrics.measured import Measured
 from portanet.sequential import Sequential
 from portanet.typing import Array
 
@@ -42,14 +43,16 @@ def one_number(metric: Metric, value: Any) -> Array | float:
     return value if value.shape == () else xp.reshape(value, ())
 
 
-def works_on_a_batch(model: Sequential, metric: Metric, batches: Batches) -> bool:
-    """Return whether a metric gives one number for the first batch; nothing is changed by that."""
+def work_on_a_batch(model: Sequential, metrics: dict[str, Measured], batches: Batches) -> bool:
+    """Return whether metrics give one number for the first batch; nothing is changed by that."""
     with skip_value_checks(), warnings.catch_warnings(), batches.in_data_order():
         warnings.simplefilter("ignore")
         x, y = next(iter(batches))
-        predictions = model.criterion.predictions(model.forward(x), metric)
-        try:
-            one_number(metric, metric(predictions, y))
-        except Exception:  # noqa: BLE001 - the whole data set decides what is an error
-            return False
+        y_hat = model.forward(x)
+        for one in metrics.values():
+            predictions = one.predictions(model.criterion, y_hat)
+            try:
+                one_number(one.metric, one.metric(predictions, one.targets(y)))
+            except Exception:  # noqa: BLE001 - the whole data set decides what is an error
+                return False
     return True

@@ -5,9 +5,10 @@ from typing import Any
 from portanet.data import DataLoader
 from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
+from portanet.metrics.measured import measured
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
-from portanet.typing import Array
+from portanet.several import Arrays, n_samples
 
 
 def check_parts(model: Any, optimizer: Any, train_dl: Any, val_dl: Any, metric: Any) -> None:
@@ -30,10 +31,7 @@ def check_parts(model: Any, optimizer: Any, train_dl: Any, val_dl: Any, metric: 
     check_loader("train_dl", train_dl)
     if val_dl is not None:
         check_loader("val_dl", val_dl)
-    if metric is not None and not callable(metric):
-        raise ArgumentError(
-            f"Trainer: metric must be a function such as accuracy, is {short(metric)}"
-        )
+    measured(metric, model.criterion)  # raises for what is none
 
 
 def check_loader(name: str, dl: Any) -> None:
@@ -44,10 +42,11 @@ def check_loader(name: str, dl: Any) -> None:
         )
 
 
-def check_losses(who: str, losses: Any, y: Array) -> None:
+def check_losses(who: str, losses: Any, y: Arrays) -> None:
     """Raise ShapeError unless a step has returned one loss for each sample of y."""
-    if getattr(losses, "shape", None) != (y.shape[0],):
+    n = n_samples(y)
+    if getattr(losses, "shape", None) != (n,):
         raise ShapeError(
-            f"{who}.step: must return the losses of the batch, shape ({y.shape[0]},), as "
+            f"{who}.step: must return the losses of the batch, shape ({n},), as "
             f"Trainer.step does; returned {short(losses)}"
         )

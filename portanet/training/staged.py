@@ -6,8 +6,8 @@ from typing import Any
 
 from portanet.compiler import CompiledEvaluation
 from portanet.data import Batches, DataLoader
+from portanet.metrics.measured import Measured
 from portanet.sequential import Sequential
-from portanet.training.metric import Metric
 
 MAX_OTHERS = 2  # loaders beside the trainer's own whose data stay staged, while they live
 
@@ -20,11 +20,11 @@ class Staged:
     ) -> None:
         self.loader = weakref.ref(loader, forget)
         self.batches = Batches(loader, model, weak=True)
-        self.tried: Metric | None = None  # the metric that is known to work for these batches
+        self.tried: dict[str, Measured] = {}  # metrics that are known to work for these batches
         self._evaluation: CompiledEvaluation | None = None
 
     def compiled(
-        self, model: Sequential, metric: Metric | None, fast: bool | None
+        self, model: Sequential, metrics: dict[str, Measured], fast: bool | None
     ) -> CompiledEvaluation | None:
         """Return the compiled evaluation of these batches; None if only readable steps can do it.
 
@@ -34,8 +34,8 @@ class Staged:
         loader: DataLoader = self.batches.loader
         if not self.batches.resident or loader.has_own_order() or loader.has_own_slices():
             return None
-        if self._evaluation is None or self._evaluation.metric is not metric:
-            self._evaluation = CompiledEvaluation(model, metric, fast)
+        if self._evaluation is None or self._evaluation.metrics != metrics:
+            self._evaluation = CompiledEvaluation(model, metrics, fast)
         return self._evaluation
 
 

@@ -8,6 +8,7 @@ from portanet.backends._whole import Call
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Graph, Value
 from portanet.compiler.memory.arena import Layout
+from portanet.several import Arrays
 from portanet.typing import Array
 
 
@@ -66,7 +67,7 @@ class Plan(Protocol):
         """The size of the plan's own memory; 0 if the backend's compiler plans memory."""
         ...
 
-    def load(self, x: Array, y: Array) -> None:
+    def load(self, x: Arrays, y: Arrays) -> None:
         """Set the batch of the next replay."""
         ...
 

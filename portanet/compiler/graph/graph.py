@@ -116,7 +116,7 @@ class Node:
 class Graph:
     """What one step computes.
 
-    inputs   the batch, by name: "x" and "y"
+    inputs   the batch, by name: "x" and "y", of several arrays "x.tokens" …
     states   the values that persist from step to step, by name
     hosts    values that are sent from the host in each step, and how they are drawn
     updates  the values of the states after the step, by the same names
@@ -133,9 +133,8 @@ class Graph:
     @property
     def n_samples(self) -> int:
         """The number of samples in a batch; 0 if samples have weights, or there is no batch."""
-        if "y" not in self.inputs or "total:weight" in self.states:
-            return 0
-        return self.inputs["y"].shape[0]
+        targets = [v for name, v in self.inputs.items() if name == "y" or name.startswith("y.")]
+        return 0 if not targets or "total:weight" in self.states else targets[0].shape[0]
 
     def wanted(self) -> list[Value]:
         """Return the outputs of the graph: changed states and results."""

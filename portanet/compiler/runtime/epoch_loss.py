@@ -3,6 +3,7 @@
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.running_sum import RunningSum
 from portanet.sequential import Sequential
+from portanet.several import Arrays, n_samples
 from portanet.typing import Array
 
 
@@ -31,12 +32,12 @@ class EpochLoss:
         loss = self._loss.value + totals.get("total:loss", 0)
         return loss / (self._weight.value + totals.get("total:weight", 0) + self.n)
 
-    def add(self, losses: Array, y: Array) -> None:
+    def add(self, losses: Array, y: Arrays) -> None:
         """Add a step that no plan has taken."""
         self._follow()
         xp, weights = self._home.xp, self.model.criterion.weight_of(y)
         self._loss.add(xp.sum(losses))
-        self._weight.add(y.shape[0] if weights is None else xp.sum(weights))
+        self._weight.add(n_samples(y) if weights is None else xp.sum(weights))
 
     def leave(self, memory: ParameterMemory) -> None:
         """Remember what lies in a memory that is given up."""

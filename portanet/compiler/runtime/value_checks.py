@@ -5,10 +5,12 @@ so what was found right is remembered by its bytes, and looked up in a fraction 
 device the look would make the host wait: it is taken once for batches of a shape.
 """
 
+from typing import Any
+
 import numpy as np
 
 from portanet.sequential import Sequential
-from portanet.typing import Array
+from portanet.several import Arrays, parts_of
 
 _LARGEST = 16_384  # bytes of an array that is remembered
 _MOST = 4096  # arrays
@@ -17,25 +19,37 @@ _MOST = 4096  # arrays
 class ValueChecks:
     """The look at targets and indices in batches of one shape, whose outputs have a shape."""
 
-    def __init__(self, model: Sequential, y_hat_shape: tuple[int, ...]) -> None:
+    def __init__(self, model: Sequential, y_hat_shape: Any) -> None:
         self._model, self._shape = model, y_hat_shape
         self._right_x: set[bytes] = set()
         self._right_y: set[bytes] = set()
 
-    def check(self, x: Array, y: Array) -> None:
+    def check(self, x: Arrays, y: Arrays) -> None:
         """Raise DataError if a target or an index is out of its range."""
-        if not isinstance(y, np.ndarray):
+        targets = parts_of(y)
+        if not isinstance(targets[0], np.ndarray):
             return
-        if y.nbytes > _LARGEST or y.tobytes() not in self._right_y:
+        if not _remembered(targets, self._right_y):
             self._model.criterion.check_targets(y, self._shape)
-            _remember(y, self._right_y)
-        if x.dtype.kind != "f" and (x.nbytes > _LARGEST or x.tobytes() not in self._right_x):
+            _remember(targets, self._right_y)
+        indices = [part for part in parts_of(x) if part.dtype.kind != "f"]
+        if indices and not _remembered(indices, self._right_x):
             self._model.check_values(x)
-            _remember(x, self._right_x)
+            if isinstance(x, dict):  # side inputs are looked at in a forward pass
+                self._model.forward(x)
+            _remember(indices, self._right_x)
 
 
-def _remember(array: np.ndarray, right: set[bytes]) -> None:
+def _remembered(arrays: list[np.ndarray], right: set[bytes]) -> bool:
+    return sum(a.nbytes for a in arrays) <= _LARGEST and _bytes(arrays) in right
+
+
+def _remember(arrays: list[np.ndarray], right: set[bytes]) -> None:
     if len(right) >= _MOST:
         right.clear()
-    if array.nbytes <= _LARGEST:
-        right.add(array.tobytes())
+    if sum(array.nbytes for array in arrays) <= _LARGEST:
+        right.add(_bytes(arrays))
+
+
+def _bytes(arrays: list[np.ndarray]) -> bytes:
+    return arrays[0].tobytes() if len(arrays) == 1 else b"".join(a.tobytes() for a in arrays)

@@ -10,16 +10,15 @@ from portanet.layer import Part
 from portanet.parameter import Buffer, Parameter
 from portanet.running_sum import widest_float
 from portanet.sequential import Sequential
-from portanet.typing import Array
+from portanet.several import Arrays, by_name, put_back, shapes_of
 
 
-def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> tuple[int, ...]:
+def forward_and_backward(tape: Tape, model: Sequential, x: Arrays, y: Arrays) -> Any:
     """Run the readable step up to the gradients; the losses are added to those of the epoch.
 
     Returns the shape of the model's output.
     """
-    tx, ty = tape.leaf("input", x, "x"), tape.leaf("input", y, "y")
-    tape.graph.inputs |= {"x": tx.traced, "y": ty.traced}
+    tx, ty = inputs_on(tape, "x", x), inputs_on(tape, "y", y)
     xp, criterion = tape.namespace, model.criterion
     y_hat = model.forward(tx, training=True)
     losses = criterion.forward(y_hat, ty, training=True)
@@ -29,7 +28,14 @@ def forward_and_backward(tape: Tape, model: Sequential, x: Array, y: Array) -> t
     _add_up(tape, "total:loss", xp.sum(losses))
     if weights is not None:
         _add_up(tape, "total:weight", xp.sum(weights))
-    return tuple(y_hat.shape)
+    return shapes_of(y_hat)
+
+
+def inputs_on(tape: Tape, name: str, x: Arrays) -> Any:
+    """Return tracers of the arrays of a batch, which are inputs of the graph."""
+    tracers = {key: tape.leaf("input", array, key) for key, array in by_name(name, x).items()}
+    tape.graph.inputs |= {key: tracer.traced for key, tracer in tracers.items()}
+    return put_back(name, x, tracers)
 
 
 def _add_up(tape: Tape, name: str, number: Any) -> None:

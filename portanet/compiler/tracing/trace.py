@@ -30,7 +30,7 @@ from portanet.compiler.tracing.tape import Tape
 from portanet.layer import Part
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
-from portanet.typing import Array
+from portanet.several import Arrays, parts_of
 from portanet.versioned import LATEST
 
 
@@ -44,7 +44,7 @@ class Trace:
     ignored     attributes that differ from step to step without harm: draws count in them
     counted     the attributes that the draws of a step change: (dict of the object, name)
     n_changes   by how much the draws of a step advance the version number
-    y_hat_shape the shape of the model's output
+    y_hat_shape the shape of the model's output, or of each of several
     moves       whether the step moves parameters, or only adds gradients to those that wait
     """
 
@@ -55,7 +55,7 @@ class Trace:
     ignored: set[Attribute] = field(default_factory=set)
     counted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     n_changes: int = 0
-    y_hat_shape: tuple[int, ...] = ()
+    y_hat_shape: Any = ()
     moves: bool = True
 
 
@@ -63,15 +63,15 @@ class Trace:
 def trace_step(
     model: Sequential,
     optimizer: Optimizer,
-    x: Array,
-    y: Array,
+    x: Arrays,
+    y: Arrays,
     same_memory: Callable[[Any, Any], bool],
 ) -> Trace:
     """Return the graph of one training step on a batch.
 
     Raises TraceError where there is none, and whatever else the step raises under tracers.
     """
-    tape = Tape(backend_of(x), same_memory)
+    tape = Tape(backend_of(parts_of(x)[0]), same_memory)
     rates = {f"lr {i}": rule.lr for i, rule in enumerate(optimizer.rules)}
     try:
         with undone({"": model, "optimizer": optimizer, **rates}), skip_value_checks():
@@ -94,7 +94,7 @@ class _Tracing:
         roots = {"": self.model, "optimizer": self.optimizer}
         return survey_of(roots, self.trace.ignored, largest=inf)
 
-    def run(self, x: Array, y: Array) -> Trace:
+    def run(self, x: Arrays, y: Arrays) -> Trace:
         self._run(x, y)
         graph = self.tape.graph
         without_repetition(graph)
@@ -103,7 +103,7 @@ class _Tracing:
         self.tape.forget_arrays()
         return self.trace
 
-    def _run(self, x: Array, y: Array) -> None:
+    def _run(self, x: Arrays, y: Arrays) -> None:
         tape, trace = self.tape, self.trace
         names = {id(part): name for name, part in self.named.items()}
         tape.place_at_work = lambda: place_at_work(names)

@@ -11,17 +11,23 @@ from portanet.checks import skip_value_checks
 from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tracer import Tracer
 from portanet.compiler.verification.noise import NoisyTape
+from portanet.data.lazy_batch import Batch
 from portanet.parameter import Holder
 from portanet.sequential import Sequential
+from portanet.several import map_parts
 from portanet.typing import Array
 
 
 def on_host(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
     """Return arrays by name as arrays of the host."""
-    return {
-        name: a if isinstance(a, np.ndarray) else np.asarray(backend_of(a).to_numpy(a))
-        for name, a in arrays.items()
-    }
+    return {name: one_on_host(array) for name, array in arrays.items()}
+
+
+def one_on_host(array: Array) -> np.ndarray:
+    """Return an array as one of the host."""
+    if isinstance(array, np.ndarray):
+        return array
+    return np.asarray(backend_of(array).to_numpy(array))
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def forward_and_backward(
     model: Sequential,
     tape: NoisyTape,
     start: Mapping[str, np.ndarray],
-    batch: Mapping[str, np.ndarray],
+    batch: Batch,
     drawn: Any,
 ) -> dict[str, np.ndarray]:
     """Return losses, gradients, buffers and attributes of a step, by the names of a plan's results.
@@ -68,8 +74,8 @@ def forward_and_backward(
     entered = {name: tape.enter(array) for name, array in start.items()}
     tape.draws = list(drawn)
     with undone({"": model}), skip_value_checks(), held(holders, entered):
-        y_hat = model.forward(tape.enter(batch["x"]), training=True)
-        losses = model.criterion.forward(y_hat, tape.enter(batch["y"]), training=True)
+        x, y = (map_parts(tape.enter, of) for of in batch)
+        losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
         model.backward()
         found: dict[str, Any] = {"losses": losses}
         found |= {f"grad:{n}": p.grad for n, p in model.named_parameters().items()}

@@ -25,6 +25,7 @@ from portanet.compiler.verification.rule_run import RuleRun
 from portanet.dispatch import draws_given
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
+from portanet.several import Arrays, map_parts
 from portanet.typing import Array
 
 
@@ -40,9 +41,12 @@ class StepCheck:
         self.grads: dict[str, Array] = {}  # the plan's gradients, once they have been found right
 
     @without_collector()
-    def run(self, x: Array, y: Array) -> Array:
+    def run(self, x: Arrays, y: Arrays) -> Array:
         """Take the step; return its losses. If `why` is set, the readable step was taken."""
-        self.batch = in_c_order(x), in_c_order(y)  # sums of another order are no difference
+        self.batch = (
+            map_parts(in_c_order, x),
+            map_parts(in_c_order, y),
+        )  # sums of another order are no difference
         self._remember()
         try:
             self.drawn, self.scalars = self.planned.draw(), self.planned.scalars()
@@ -139,7 +143,7 @@ class StepCheck:
 
     def _run_gradients(self, tape: NoisyTape, names: Any) -> dict[str, np.ndarray]:  # noqa: ARG002
         start = host_run.on_host({name: self.start[name] for _, name in self.memory.holders})
-        batch = host_run.on_host(dict(zip("xy", self.batch, strict=True)))
+        batch = tuple(map_parts(host_run.one_on_host, of) for of in self.batch)
         with host_run.holding(self.attributes):
             return host_run.forward_and_backward(self.model, tape, start, batch, self.drawn)
 

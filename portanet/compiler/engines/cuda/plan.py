@@ -43,6 +43,7 @@ from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
 from portanet.compiler.memory.reshapes import make_reshapes_views
 from portanet.compiler.memory.strides import settle_strides
+from portanet.several import Arrays, n_samples, parts_of
 from portanet.typing import Array, Namespace
 
 
@@ -94,13 +95,14 @@ class CupyPlan:
     def _replay_of(self, calls: Sequence[Call]) -> Replay:
         return Replay(calls, self._commit, self._after, self._stream)
 
-    def load(self, x: Array, y: Array) -> None:
+    def load(self, x: Arrays, y: Arrays) -> None:
         """Copy a batch into the plan's inputs, unless it is there."""
         self._device.check()
         self._replay = self._loaded
-        for name, array in (("x", x), ("y", y)):
-            if self.inputs[name] is not array:
-                copy(self.inputs[name], array)
+        given = [*parts_of(x), *parts_of(y)]
+        for own, array in zip(self.inputs.values(), given, strict=True):
+            if own is not array:
+                copy(own, array)
 
     def gather(self, batch: Any) -> None:
         """Let the replay gather a batch of resident data into the plan's inputs."""
@@ -109,7 +111,7 @@ class CupyPlan:
             return
         self._device.check()
         self._follow(batch)
-        self._position = batch.part.indices(batch.X.shape[0])[0]
+        self._position = batch.part.indices(n_samples(batch.X))[0]
         self._replay = self._gathered
 
     def _follow(self, batch: Any) -> None:
@@ -118,8 +120,8 @@ class CupyPlan:
         if self._data != data:
             kept = None if batch.order is None else self.memory.empty(batch.order.shape, "int64")
             self._order_seen, self._order = None, kept
-            inputs = [self.inputs["x"], self.inputs["y"]]
-            call = gather([batch.X, batch.y], self._order, self._record["position"], inputs)
+            arrays, inputs = [*parts_of(batch.X), *parts_of(batch.y)], list(self.inputs.values())
+            call = gather(arrays, self._order, self._record["position"], inputs)
             self._gathered, self._data = self._replay_of([call, *self._calls]), data
             self._kept = (batch.X, batch.y)  # keeps their ids from being reused
         if batch.order is not self._order_seen:

@@ -16,6 +16,7 @@ from portanet.compiler.engines.base import PlanCall
 from portanet.compiler.fusion.units import single_units
 from portanet.compiler.graph.graph import Graph, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.several import Arrays, parts_of
 from portanet.typing import Array
 
 
@@ -52,16 +53,17 @@ class JaxPlan:
         """Let replays make these C-level calls right after the states are replaced."""
         self._after = list(calls)
 
-    def load(self, x: Array, y: Array) -> None:
+    def load(self, x: Arrays, y: Arrays) -> None:
         """Let the next replay take this batch."""
-        self._batch = (x, y)
+        self._batch = ([*parts_of(x), *parts_of(y)],)
 
     def gather(self, batch: Any) -> None:
         """Let the next replay gather this batch itself, unless it is whole already."""
         if batch.order is None and batch.part == slice(None):
             self.load(batch.X, batch.y)
             return
-        self._batch = (batch.X, batch.y, batch.part.start, batch.order)
+        data = [*parts_of(batch.X), *parts_of(batch.y)]
+        self._batch = (data, batch.part.start, batch.order)
 
     def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
         """Set the numbers of the next step, computed in double precision, and its draws."""
@@ -94,10 +96,10 @@ class JaxPlan:
     ) -> tuple[list[Array], list[Array]]:
         """Return the new states and the results: the function that JAX compiles."""
         graph = self.graph
-        x, y = batch if len(batch) == 2 else self._gathered(*batch)
+        given = batch[0] if len(batch) == 1 else self._gathered(*batch)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
         entering += [graph.states[name] for name in self._changed + self._kept]
-        arrays = [x, y, *hosts, *changed, *kept]
+        arrays = [*given, *hosts, *changed, *kept]
         known = {id(value): array for value, array in zip(entering, arrays, strict=True)}
         known |= {s.key: number for s, number in zip(self._scalars, numbers, strict=True)}
 
@@ -113,13 +115,13 @@ class JaxPlan:
         states = [concrete(graph.updates[name]) for name in self._changed]
         return states, [concrete(value) for value in graph.results.values()]
 
-    def _gathered(self, X: Array, y: Array, start: Any, order: Array | None) -> tuple[Array, Array]:
+    def _gathered(self, data: list[Array], start: Any, order: Array | None) -> list[Array]:
         """Return the batch of a data set that begins at `start`."""
         xp = self._xp
-        rows = start + xp.arange(self.graph.inputs["x"].shape[0])
+        rows = start + xp.arange(next(iter(self.graph.inputs.values())).shape[0])
         if order is not None:
             rows = xp.take(order, rows, axis=0)
-        return xp.take(X, rows, axis=0), xp.take(y, rows, axis=0)
+        return [xp.take(array, rows, axis=0) for array in data]
 
 
 def _arrays(result: Any) -> Iterator[Array]:

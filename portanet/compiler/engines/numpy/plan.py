@@ -19,6 +19,7 @@ from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
 from portanet.compiler.memory.packing import ALIGNMENT
 from portanet.compiler.memory.strides import settle_strides
+from portanet.several import Arrays, parts_of
 
 Line = tuple[str, list[Node]]
 
@@ -55,6 +56,8 @@ class NumpyPlan:
         self.find = PlanArrays(self.layout, self.arena, homes, np.may_share_memory).find
         self.inputs = {name: self.find(value) for name, value in graph.inputs.items()}
         self._batch: Any = self.inputs.get("x"), self.inputs.get("y")
+        if self.inputs.keys() - {"x", "y"}:  # of several arrays
+            self.load, self.gather = self._load_all, self._gather_all
         self.results = {name: self.find(value) for name, value in graph.results.items()}
         self.hosts = [self.find(value) for value, _ in graph.hosts]
         self.n_samples = graph.n_samples
@@ -104,6 +107,19 @@ class NumpyPlan:
             own_x[...] = x  # in half the time of copyto
         if own_y is not y:
             own_y[...] = y
+
+    def _load_all(self, x: Arrays, y: Arrays) -> None:
+        for own, given in zip(self.inputs.values(), [*parts_of(x), *parts_of(y)], strict=True):
+            own[...] = given
+
+    def _gather_all(self, batch: Any) -> None:
+        if batch.order is None:
+            self._load_all(*batch.gathered())
+            return
+        rows = batch.order[batch.part]
+        data = [*parts_of(batch.X), *parts_of(batch.y)]
+        for own, given in zip(self.inputs.values(), data, strict=True):
+            given.take(rows, 0, own, "clip")
 
     def gather(self, batch: Any) -> None:
         """Gather a batch of a data set into the plan's inputs."""
