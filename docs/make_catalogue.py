@@ -18,7 +18,8 @@ from cases_optimizers import OPTIMIZERS  # noqa: E402
 import portanet  # noqa: E402
 from portanet import Layer, Loss, Optimizer, initializers, metrics, schedules  # noqa: E402
 
-APART = {"Sequential"}  # no row of its own: the blog's networks run everywhere
+# no rows of their own: the blog's networks and those of test_several.py run everywhere
+APART = {"Sequential", "Losses"}
 BESIDE = ("Optimizer", "Group", "is_vector", "ExponentialMovingAverage")
 HEAD = """# Catalogue
 

@@ -21,6 +21,11 @@ def parts_of(x: Arrays) -> list[Array]:
     return list(x) if isinstance(x, tuple | list) else [x]
 
 
+def arrays_of(*of: Arrays) -> list[Array]:
+    """Return the arrays of X and y, one after the other."""
+    return [part for x in of for part in parts_of(x)]
+
+
 def keys_of(x: Arrays) -> list[Any]:
     """Return what each of several arrays is found by: names, or 0, 1 …"""
     return list(x) if isinstance(x, dict) else list(range(len(x)))
@@ -76,9 +81,15 @@ def joined(xp: Namespace, batches: Sequence[Arrays]) -> Any:
     return map_parts(lambda *parts: xp.concat(list(parts)), batches[0], *batches[1:])
 
 
+class Shape(tuple[int, ...]):
+    """The shape of one array: not several of anything."""
+
+    __slots__ = ()
+
+
 def shapes_of(x: Arrays) -> Any:
     """Return the shape of each array, in x's form."""
-    return map_parts(lambda part: tuple(part.shape), x)
+    return map_parts(lambda part: Shape(part.shape), x)
 
 
 def kind_of(x: Arrays, n: int | None = None) -> Any:
@@ -95,8 +106,9 @@ def check_same_form(who: str, name: str, x: Any, other: str, wanted: Any) -> Non
             raise ShapeError(
                 f"{who}: {name} must be a dict with the names of {other}, {sorted(wanted)}; {came}"
             )
-    elif not isinstance(x, tuple | list) or len(x) != len(wanted):
-        came = f"has {len(x)}" if isinstance(x, tuple | list) else f"is {short(x)}"
+    elif not isinstance(x, tuple | list) or isinstance(x, Shape) or len(x) != len(wanted):
+        of_one = not isinstance(x, tuple | list) or isinstance(x, Shape)
+        came = f"is {short(x)}" if of_one else f"has {len(x)}"
         raise ShapeError(
             f"{who}: {name} must be a tuple of {len(wanted)} arrays, as {other}; {came}"
         )

@@ -71,10 +71,12 @@ def split(network: Any, x: Any) -> tuple[Any, Mapping[str, Any]]:
         return {name: x[name] for name in own}, sides
     rest = [name for name in x if name not in known]
     if len(rest) != 1:
+        near = [match for name in rest for match in get_close_matches(name, known, 1)]
         raise ArgumentError(
             f"{type(network).__name__}: x must be one array beside the side inputs of its layers, "
-            f"{sorted(known)}; of {sorted(map(str, x))}, {short(rest)} are left. For a network of "
-            "several inputs begin with a Graph"
+            f"{sorted(known)}; of {sorted(map(str, x))}, {short(rest)} are left. "
+            + (f"Did you mean {near[0]!r}? " if near else "")
+            + "For a network of several inputs begin with a Graph"
         )
     return x[rest[0]], {name: array for name, array in x.items() if name in known}
 

@@ -20,6 +20,7 @@ from portanet import (
     Trainer,
     accuracy,
 )
+from portanet.metrics.measured import measured
 
 F4 = np.float32
 
@@ -35,7 +36,7 @@ def trainer(compiled, metric=accuracy, loss=CrossEntropy, n=50):
 
 
 def evaluation(t):
-    return t._staged(t.val_dl).compiled(t.model, t.metric, None)
+    return t._staged(t.val_dl).compiled(t.model, measured(t.metric, t.model.criterion), None)
 
 
 def same_evaluations(t):

@@ -129,7 +129,9 @@ def test_inputs_by_name_and_outputs_in_their_order():
     assert found["tokens"] is None
     layers = list(graph.layers.values())
     np.testing.assert_allclose(
-        found["numbers"], layers[0].weights.value[x["tokens"]] @ layers[1].weights.value.T, rtol=1e-5
+        found["numbers"],
+        layers[0].weights.value[x["tokens"]] @ layers[1].weights.value.T,
+        rtol=1e-5,
     )
 
 

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 
 from portanet.backends._llvm import machine
+from portanet.checks import skips_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import TraceError
 from portanet.compiler.guards.guards import Guards
 from portanet.compiler.runtime.refusal import warn_uncompiled
 from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
+from portanet.compiler.tracing.passes import inputs_on
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.forward_check import forward_difference
 from portanet.sequential import Sequential
-from portanet.typing import Array
+from portanet.several import SEVERAL, Arrays, by_name, kind_of, map_parts, parts_of, put_back
 
 MAX_PLANS = 8  # shapes of batches; the one that was not used for the longest time makes place
 
@@ -68,23 +70,38 @@ class CompiledForward:
         vars(self).update(state)
         self._start()
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Arrays) -> Any:
         """Return the outputs for a batch."""
-        if self.refused is not None or type(x) is not np.ndarray:
+        one = type(x) is np.ndarray
+        if self.refused is not None or not (one or _are_on_host(x)):
             return self.model.forward(x)
         if not self._lock.acquire(blocking=False):
             return self.model.forward(x)
         try:
-            plan = self._plan((x.shape, x.dtype))
+            key = (x.shape, x.dtype) if one else kind_of(x)
+            plan = self._plan(key)
             if plan is None:
-                return self._first(x)
-            if x.dtype.kind != "f":
+                return self._first(key, x)
+            if not one:
+                return self._replayed(plan, x)
+            if x.dtype.kind != "f" and not skips_value_checks():
                 self.model.check_values(x)
             plan.inputs["x"][...] = x
             plan.replay()
-            return plan.results["y_hat"].copy()
+            return plan.results["y_hat"].copy() if plan.form is None else _outputs(plan)
         finally:
             self._lock.release()
+
+    def _replayed(self, plan: Any, x: Arrays) -> Any:
+        """Return the outputs for several arrays."""
+        if not skips_value_checks():
+            if "own" in parts_of(self.model.kinds(x)):  # layers look at side inputs when they run
+                return self.model.forward(x)
+            self.model.check_values(x)
+        for own, given in zip(plan.inputs.values(), parts_of(x), strict=True):
+            own[...] = given
+        plan.replay()
+        return _outputs(plan)
 
     def _plan(self, key: Any) -> Any:
         """Return the plan for inputs of a kind, None if there is none that holds."""
@@ -99,7 +116,7 @@ class CompiledForward:
             self._plans.move_to_end(key)
         return plan
 
-    def _first(self, x: np.ndarray) -> Array:
+    def _first(self, key: Any, x: Arrays) -> Any:
         """Return the outputs as they are written, and make a plan for others like these."""
         y_hat = self.model.forward(x)
         engine: Any = engine_for(self.model.backend, fast=self.fast)
@@ -108,8 +125,9 @@ class CompiledForward:
             return y_hat
         try:
             plan, why = self._made(x, engine), None
+            plan.form = map_parts(lambda _: None, y_hat) if isinstance(y_hat, SEVERAL) else None
             plan.replay()
-            why = forward_difference(self.model, x, plan.results["y_hat"], y_hat)
+            why = forward_difference(self.model, x, plan.results, by_name("y_hat", y_hat))
             why = None if why is None else f"verification failed: {why}"
         except Exception as error:  # noqa: BLE001 - the readable pass decides what is an error
             plan, why = None, str(error) or type(error).__name__
@@ -117,21 +135,34 @@ class CompiledForward:
             self.refused = why
             warn_uncompiled(type(self.model).__name__, why, "call model.forward")
             return y_hat
-        self._plans[x.shape, x.dtype] = plan
+        self._plans[key] = plan
         while len(self._plans) > MAX_PLANS:
             self._plans.popitem(last=False)
         return y_hat
 
-    def _made(self, x: np.ndarray, engine: Any) -> Any:
+    def _made(self, x: Arrays, engine: Any) -> Any:
         """Return the plan for inputs like x, which lie in it; or raise what keeps it from being."""
         self._held = holders_of(self.model)
         if any(in_c_order(array) is not array for _, array in self._held):
             raise TraceError("a parameter does not lie in C order")
         tape = Tape(self.model.backend, engine.same_memory)
-        traced_x = tape.leaf("input", x, "x")
-        tape.graph.inputs["x"] = traced_x.traced
-        trace_pass(self.model, tape, self._held, lambda: {"y_hat": self.model.forward(traced_x)})
+        traced = inputs_on(tape, "x", x)
+        trace_pass(
+            self.model, tape, self._held, lambda: by_name("y_hat", self.model.forward(traced))
+        )
         self._guards = Guards({"": self.model}, set())
         plan = engine.plan(tape.graph, tape.states)
-        np.copyto(plan.inputs["x"], x)
+        for own, given in zip(plan.inputs.values(), parts_of(x), strict=True):
+            np.copyto(own, given)
         return plan
+
+
+def _are_on_host(x: Arrays) -> bool:
+    return isinstance(x, SEVERAL) and all(type(part) is np.ndarray for part in parts_of(x))
+
+
+def _outputs(plan: Any) -> Any:
+    """Return copies of a plan's outputs, in the form that the model gives them."""
+    if plan.form is None:
+        return plan.results["y_hat"].copy()
+    return map_parts(np.copy, put_back("y_hat", plan.form, plan.results))

@@ -74,11 +74,7 @@ class CompiledStep(StepParts):
         if not self._lock.acquire(False):  # by keyword it takes twice as long
             raise OrderError("compile_step: another thread is in this step; take steps in turn")
         try:
-            try:
-                kind = (x.shape, y.shape, x.dtype, y.dtype)
-            except AttributeError:  # several arrays
-                kind = kind_of_batch(x, y)
-            key = self._key(kind)
+            key = self._key(kind_of_batch(x, y))
             planned = self.plans.find(key)
             if planned is None:
                 return self._first_step(key, x, y)
@@ -126,8 +122,6 @@ class CompiledStep(StepParts):
         """Take over what was assigned to the model, so that it lies in the plans' memory again."""
         self.plans.hold()
 
-    # steps at which there is more to do
-
     def _event(self, planned: CheckedPlan, x: Arrays, y: Arrays) -> Array:
         """Take a step at which a plan is verified, or a faster one looked for."""
         planned.look_for_faster()
@@ -152,14 +146,14 @@ class CompiledStep(StepParts):
 
     def _first_step(self, key: Key, x: Arrays, y: Arrays) -> Array:
         """Take a step as it is written, and make a plan for others like it, if there can be one."""
-        of_type = type(parts_of(x)[0])
-        looked_at = skips_value_checks() or (of_type, key) in self._known
+        look = type(parts_of(x)[0]), key
+        looked_at = skips_value_checks() or look in self._known
         engine = None
         if self.refused is None and looked_at:
             engine = engine_for(self.model.backend, **self._options)
         if engine is None:
             losses = self._readable(x, y)
-            self._known.add((of_type, key))
+            self._known.add(look)
             return losses
         why, trace = self.plans.why_not(), None
         if why is None:

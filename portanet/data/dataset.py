@@ -11,7 +11,7 @@ from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import as_numbers, check_finite, is_mapped
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.overrides import is_overridden
-from portanet.several import Arrays, labels, like, map_parts, n_samples, parts_of
+from portanet.several import Arrays, arrays_of, labels, like, map_parts, n_samples, parts_of
 from portanet.typing import Array
 
 
@@ -57,7 +57,7 @@ class Dataset:
     def checked(self) -> Batch:
         """Return X and y; they are converted and checked first if others have been assigned."""
         self._require_arrays()
-        known, now = self._checked, [*parts_of(self.X), *parts_of(self.y)]
+        known, now = self._checked, arrays_of(self.X, self.y)
         if known is None or len(now) != len(known) or any(map(is_not, now, known)):
             X, y = all_numbers("X", self.X), all_numbers("y", self.y)
             check_pair("Dataset", X, y)
@@ -66,13 +66,12 @@ class Dataset:
                     if not is_mapped(part):
                         check_finite(label, part)
             self.X, self.y = X, y
-            self._checked = [*parts_of(X), *parts_of(y)]
+            self._checked = arrays_of(X, y)
         return self.X, self.y
 
     def arrays(self) -> list[Array]:
         """Return all arrays of X and y, checked."""
-        X, y = self.checked()
-        return [*parts_of(X), *parts_of(y)]
+        return arrays_of(*self.checked())
 
     def _require_arrays(self) -> None:
         if not hasattr(self, "X") or not hasattr(self, "y"):

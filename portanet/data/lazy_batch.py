@@ -52,10 +52,13 @@ def cut(X: Arrays, y: Arrays, order: Array | None, parts: Sequence[slice]) -> It
 
 def kind_of_batch(X: Arrays, y: Arrays, n: int | None = None) -> Kind:
     """Return what batches have in common that one plan can take; n samples of X and y."""
+    try:
+        if n is None:
+            return X.shape, y.shape, X.dtype, y.dtype
+    except AttributeError:  # several arrays
+        return kind_of(X), kind_of(y)
     if isinstance(X, SEVERAL) or isinstance(y, SEVERAL):
         return kind_of(X, n), kind_of(y, n)
-    if n is None:
-        return X.shape, y.shape, X.dtype, y.dtype
     return (n, *X.shape[1:]), (n, *y.shape[1:]), X.dtype, y.dtype
 
 

@@ -8,6 +8,7 @@ from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer
 from portanet.layers.joins import Add, Concat
 from portanet.sequential import Sequential
+from portanet.sides import given_to, taken_grads
 from portanet.typing import Array
 
 
@@ -42,9 +43,17 @@ class Residual(Layer):
         """Check the values of an input with f."""
         self.layers.check_values(x)
 
-    def forward(self, x: Array, *, training: bool = False) -> Array:
+    def side_inputs(self) -> tuple[str, ...]:
+        """Return the names of f's side inputs."""
+        return self.layers.side_inputs()
+
+    def take_side_grads(self) -> dict[str, Array]:
+        """Return the gradients of f's side inputs; forget them."""
+        return self.layers.take_side_grads()
+
+    def forward(self, x: Array, *, training: bool = False, **sides: Array) -> Array:
         """Return x + f(x)."""
-        y = self.layers.forward(x, training=training)
+        y = self.layers.forward(x, training=training, **sides)
         if tuple(y.shape) != tuple(x.shape):
             raise ShapeError(
                 f"Residual: f(x) must have the shape of x, {tuple(x.shape)}, to be added to it, "
@@ -105,9 +114,17 @@ class Parallel(Layer):
         for branch in self.branches:
             branch.check_values(x)
 
-    def forward(self, x: Array, *, training: bool = False) -> Array:
+    def side_inputs(self) -> tuple[str, ...]:
+        """Return the names of the branches' side inputs."""
+        return tuple(dict.fromkeys(name for b in self.branches for name in b.side_inputs()))
+
+    def take_side_grads(self) -> dict[str, Array]:
+        """Return the sums of the gradients of side inputs over the branches; forget them."""
+        return taken_grads(self.branches)
+
+    def forward(self, x: Array, *, training: bool = False, **sides: Array) -> Array:
         """Return the outputs of all branches, concatenated or added."""
-        outputs = [branch.forward(x, training=training) for branch in self.branches]
+        outputs = [b.forward(x, training=training, **given_to(b, sides)) for b in self.branches]
         return self.join.forward(outputs, training=training)
 
     def backward(self, grad: Array) -> Array | None:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -43,10 +43,8 @@ class StepCheck:
     @without_collector()
     def run(self, x: Arrays, y: Arrays) -> Array:
         """Take the step; return its losses. If `why` is set, the readable step was taken."""
-        self.batch = (
-            map_parts(in_c_order, x),
-            map_parts(in_c_order, y),
-        )  # sums of another order are no difference
+        # sums of another order are no difference
+        self.batch = map_parts(in_c_order, x), map_parts(in_c_order, y)
         self._remember()
         try:
             self.drawn, self.scalars = self.planned.draw(), self.planned.scalars()

@@ -43,7 +43,7 @@ from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
 from portanet.compiler.memory.reshapes import make_reshapes_views
 from portanet.compiler.memory.strides import settle_strides
-from portanet.several import Arrays, n_samples, parts_of
+from portanet.several import Arrays, arrays_of, n_samples
 from portanet.typing import Array, Namespace
 
 
@@ -99,8 +99,7 @@ class CupyPlan:
         """Copy a batch into the plan's inputs, unless it is there."""
         self._device.check()
         self._replay = self._loaded
-        given = [*parts_of(x), *parts_of(y)]
-        for own, array in zip(self.inputs.values(), given, strict=True):
+        for own, array in zip(self.inputs.values(), arrays_of(x, y), strict=True):
             if own is not array:
                 copy(own, array)
 
@@ -120,8 +119,8 @@ class CupyPlan:
         if self._data != data:
             kept = None if batch.order is None else self.memory.empty(batch.order.shape, "int64")
             self._order_seen, self._order = None, kept
-            arrays, inputs = [*parts_of(batch.X), *parts_of(batch.y)], list(self.inputs.values())
-            call = gather(arrays, self._order, self._record["position"], inputs)
+            arrays, place = arrays_of(batch.X, batch.y), self._record["position"]
+            call = gather(arrays, self._order, place, list(self.inputs.values()))
             self._gathered, self._data = self._replay_of([call, *self._calls]), data
             self._kept = (batch.X, batch.y)  # keeps their ids from being reused
         if batch.order is not self._order_seen:

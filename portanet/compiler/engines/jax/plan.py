@@ -16,7 +16,7 @@ from portanet.compiler.engines.base import PlanCall
 from portanet.compiler.fusion.units import single_units
 from portanet.compiler.graph.graph import Graph, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
-from portanet.several import Arrays, parts_of
+from portanet.several import Arrays, arrays_of
 from portanet.typing import Array
 
 
@@ -55,14 +55,14 @@ class JaxPlan:
 
     def load(self, x: Arrays, y: Arrays) -> None:
         """Let the next replay take this batch."""
-        self._batch = ([*parts_of(x), *parts_of(y)],)
+        self._batch = (arrays_of(x, y),)
 
     def gather(self, batch: Any) -> None:
         """Let the next replay gather this batch itself, unless it is whole already."""
         if batch.order is None and batch.part == slice(None):
             self.load(batch.X, batch.y)
             return
-        data = [*parts_of(batch.X), *parts_of(batch.y)]
+        data = arrays_of(batch.X, batch.y)
         self._batch = (data, batch.part.start, batch.order)
 
     def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:

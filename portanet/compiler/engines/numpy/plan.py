@@ -19,7 +19,7 @@ from portanet.compiler.memory.arena import lay_out
 from portanet.compiler.memory.arrays import PlanArrays
 from portanet.compiler.memory.packing import ALIGNMENT
 from portanet.compiler.memory.strides import settle_strides
-from portanet.several import Arrays, parts_of
+from portanet.several import Arrays, arrays_of
 
 Line = tuple[str, list[Node]]
 
@@ -109,7 +109,7 @@ class NumpyPlan:
             own_y[...] = y
 
     def _load_all(self, x: Arrays, y: Arrays) -> None:
-        for own, given in zip(self.inputs.values(), [*parts_of(x), *parts_of(y)], strict=True):
+        for own, given in zip(self.inputs.values(), arrays_of(x, y), strict=True):
             own[...] = given
 
     def _gather_all(self, batch: Any) -> None:
@@ -117,7 +117,7 @@ class NumpyPlan:
             self._load_all(*batch.gathered())
             return
         rows = batch.order[batch.part]
-        data = [*parts_of(batch.X), *parts_of(batch.y)]
+        data = arrays_of(batch.X, batch.y)
         for own, given in zip(self.inputs.values(), data, strict=True):
             given.take(rows, 0, own, "clip")
 
