@@ -69,11 +69,15 @@ def float_dtype(who: str, dtype: Any) -> str:
 
 def is_float(x: Array) -> bool:
     """Return whether x holds real floating-point numbers."""
+    if isinstance(x.dtype, np.dtype) and x.dtype.kind in "fbiuc":  # a tenth of isdtype's time
+        return x.dtype.kind == "f"
     return array_namespace(x).isdtype(x.dtype, "real floating")
 
 
 def is_integer(x: Array) -> bool:
     """Return whether x holds integers (not booleans)."""
+    if isinstance(x.dtype, np.dtype) and x.dtype.kind in "fbiuc":
+        return x.dtype.kind in "iu"
     return array_namespace(x).isdtype(x.dtype, "integral")
 
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import check_alike, is_float, skips_value_checks
-from portanet.errors import LastLayerWarning, ShapeError
+from portanet.errors import ArgumentError, LastLayerWarning, ShapeError
 from portanet.layer import Layer, Part
 from portanet.sequential import Sequential
-from portanet.targets import as_column, check_outputs, refuse
+from portanet.targets import as_column, check_outputs, refuse, without_column
 from portanet.typing import Array, Dtype
 
 
@@ -66,6 +66,20 @@ class Loss(Part):
         """Return the input of a metric: scores(y_hat) if it compares scores, else link(y_hat)."""
         of_scores = getattr(getattr(metric, "func", metric), "of_scores", False)  # func: partial's
         return self.scores(y_hat) if of_scores else self.link(y_hat)
+
+    def decisions(self, y_hat: Array) -> Array:
+        """Return what a network predicts, in the terms of y: a column (N, 1) as (N,)."""
+        return without_column(self.link(y_hat))
+
+    def probabilities(self, y_hat: Array) -> Array:  # noqa: ARG002
+        """Return probabilities, of a single column (N, 1) those of 0 and of 1, (N, 2).
+
+        Raises ArgumentError if this loss compares numbers.
+        """
+        raise ArgumentError(
+            f"predict_proba: a network that is trained on {self!r} gives no probabilities; predict "
+            "gives its predictions"
+        )
 
     def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:
         """Raise DataError if y holds invalid values.

@@ -36,6 +36,17 @@ def as_column(who: str, y_hat: Array, y: Array) -> Array:
     raise ShapeError(f"{who}: y must have y_hat's shape {wanted}, is {came}")
 
 
+def without_column(x: Array) -> Array:
+    """Return x (N, 1) as (N,), the shape that targets of one column have; others as they are."""
+    return x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
+
+
+def labels_where(positive: Array) -> Array:
+    """Return booleans as the labels 0 and 1; a column (N, 1) as (N,)."""
+    backend = backend_of(positive)
+    return without_column(backend.xp.astype(positive, backend.dtype(backend.index_dtype())))
+
+
 def refuse(who: str, y: Array, bad: Array, wanted: str, advice: str, name: str = "y") -> None:
     """Raise DataError with the first value of y where `bad` is true; this waits for a GPU."""
     xp = array_namespace(y)

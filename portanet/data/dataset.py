@@ -106,26 +106,27 @@ def all_numbers(name: str, x: Any) -> Arrays:
 
 def check_pair(who: str, X: Arrays, y: Arrays) -> None:
     """Raise PlacementError, ShapeError or DataError unless X and y belong together."""
-    first, *others = named = [
-        pair
-        for name, x in (("X", X), ("y", y))
-        for pair in zip(labels(name, x), parts_of(x), strict=True)
-    ]
-    (name, x), n = first, first[1].shape[0]
+    check_alike_samples(who, X, y)
+    for name, x in zip(labels("X", X), parts_of(X), strict=True):
+        if prod(x.shape) == 0:
+            raise DataError(f"{who}: {name} must hold samples, has the shape {tuple(x.shape)}")
+
+
+def check_alike_samples(who: str, X: Arrays, y: Arrays = ()) -> None:
+    """Raise PlacementError or ShapeError unless arrays lie together and have as many samples."""
+    names = [*labels("X", X), *labels("y", y)]
+    (name, x), *others = zip(names, arrays_of(X, y), strict=True)
     for label, other in others:
         if backend_of(x) is not backend_of(other):
             raise PlacementError(
                 f"{who}: {label} must lie where {name} lies, on {backend_of(x)}; it lies on "
                 f"{backend_of(other)}. Give both as NumPy arrays, or move one"
             )
-        if other.shape[0] != n:
+        if other.shape[0] != x.shape[0]:
             raise ShapeError(
-                f"{who}: {label} must have one entry for each of the {n} samples in {name}, has "
-                f"{other.shape[0]}"
+                f"{who}: {label} must have one entry for each of the {x.shape[0]} samples in "
+                f"{name}, has {other.shape[0]}"
             )
-    for label, part in named:
-        if label.startswith("X") and prod(part.shape) == 0:
-            raise DataError(f"{who}: {label} must hold samples, has the shape {tuple(part.shape)}")
 
 
 def rows_of(x: Array, index: Any) -> Array:

@@ -9,7 +9,7 @@ from portanet.layers.activations import sigmoid
 from portanet.loss import Loss
 from portanet.losses._bounded import bounded
 from portanet.losses.weights import Weights, parse_weights, weights_like
-from portanet.targets import refuse
+from portanet.targets import labels_where, refuse, without_column
 from portanet.typing import Array
 
 
@@ -27,6 +27,22 @@ class _Binary(Loss):
             bad, wanted = (y != 0) & (y != 1), "labels 0 and 1"
         advice = "Map -1 and 1, or 1 and 2, to 0 and 1; for probabilities use soft_targets=True."
         refuse(type(self).__name__, y, bad, wanted, advice)
+
+    def decisions(self, y_hat: Array) -> Array:
+        """Return the more probable labels, 0 or 1; with soft_targets the probabilities."""
+        p = self.link(y_hat)
+        return without_column(p) if self.soft_targets else labels_where(p > 0.5)
+
+    def probabilities(self, y_hat: Array) -> Array:
+        """Return the probabilities of 1; of a single column those of 0 and of 1, (N, 2)."""
+        p = self.link(y_hat)
+        one_column = p.ndim == 2 and p.shape[1] == 1
+        pair = [self.complement(y_hat), p]
+        return array_namespace(p).concat(pair, axis=1) if one_column else p
+
+    def complement(self, y_hat: Array) -> Array:
+        """Return the probabilities of 0."""
+        return 1 - y_hat
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'soft_targets=True' if self.soft_targets else ''})"
@@ -135,6 +151,10 @@ class BCEWithLogits(_Binary):
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(z), the probabilities."""
         return sigmoid(y_hat)
+
+    def complement(self, y_hat: Array) -> Array:
+        """Return sigmoid(-z), which keeps its digits where 1 - sigmoid(z) rounds to 0."""
+        return sigmoid(-y_hat)
 
     def scores(self, y_hat: Array) -> Array:
         """Return y_hat: the logits, which do not saturate."""

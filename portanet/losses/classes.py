@@ -124,6 +124,14 @@ class _Classes(Loss):
             masses = xp.where(self._counts(y), masses, xp.zeros_like(masses))
         return masses
 
+    def decisions(self, y_hat: Array) -> Array:
+        """Return the most probable classes' indices."""
+        return array_namespace(y_hat).argmax(y_hat, axis=self.axis)
+
+    def probabilities(self, y_hat: Array) -> Array:
+        """Return the classes' probabilities, along the axis of classes."""
+        return self.link(y_hat)
+
     def scores(self, y_hat: Array) -> Array:
         """Return y_hat, which does not saturate; of two classes the difference to the other one.
 

@@ -57,6 +57,10 @@ class KLDiv(Loss):
         """Return exp(y_hat), the probabilities."""
         return array_namespace(y_hat).exp(y_hat)
 
+    def probabilities(self, y_hat: Array) -> Array:
+        """Return exp(y_hat)."""
+        return self.link(y_hat)
+
     def scores(self, y_hat: Array) -> Array:
         """Return y_hat: the log-probabilities, which do not saturate."""
         return y_hat

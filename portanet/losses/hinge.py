@@ -4,7 +4,7 @@ from portanet.backends import array_namespace
 from portanet.errors import DataError
 from portanet.layers.activations import sigmoid
 from portanet.loss import Loss
-from portanet.targets import refuse
+from portanet.targets import labels_where, refuse
 from portanet.typing import Array
 
 
@@ -58,6 +58,10 @@ class Hinge(Loss):
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(s): above 1/2 where the prediction is positive."""
         return sigmoid(y_hat)
+
+    def decisions(self, y_hat: Array) -> Array:
+        """Return the labels, 0 or 1: 1 where s > 0."""
+        return labels_where(y_hat > 0)
 
     def scores(self, y_hat: Array) -> Array:
         """Return y_hat: the scores s, which do not saturate."""

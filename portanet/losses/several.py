@@ -111,6 +111,14 @@ class Losses(Loss):
         """Return each loss's scores for its output."""
         return self._each("scores", y_hat)
 
+    def decisions(self, y_hat: Arrays) -> Any:
+        """Return each loss's predictions in the terms of its targets."""
+        return self._each("decisions", y_hat)
+
+    def probabilities(self, y_hat: Arrays) -> Any:
+        """Return the probabilities of the outputs that are some; raises if a loss has none."""
+        return self._each("probabilities", y_hat)
+
     def check_targets(self, y: Arrays, y_hat_shape: Any = None) -> None:
         """Raise what the losses raise for invalid targets."""
         check_same_form("Losses", "y", y, "the losses", self.losses)

@@ -99,9 +99,9 @@ class CupyPlan:
         """Copy a batch into the plan's inputs, unless it is there."""
         self._device.check()
         self._replay = self._loaded
-        for own, array in zip(self.inputs.values(), arrays_of(x, y), strict=True):
-            if own is not array:
-                copy(own, array)
+        pairs = zip(self.inputs.values(), arrays_of(x, y), strict=True)
+        for own, array in (pair for pair in pairs if pair[0] is not pair[1]):
+            copy(own, array)
 
     def gather(self, batch: Any) -> None:
         """Let the replay gather a batch of resident data into the plan's inputs."""
@@ -119,8 +119,8 @@ class CupyPlan:
         if self._data != data:
             kept = None if batch.order is None else self.memory.empty(batch.order.shape, "int64")
             self._order_seen, self._order = None, kept
-            arrays, place = arrays_of(batch.X, batch.y), self._record["position"]
-            call = gather(arrays, self._order, place, list(self.inputs.values()))
+            given, place = arrays_of(batch.X, batch.y), self._record["position"]
+            call = gather(given, self._order, place, list(self.inputs.values()))
             self._gathered, self._data = self._replay_of([call, *self._calls]), data
             self._kept = (batch.X, batch.y)  # keeps their ids from being reused
         if batch.order is not self._order_seen:
