@@ -28,6 +28,12 @@ def call_of(wire: Wire, number: Mapping[int, int], name_of: Mapping[int, str]) -
     return Call(name_of.get(id(wire.layer), ""), inputs, wire.several, sides, wire.item)
 
 
+def given_in(call: Call, values: list[Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what a call takes of the values so far, and its side inputs."""
+    taken = [values[i] for i in call.inputs]
+    return taken if call.several else taken[0], {n: values[i] for n, i in call.sides.items()}
+
+
 def only(item: Any, grad: Array, form: Any) -> Any:
     """Return gradients of several arrays, all None but that of one item."""
     return like(form, [grad if key == item else None for key in keys_of(form)])

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portanet.calls import add_to, call_of, only
+from portanet.calls import add_to, call_of, given_in, only
 from portanet.checks import short
 from portanet.errors import ShapeError
 from portanet.layer import Layer
 from portanet.several import SEVERAL, Arrays, check_same_form, like, map_parts, parts_of
 from portanet.sharing import SharedGradients
+from portanet.summary import Row
 from portanet.typing import Array
 from portanet.wire import Wire, named, ordered, wires_of
 
@@ -123,13 +124,12 @@ class Graph(Layer):
         """Return the output, or of several a list or a dict."""
         values, memories = self._arrays(x, sides), []
         for call in self.calls:
-            taken = [values[i] for i in call.inputs]
+            given, named = given_in(call, values)
             if not call.layer:
-                values.append(taken[0][call.item])
-                memories.append(map_parts(lambda _: None, taken[0]))
+                values.append(given[call.item])
+                memories.append(map_parts(lambda _: None, given))
                 continue
-            layer, named = self.layers[call.layer], {n: values[i] for n, i in call.sides.items()}
-            given = taken if call.several else taken[0]
+            layer = self.layers[call.layer]
             values.append(layer.forward(given, training=training, **named))
             memories.append(layer.take_memory() if training else None)
         if training:
@@ -160,6 +160,20 @@ class Graph(Layer):
             for name, part in layer.take_side_grads().items():
                 add_to(grads, call.sides[name], part)
         return self._returned_grads(grads[:first], form)
+
+    def summary_rows(self, name: str, x: Arrays, **sides: Array) -> tuple[Any, list[Row]]:
+        """Return the outputs for a sample, and a row for each call of a layer."""
+        values, rows = self._arrays(x, sides), list[Row]()
+        for call in self.calls:
+            given, named = given_in(call, values)
+            if not call.layer:
+                values.append(given[call.item])
+                continue
+            label = f"{name}.{call.layer}"
+            y, of_layer = self.layers[call.layer].summary_rows(label, given, **named)
+            values.append(y)
+            rows += of_layer
+        return map_parts(lambda i: values[i], self.outputs), rows
 
     def _returned_grads(self, grads: list[Any], form: Any) -> Any:
         """Return the inputs' gradients as x was given; what was a side input's stays here."""

@@ -2,12 +2,14 @@
 
 from typing import Any, ClassVar, Self
 
+from portanet.errors import short
 from portanet.parameter import Buffer as Buffer
 from portanet.parameter import Parameter as Parameter
 from portanet.part import Part as Part
 from portanet.part import moved as moved
 from portanet.several import Arrays, map_parts
 from portanet.sides import names_of
+from portanet.summary import Row, row_of
 from portanet.typing import Array
 from portanet.wire import wired
 
@@ -64,6 +66,11 @@ class Layer(Part):
         for name in found:
             setattr(self, f"{name}_grad", None)
         return found
+
+    def summary_rows(self, name: str, x: Arrays, **sides: Array) -> tuple[Any, list[Row]]:
+        """Return the output for a sample, and this layer's rows of a network's summary."""
+        y = self.forward(x, **sides)
+        return y, [row_of(f"{name} {short(self)}", y, self.parameters())]
 
     def freeze(self) -> Self:
         """Keep optimizers from moving this layer's parameters; return self.

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from portanet.checks import is_float
 from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, short
 from portanet.input_checks import check_input
 from portanet.layer import Layer, Part
-from portanet.several import Arrays, labels, parts_of
+from portanet.several import Arrays, labels, map_parts, parts_of
 from portanet.sharing import SharedGradients
-from portanet.sides import given_to, split, taken_grads
+from portanet.sides import NO_SIDES, given_to, split, taken_grads
 from portanet.summary import row_of, table
 from portanet.typing import Array
 from portanet.uniform import check_uniform
@@ -148,11 +149,13 @@ class Sequential(Layer):
 
         return predict_proba(self, X, batch_size)
 
-    def summary(self, shape: Sequence[int]) -> str:
+    def summary(self, shape: Any) -> str:
         """Return a table of the layers for samples of a shape: outputs, parameters, bytes.
 
-        What layers share is in the row of each, and in the total once. Raises ShapeError, as
-        forward does, if the network does not take such samples.
+        Of several inputs `shape` is a dict of shapes, or arrays of one sample or more: side inputs
+        that are no floats (lengths, masks) are given so. What layers share is in the row of each,
+        and in the total once. Raises ShapeError, as forward does, if the network does not take
+        such samples.
 
         >>> from portanet import Linear, ReLU
         >>> print(Sequential([Linear(30, 20), ReLU(), Linear(20, 1)]).summary((30,)))
@@ -162,14 +165,24 @@ class Sequential(Layer):
         2 Linear(20, 1)   (N, 1)           21     84
         total             (N, 1)          641  2,564
         """
-        backend, dtype = self.placement
-        dtype = dtype if self.takes == "floats" else backend.index_dtype()
-        x, rows = backend.asarray(np.zeros((1, *shape)), dtype), []
+        if isinstance(shape, dict):
+            x, sides = split(self, map_parts(self._sample, shape, self.kinds(shape)))
+        else:
+            x, sides = self._sample(shape, self.takes), NO_SIDES
         self._check(x)
+        rows = []
         for i, layer in enumerate(self.layers):
-            x = layer.forward(x)
-            rows.append(row_of(f"{i} {short(layer)}", x.shape, layer.parameters()))
-        return table([*rows, row_of("total", x.shape, self.parameters())])
+            x, of_layer = layer.summary_rows(str(i), x, **given_to(layer, sides))
+            rows += of_layer
+        return table([*rows, row_of("total", x, self.parameters())])
+
+    def _sample(self, shape: Any, kind: str) -> Array:
+        """Return one sample for a shape, or the first of some samples, as forward wants it."""
+        backend, dtype = self.placement
+        array = shape[:1] if hasattr(shape, "dtype") else np.zeros((1, *shape))
+        if kind == "integers" or (kind == "own" and not is_float(array)):
+            dtype = "bool" if array.dtype == bool else backend.index_dtype()
+        return backend.asarray(array, dtype)
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -7,18 +7,24 @@ import numpy as np
 
 from portanet.checks import dtype_name
 from portanet.parameter import Parameter
+from portanet.several import Arrays, parts_of
 
 Row = tuple[str, str, str, str]
 HEAD: Row = ("layer", "output", "parameters", "bytes")
 
 
-def row_of(name: str, shape: Sequence[int], parameters: Sequence[Parameter]) -> Row:
-    """Return the row of a layer whose output for one sample has a shape (1, …)."""
+def row_of(name: str, x: Arrays, parameters: Sequence[Parameter]) -> Row:
+    """Return the row of a layer whose output for one sample is x, one array or several."""
     forms = [parameter.form for parameter in parameters]
     count = sum(prod(of) for of, _, _ in forms)
     n_bytes = sum(prod(of) * np.dtype(dtype_name(dtype)).itemsize for of, dtype, _ in forms)
-    output = ", ".join(["N", *map(str, shape[1:])])
-    return name, f"({output}{',' * (len(shape) == 1)})", f"{count:,}", f"{n_bytes:,}"
+    output = ", ".join(_shape(part.shape[1:]) for part in parts_of(x))
+    return name, output, f"{count:,}", f"{n_bytes:,}"
+
+
+def _shape(of_sample: Sequence[int]) -> str:
+    """Return the shape of a batch of samples, as a text."""
+    return f"({', '.join(['N', *map(str, of_sample)])}{',' * (not of_sample)})"
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -132,8 +132,7 @@ class CupyPlan:
         values: dict[str, Any] = {n: s.read(numbers) for n, s in self._scalars.items()}
         for i, (draw, (value, _)) in enumerate(zip(drawn, self.graph.hosts, strict=True)):
             values[f"host {i}"] = np.asarray(draw, value.dtype)
-        values["position"] = self._position
-        self._record.send(values)
+        self._record.send(values | {"position": self._position})
 
     def replay(self) -> None:
         """Launch the step."""
