@@ -9,11 +9,10 @@ request for float64 is then an error that names the switch.
 from collections.abc import Callable
 from typing import Any
 
+from portanet.backends._installing import install
 from portanet.backends._standard import StandardBackend, missing_package
 from portanet.errors import ArgumentError, DtypeError, short
 from portanet.typing import Array, Dtype
-
-INSTALL = "pip install -e '.[jax]'"
 
 
 def make(device: object = None) -> "JaxBackend":
@@ -21,7 +20,7 @@ def make(device: object = None) -> "JaxBackend":
     try:
         import jax
     except ImportError as error:
-        raise missing_package("jax", "JAX", INSTALL) from error
+        raise missing_package("jax", "JAX", install("jax")) from error
     if device is None or isinstance(device, str):
         platform, _, index = (device or "").partition(":")
         try:

@@ -13,9 +13,9 @@ from typing import Any
 
 from portanet.backends._cupy.compiling import OPTIONS
 from portanet.backends._cupy.requirements import INSTALL_12, installed_cupy
+from portanet.backends._installing import WHERE, install
 from portanet.errors import BackendError, MissingBackendError
 
-INSTALL = "pip install -e '.[nvrtc]'"
 # CuPy 14 adds these to a module's options, and "-arch=sm_90" where the device has 9.0.
 _CUPYS_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 _REPORT = "--ptxas-options=-v"
@@ -180,8 +180,8 @@ def _path() -> str:
 
 def _missing(reason: str) -> MissingBackendError:
     of_12 = installed_cupy() == "cupy-cuda12x"  # which would load a newer NVRTC, too
-    command = INSTALL_12 if of_12 else INSTALL
+    command = INSTALL_12 if of_12 else install("nvrtc")
     return MissingBackendError(
-        f"NVRTC, NVIDIA's compiler: {reason}; in a clone of portanet run: {command}",
+        f"NVRTC, NVIDIA's compiler: {reason}; {WHERE} run: {command}",
         backend="nvrtc", missing="package", command=command,
     )  # fmt: skip

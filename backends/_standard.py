@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.backends._installing import WHERE
 from portanet.errors import DtypeError, MissingBackendError
 from portanet.typing import Array, Dtype, Namespace
 
@@ -86,8 +87,7 @@ class StandardBackend:
 def missing_package(backend: str, package: str, command: str) -> MissingBackendError:
     """Return the error for a library that is not installed."""
     return MissingBackendError(
-        f"backend {backend!r}: the package {package} is not installed; in a clone of portanet run: "
-        f"{command}",
+        f"backend {backend!r}: the package {package} is not installed; {WHERE} run: {command}",
         backend=backend,
         missing="package",
         command=command,

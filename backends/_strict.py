@@ -6,11 +6,10 @@ found on any machine; its device "no_float64" has no float64, which finds silent
 
 from typing import Any
 
+from portanet.backends._installing import install
 from portanet.backends._standard import StandardBackend, missing_package
 from portanet.errors import ArgumentError, short
 from portanet.typing import Array
-
-INSTALL = "pip install -e '.[strict]'"
 
 
 def make(device: object = None) -> "StrictBackend":
@@ -18,7 +17,7 @@ def make(device: object = None) -> "StrictBackend":
     try:
         import array_api_strict as xp
     except ImportError as error:
-        raise missing_package("strict", "array-api-strict", INSTALL) from error
+        raise missing_package("strict", "array-api-strict", install("strict")) from error
     if isinstance(device, xp.Device):
         return StrictBackend(xp, device)
     try:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from portanet.backends._installing import install
 from portanet.backends._standard import StandardBackend, missing_package
 from portanet.errors import ArgumentError, short
 from portanet.typing import Array
-
-INSTALL = "pip install -e '.[torch]'"
 
 
 def make(device: object = None) -> "TorchBackend":
@@ -14,7 +13,7 @@ def make(device: object = None) -> "TorchBackend":
     try:
         import torch
     except ImportError as error:
-        raise missing_package("torch", "PyTorch", INSTALL) from error
+        raise missing_package("torch", "PyTorch", install("torch")) from error
     try:
         # "cuda" becomes "cuda:0", which is what arrays have as their device
         where = torch.empty(0, device=torch.device(device or "cpu")).device

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from portanet import backends
+from portanet.backends._installing import WHERE, install
 from portanet.data import DataLoader, Dataset
 from portanet.errors import ArgumentError
 from portanet.layer import Layer
@@ -137,8 +138,7 @@ def save_plot(runs: list[Run], path: str) -> None:
         from matplotlib.figure import Figure  # pyright: ignore
     except ImportError as error:
         raise ArgumentError(
-            "demo: the learning curves need matplotlib; in a clone of portanet run: "
-            "pip install -e '.[demo]'"
+            f"demo: the learning curves need matplotlib; {WHERE} run: {install('demo')}"
         ) from error
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle("Breast-cancer data: five epochs of stochastic gradient descent")
@@ -162,6 +162,6 @@ def _sklearn() -> tuple[Any, Any]:
         from sklearn import datasets, model_selection  # pyright: ignore
     except ImportError as error:
         raise ArgumentError(
-            "demo: the data need scikit-learn; in a clone of portanet run: pip install -e '.[demo]'"
+            f"demo: the data need scikit-learn; {WHERE} run: {install('demo')}"
         ) from error
     return datasets, model_selection

@@ -8,13 +8,14 @@ from portanet import backends
 from portanet._version import __version__
 from portanet.backends import Backend
 from portanet.backends._cupy.requirements import cuda_version
+from portanet.backends._installing import WHERE, install
 from portanet.errors import MissingBackendError
 
 _MODULES = {"strict": "array_api_strict"}  # backends with a module of another name
 _EXTRAS = {
-    "llvmlite": "pip install -e '.[fast]'",
-    "scikit-learn": "pip install -e '.[sklearn]'",
-    "matplotlib": "pip install -e '.[plot]'",
+    "llvmlite": install("fast"),
+    "scikit-learn": install("sklearn"),
+    "matplotlib": install("plot"),
 }
 
 
@@ -32,7 +33,7 @@ def report() -> str:
         error = missing.get(name)
         lines.append(_works(backends.get(name)) if error is None else _lacks(name, error))
     lines += ["", "for speed, and for the demo", *map(_extra, _EXTRAS)]
-    return "\n".join([*lines, "", "Run pip commands in a clone of portanet."])
+    return "\n".join([*lines, "", f"Run pip commands {WHERE}."])
 
 
 def _works(backend: Backend) -> str:

@@ -6,11 +6,14 @@ import pickle
 import numpy as np
 import pytest
 from agreement import assert_ulps
-from hypothesis import given, settings
+from compiled_twins import Twins
+from graph_layers import Halves, Shifted
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import portanet
 from portanet import (
+    MSE,
     SGD,
     Add,
     BCEWithLogits,
@@ -21,6 +24,7 @@ from portanet import (
     Graph,
     Input,
     Linear,
+    Losses,
     Multiply,
     Parallel,
     ReLU,
@@ -33,7 +37,7 @@ from portanet.errors import ArgumentError, ShapeError, SharedParameterError
 
 N, WIDTH = 5, 3
 STEP = st.tuples(
-    st.sampled_from(["linear", "again", "tanh", "add", "multiply", "concat"]),
+    st.sampled_from(["linear", "again", "tanh", "add", "multiply", "concat", "shift", "half"]),
     st.integers(0, 2**16),
     st.integers(0, 2**16),
 )
@@ -51,6 +55,10 @@ def drawn(steps, n_inputs, n_outputs):
             wires.append(linears[b % len(linears)](x))
         elif kind == "tanh":
             wires.append(Tanh()(x))
+        elif kind == "shift":
+            wires.append(Shifted()(x, shift=other, scale=wires[(a + b) % len(wires)]))
+        elif kind == "half":
+            wires.append(Halves()(Linear(WIDTH, 2 * WIDTH)(x))[b % 2])
         elif kind == "concat":
             wires.append(Linear(2 * WIDTH, WIDTH)(Concat()([x, other])))
         else:
@@ -70,8 +78,15 @@ def by_torch(graph, x, grads):
     }
     values = list(given)
     for call in graph.calls:
-        taken, layer = [values[i] for i in call.inputs], graph.layers[call.layer]
-        if isinstance(layer, Linear):
+        taken, layer = [values[i] for i in call.inputs], graph.layers.get(call.layer)
+        if layer is None:
+            y = taken[0][call.item]
+        elif isinstance(layer, Halves):
+            y = taken[0].chunk(2, dim=1)
+        elif isinstance(layer, Shifted):
+            sides = {name: values[i] for name, i in call.sides.items()}
+            y = taken[0] + sides["shift"].tanh() * sides["scale"]
+        elif isinstance(layer, Linear):
             name = f"layers.{call.layer}"
             y = taken[0] @ parameters[f"{name}.weights"] + parameters[f"{name}.bias"]
         elif isinstance(layer, Tanh):
@@ -109,6 +124,50 @@ def test_random_graphs_have_pytorchs_gradients(steps, n_inputs, n_outputs, seed)
         if parameters[name].grad is not None:
             want = parameters[name].grad.numpy()
             np.testing.assert_allclose(parameter.grad, want, rtol=1e-10, atol=1e-10)
+
+
+@given(
+    st.lists(STEP, min_size=1, max_size=8), st.integers(1, 3), st.integers(1, 2), st.integers(0, 99)
+)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_random_graphs_agree_on_every_backend(backend, dtypes, steps, n_inputs, n_outputs, seed):
+    portanet.seed(seed)
+    rng, graph = np.random.default_rng(seed), drawn(steps, n_inputs, n_outputs).to(dtype=dtypes[-1])
+    x = [rng.uniform(-1, 1, (N, WIDTH)).astype(dtypes[-1]) for _ in range(n_inputs)]
+    y = graph.forward(x, training=True)
+    grads = [rng.standard_normal(out.shape).astype(dtypes[-1]) for out in y]
+    wanted = [*y, *graph.backward(grads), *(p.grad for p in graph.parameters())]
+    graph.to(backend.name, device=backend.device)
+    y = graph.forward([backend.asarray(a) for a in x], training=True)
+    found = [
+        *y,
+        *graph.backward([backend.asarray(g) for g in grads]),
+        *(p.grad for p in graph.parameters()),
+    ]
+    # sums of at most some dozen paths, each of a few roundings
+    bound = 1e-10 if dtypes[-1] == "float64" else 1e-4
+    for array, right in zip(found, wanted, strict=True):
+        assert (array is None) == (right is None)
+        if right is not None:
+            assert portanet.backend_of(array) is backend
+            scale = bound * max(1.0, float(np.abs(right).max()))
+            np.testing.assert_allclose(backend.to_numpy(array), right, rtol=0, atol=scale)
+
+
+@given(st.lists(STEP, min_size=1, max_size=8), st.integers(1, 3), st.integers(0, 99))
+@settings(max_examples=100, deadline=None)
+def test_random_graphs_train_compiled_to_the_same_bits(steps, n_inputs, seed):
+    portanet.seed(seed)
+    rng, graph = np.random.default_rng(seed), drawn([("linear", 0, 0), *steps], n_inputs, 2)
+    model = Sequential([graph], Losses([MSE(), MSE()], weights=[1, 0.5]))
+    twins = Twins(model, lambda m: SGD(m, lr=0.01))
+    for _ in range(4):
+        x = [rng.uniform(-1, 1, (N, WIDTH)).astype("f4") for _ in range(n_inputs)]
+        y = tuple(rng.uniform(-1, 1, (N, WIDTH)).astype("f4") for _ in range(2))
+        twins.step(x, y)
+    assert twins.compiled.refused is None, twins.compiled.refused
 
 
 def two_inputs():

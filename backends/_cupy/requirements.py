@@ -7,10 +7,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from portanet.backends._installing import WHERE, install
 from portanet.errors import MissingBackendError, one_line
 
-INSTALL = "pip install -e '.[cuda13]'"
-INSTALL_12 = "pip install -e '.[cuda12]'"
+INSTALL, INSTALL_12 = install("cuda13"), install("cuda12")
 _OLDEST = 14
 _INSUFFICIENT_DRIVER, _NO_DEVICE = 35, 100  # not every CuPy has the names of these errors
 _PROBE = '#include <cuda_fp16.h>\nextern "C" __global__ void portanet_probe() {}'
@@ -99,7 +99,7 @@ def _no_driver(cp: Any) -> MissingBackendError:
     if needed // 1000 == 13 and driver // 1000 == 12:
         command = f"pip uninstall -y cupy-cuda13x && {INSTALL_12}"
         return _missing(
-            "driver", f"{problem}, or take CuPy for CUDA 12, in a clone of portanet: {command}",
+            "driver", f"{problem}, or take CuPy for CUDA 12, {WHERE}: {command}",
             command,
         )  # fmt: skip
     return _missing("driver", f"{problem} (nvidia-smi shows its version)", "nvidia-smi")
@@ -118,8 +118,8 @@ def _no_toolkit(cp: Any, problem: str) -> MissingBackendError:
     of_12 = cp.cuda.runtime.runtimeGetVersion() // 1000 == 12
     command = INSTALL_12 if of_12 else INSTALL
     return _missing(
-        "toolkit", f"{_has(cp)}, but {problem}; CUDA's toolkit comes with, in a clone of portanet: "
-        f"{command}", command,
+        "toolkit", f"{_has(cp)}, but {problem}; CUDA's toolkit comes with, {WHERE}: {command}",
+        command,
     )  # fmt: skip
 
 
@@ -154,4 +154,4 @@ def _has(cp: Any) -> str:
 
 
 def _in_a_clone(command: str) -> str:
-    return f"in a clone of portanet run: {command} (for CUDA 12: {command.replace('13', '12')})"
+    return f"{WHERE} run: {command} (for CUDA 12: {command.replace('13', '12')})"

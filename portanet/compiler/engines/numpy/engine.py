@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import Backend
+from portanet.backends._installing import WHERE, install
 from portanet.backends._llvm import machine
 from portanet.backends._numpy import blas
 from portanet.compiler.engines.base import Engine
@@ -28,12 +29,12 @@ class NumpyEngine(Engine):
         if fast and fuse and not machine.available():
             raise ArgumentError(
                 "compile_step: fast=True needs llvmlite 0.45 or newer, which is not installed or "
-                "does not compile here; run: pip install -e '.[fast]'"
+                f"does not compile here; {WHERE} run: {install('fast')}"
             )
         if mkl and blas.mkl() is None:
             raise ArgumentError(
                 "compile_step: mkl=True needs Intel's MKL, which is not installed or does not "
-                "multiply here; run: pip install -e '.[mkl]'"
+                f"multiply here; {WHERE} run: {install('mkl')}"
             )
 
     def new(self, array: np.ndarray) -> np.ndarray:
