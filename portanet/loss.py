@@ -9,6 +9,7 @@ from portanet.checks import check_alike, is_float, skips_value_checks
 from portanet.errors import ArgumentError, LastLayerWarning, ShapeError
 from portanet.layer import Layer, Part
 from portanet.sequential import Sequential
+from portanet.several import unweighted
 from portanet.targets import as_column, check_outputs, refuse, without_column
 from portanet.typing import Array, Dtype
 
@@ -20,6 +21,8 @@ class Loss(Part):
     `backward()` gives the gradient of their mean over the batch with respect to y_hat. With
     `sample_weight` w, shape (N,), w >= 0, the losses are w_i l_i and the mean is
     sum(w_i l_i) / sum(w_i). The division by N is here only; layers sum over the batch.
+
+    Weights of a data set come with its targets (several.Weighted), and are taken out of them.
 
     Some losses also weight the elements of a sample: class weights, ignored tokens. Then the losses
     include these weights, and the mean is sum(losses) / sum(weight_of(y)). Where all weights are 0,
@@ -119,6 +122,8 @@ class Loss(Part):
 
         sum(forward(y_hat, y)) / sum(weight_of(y)) is the mean loss, of a batch or of an epoch.
         """
+        y, given = unweighted(y)
+        sample_weight = given if sample_weight is None else sample_weight
         return self._weight_of(y, backend_of(y).dtype(self.dtype), sample_weight)
 
     def forward(
@@ -130,6 +135,8 @@ class Loss(Part):
         never broadcast), DtypeError or PlacementError if their dtypes or devices differ, and
         DataError if a target or a weight has an invalid value.
         """
+        y, given = unweighted(y)
+        sample_weight = given if sample_weight is None else sample_weight
         y = self.align(y_hat, y)
         if sample_weight is not None:
             self._check_weights(y_hat, sample_weight)

@@ -34,7 +34,7 @@ def keys_of(x: Arrays) -> list[Any]:
 def like(x: Arrays, parts: list[Any]) -> Any:
     """Return other parts in the form of x: as a dict with its names, as a tuple, alone."""
     if isinstance(x, dict):
-        return dict(zip(x, parts, strict=True))
+        return type(x)(zip(x, parts, strict=True))
     return type(x)(parts) if isinstance(x, tuple | list) else parts[0]
 
 
@@ -96,6 +96,32 @@ def kind_of(x: Arrays, n: int | None = None) -> Any:
     """Return names, shapes and dtypes as one key; with n samples in place of those of x."""
     found = by_name("", x).items()
     return tuple((k, (n or a.shape[0], *a.shape[1:]), a.dtype) for k, a in found)
+
+
+class Weighted(dict[Any, Any]):
+    """Targets with a weight for each sample, as one dict of arrays.
+
+    Targets of one array are in it as "y", several by their own names or numbers.
+    """
+
+    @classmethod
+    def of(cls, y: Arrays, sample_weight: Array) -> "Weighted":
+        """Return targets together with their weights."""
+        named = {key: y[key] for key in keys_of(y)} if isinstance(y, SEVERAL) else {"y": y}
+        return cls(named, sample_weight=sample_weight)
+
+    def split(self) -> tuple[Arrays, Array]:
+        """Return the targets in their own form, and the weights."""
+        targets = {key: part for key, part in self.items() if key != "sample_weight"}
+        weights = self["sample_weight"]
+        if all(isinstance(key, int) for key in targets):
+            return tuple(targets.values()), weights
+        return (targets["y"] if list(targets) == ["y"] else targets), weights
+
+
+def unweighted(y: Arrays) -> tuple[Arrays, Array | None]:
+    """Return targets without their weights, and these, None if there are none."""
+    return y.split() if isinstance(y, Weighted) else (y, None)
 
 
 def check_same_form(who: str, name: str, x: Any, other: str, wanted: Any) -> None:

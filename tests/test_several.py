@@ -39,6 +39,7 @@ from portanet import (
 )
 from portanet.checks import skip_value_checks
 from portanet.errors import ArgumentError, DataError, DtypeError, LastLayerWarning, ShapeError
+from portanet.several import map_parts
 
 N = 48
 
@@ -174,6 +175,50 @@ def test_memory_maps_and_batches_of_subclasses(tmp_path):
     wanted = of(Dataset(X, y))
     assert of(Dataset(mapped, y)) == wanted
     assert of(Read()) == wanted
+
+
+# weights of samples
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_sample_of_weight_2_counts_as_two(backend, several):
+    """And one of weight 0 not at all: the same as a data set that has samples as often."""
+    X, y = sides_and_kinds(12)
+    weight = np.asarray([1, 2, 0, 3] * 3)
+    often = np.repeat(np.arange(12), weight)
+    if not several:
+        X, y = X["table"], y["kind"]
+
+    def trained(rows, weights):
+        model = (
+            two_by_two([1.0, 3.0])
+            if several
+            else Sequential([Linear(3, 2)], CrossEntropy(class_weights=[1, 3]))
+        )
+        model.to(backend.name, device=backend.device)
+        data = Dataset(
+            map_parts(lambda a: a[rows], X), map_parts(lambda a: a[rows], y), sample_weight=weights
+        )
+        train_dl, val_dl = DataLoader(data, 100), DataLoader(data, 100)
+        trainer = Trainer(model, SGD(model, lr=0.1), train_dl, val_dl)
+        trainer.train(5, log_level=0)
+        assert trainer.compiled.refused is None
+        return trainer.history
+
+    portanet.seed(0)
+    found = trained(np.arange(12), weight)
+    portanet.seed(0)
+    for row, wanted in zip(found, trained(often, None), strict=True):
+        for name, value in row.items():  # sums of at most 18 numbers in another order
+            assert value == pytest.approx(wanted[name], rel=1e-5)
+
+
+def test_weights_are_shuffled_with_their_samples():
+    X = np.arange(10.0)[:, None]
+    data = Dataset(X, X[:, 0], sample_weight=X[:, 0])
+    for x, y in DataLoader(data, 4, shuffle=True, seed=0):
+        np.testing.assert_array_equal(x[:, 0], y["sample_weight"])
+        np.testing.assert_array_equal(x[:, 0], y["y"])
 
 
 # side inputs
@@ -376,6 +421,14 @@ MISTAKES = {
         lambda: Dataset({"a": np.zeros((2, 2)), "b": ["x", "y"]}, [0, 1]), DtypeError, r"Dataset: X\['b'\] must hold real numbers"),
     "NaN in one of them": (
         lambda: Dataset({"a": np.zeros((2, 2)), "b": [np.nan, 1]}, [0, 1]), DataError, r"Dataset: X\['b'\] must be finite, 1"),
+    "weights of other samples": (
+        lambda: Dataset(np.zeros((4, 2)), np.zeros(4), sample_weight=[1, 2]), ShapeError,
+        r"Dataset: sample_weight must be \(4,\), one for each sample, is \(2,\)"),
+    "a weight of -1": (
+        lambda: trained_on(Sequential([Linear(2, 1)], MSE()), np.zeros((2, 2)), [0, 1], weight=[1, -1]), DataError,
+        r"Dataset: sample_weight must hold numbers >= 0; number 1 of it is -1"),
+    "a weight of NaN": (
+        lambda: Dataset([[1.0]], [1], sample_weight=[np.nan]), DataError, "sample_weight must be finite"),
     "a dict in a dict": (
         lambda: Dataset({"a": {"b": [1, 2]}}, [0, 1]), DtypeError, r"Dataset: X\['a'\] must be an array, is a dict; give one flat"),
     "no arrays": (lambda: Dataset({}, [0, 1]), DataError, "Dataset: X must hold arrays, is an empty dict"),
@@ -404,8 +457,8 @@ MISTAKES = {
 }  # fmt: skip
 
 
-def trained_on(model, X, y, metric=None):
-    data = DataLoader(Dataset(X, y), 20)
+def trained_on(model, X, y, metric=None, weight=None):
+    data = DataLoader(Dataset(X, y, sample_weight=weight), 20)
     Trainer(model, SGD(model, lr=0.1), data, data, metric).train(1)
 
 

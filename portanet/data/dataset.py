@@ -11,7 +11,16 @@ from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import as_numbers, check_finite, is_mapped
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.overrides import is_overridden
-from portanet.several import Arrays, arrays_of, labels, like, map_parts, n_samples, parts_of
+from portanet.several import (
+    Arrays,
+    Weighted,
+    arrays_of,
+    labels,
+    like,
+    map_parts,
+    n_samples,
+    parts_of,
+)
 from portanet.typing import Array
 
 
@@ -21,6 +30,10 @@ class Dataset:
     Shapes: X (N, ...), y (N,) or (N, ...), N >= 1. Both are arrays of one backend, memory maps, or
     what numpy.asarray understands (lists, data frames), which is converted once. To change the
     data of a data set in use, assign another X or y: what is written into them may go unnoticed.
+
+    `sample_weight` (N,), numbers >= 0, are the samples' weights in the loss: the mean is
+    Σ w_i l_i / Σ w_i, of a batch and of an epoch. Batches then have them with the targets, as y.
+    Metrics are computed without weights.
 
     For networks of several inputs, side inputs or outputs X and y may be dicts of such arrays by
     name, or tuples of arrays; batches have the same form.
@@ -42,8 +55,10 @@ class Dataset:
 
     _checked: list[Any] | None = None  # the arrays as they were when they were last looked at
 
-    def __init__(self, X: Any, y: Any) -> None:
-        self.X, self.y = X, y
+    sample_weight: Any = None
+
+    def __init__(self, X: Any, y: Any, *, sample_weight: Any = None) -> None:
+        self.X, self.y, self.sample_weight = X, y, sample_weight
         self.checked()
 
     def __len__(self) -> int:
@@ -51,13 +66,16 @@ class Dataset:
         return n_samples(self.X)
 
     def __getitem__(self, index: Any) -> Batch:
-        X, y = (map_parts(lambda x: rows_of(x, index), data) for data in (self.X, self.y))
+        X, y = (map_parts(lambda x: rows_of(x, index), data) for data in self.checked())
         return X, y
 
     def checked(self) -> Batch:
-        """Return X and y; they are converted and checked first if others have been assigned."""
+        """Return X and y; they are converted and checked first if others have been assigned.
+
+        With weights y is several.Weighted.
+        """
         self._require_arrays()
-        known, now = self._checked, arrays_of(self.X, self.y)
+        known, now = self._checked, arrays_of(self.X, self.y, self.sample_weight)
         if known is None or len(now) != len(known) or any(map(is_not, now, known)):
             X, y = all_numbers("X", self.X), all_numbers("y", self.y)
             check_pair("Dataset", X, y)
@@ -65,9 +83,11 @@ class Dataset:
                 for label, part in zip(labels(name, x), parts_of(x), strict=True):
                     if not is_mapped(part):
                         check_finite(label, part)
-            self.X, self.y = X, y
-            self._checked = arrays_of(X, y)
-        return self.X, self.y
+            self.X, self.y, self.sample_weight = X, y, checked_weights(self.sample_weight, X)
+            self._checked = arrays_of(X, y, self.sample_weight)
+        if self.sample_weight is None:
+            return self.X, self.y
+        return self.X, Weighted.of(self.y, self.sample_weight)
 
     def arrays(self) -> list[Array]:
         """Return all arrays of X and y, checked."""
@@ -102,6 +122,25 @@ def all_numbers(name: str, x: Any) -> Arrays:
             raise DtypeError(f"Dataset: {label} must be an array, is a dict; give one flat dict")
     numbers = [as_numbers(label, p) for label, p in zip(labels(name, x), parts_of(x), strict=True)]
     return like(x, numbers)
+
+
+def checked_weights(weights: Any, X: Arrays) -> Array | None:
+    """Return sample weights as an array. Raises unless there is one number >= 0 for each sample."""
+    if weights is None:
+        return None
+    weights, n = as_numbers("sample_weight", weights), n_samples(X)
+    if tuple(weights.shape) != (n,):
+        raise ShapeError(
+            f"Dataset: sample_weight must be ({n},), one for each sample, is {tuple(weights.shape)}"
+        )
+    here, there = backend_of(weights), backend_of(parts_of(X)[0])
+    if here is not there:
+        raise PlacementError(
+            f"Dataset: sample_weight must lie where X lies, on {there}; it lies on {here}. Give "
+            "both as NumPy arrays, or move one"
+        )
+    check_finite("sample_weight", weights)
+    return weights
 
 
 def check_pair(who: str, X: Arrays, y: Arrays) -> None:

@@ -93,7 +93,7 @@ class DataLoader:
             return (ds.__getitem__(part if order is None else order[part]) for part in parts)
         backend = backend_of(ds.arrays()[0])
         rows = None if order is None else backend.asarray(order, backend.index_dtype())
-        return (batch.gathered() for batch in cut(ds.X, ds.y, rows, parts))
+        return (batch.gathered() for batch in cut(*ds.checked(), rows, parts))
 
     def order(self) -> np.ndarray | None:
         """Return the next epoch's order of the samples (None: as they lie) and count the epoch.

@@ -7,7 +7,19 @@ from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import check_fits, check_whole
 from portanet.errors import PlacementError, ShapeError
-from portanet.several import SEVERAL, Arrays, keys_of, labels, like, map_parts, parts_of, shapes_of
+from portanet.several import (
+    SEVERAL,
+    Arrays,
+    Weighted,
+    keys_of,
+    labels,
+    like,
+    map_parts,
+    parts_of,
+    shapes_of,
+    unweighted,
+)
+from portanet.targets import refuse
 from portanet.typing import Array
 from portanet.uniform import check_uniform
 
@@ -31,14 +43,21 @@ class Staging:
 
         Raises PlacementError, ShapeError or DataError if they are not for this model.
         """
-        x = self.inputs(X)
+        x, (y, weights) = self.inputs(X), unweighted(y)
         for name, part in zip(labels("y", y), parts_of(y), strict=True):
             check_fits(name, part, self.dtype)
         if self._criterion is None:
-            return x, map_parts(lambda part: contiguous(self.backend.asarray(part)), y)
-        self._check_form(y)
-        self._criterion.check_targets(y, self._output_shape(x))
-        return x, map_parts(contiguous, self._criterion.cast_targets(self.backend, y, self.dtype))
+            targets = map_parts(self.backend.asarray, y)
+        else:
+            self._check_form(y)
+            self._criterion.check_targets(y, self._output_shape(x))
+            targets = self._criterion.cast_targets(self.backend, y, self.dtype)
+        if weights is not None:
+            check_fits("sample_weight", weights, self.dtype)
+            advice = "0 excludes a sample."
+            refuse("Dataset", weights, weights < 0, "numbers >= 0", advice, "sample_weight")
+            targets = Weighted.of(targets, self.backend.asarray(weights, self.dtype))
+        return x, map_parts(contiguous, targets)
 
     def inputs(self, X: Arrays) -> Arrays:
         """Return X where the model lies, as the model wants it."""

@@ -10,7 +10,16 @@ from portanet.errors import ArgumentError, short
 from portanet.graph import Graph
 from portanet.layer import Layer
 from portanet.loss import Loss
-from portanet.several import Arrays, check_same_form, keys_of, labels, like, map_parts, parts_of
+from portanet.several import (
+    Arrays,
+    check_same_form,
+    keys_of,
+    labels,
+    like,
+    map_parts,
+    parts_of,
+    unweighted,
+)
 from portanet.typing import Array
 
 
@@ -83,6 +92,8 @@ class Losses(Loss):
         training: bool = False,
     ) -> Array:  # fmt: skip
         """Return one number per sample, shape (N,)."""
+        y, given = unweighted(y)
+        sample_weight = given if sample_weight is None else sample_weight
         check_same_form("Losses", "y_hat", y_hat, "the losses", self.losses)
         check_same_form("Losses", "y", y, "the losses", self.losses)
         if training:
@@ -99,9 +110,9 @@ class Losses(Loss):
         form = self._take_saved()
         return like(form, [self.losses[k].backward() * self.weights[k] for k in keys_of(form)])
 
-    def weight_of(self, y: Arrays, sample_weight: Array | None = None) -> Array | None:  # noqa: ARG002
+    def weight_of(self, y: Arrays, sample_weight: Array | None = None) -> Array | None:
         """Return the weight of each sample in the mean, (N,); None: all 1."""
-        return sample_weight
+        return unweighted(y)[1] if sample_weight is None else sample_weight
 
     def link(self, y_hat: Arrays) -> Any:
         """Return each loss's predictions for its output."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.errors import ArgumentError, short
-from portanet.several import SEVERAL, keys_of
+from portanet.several import SEVERAL, keys_of, unweighted
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Measured:
 
     def targets(self, y: Any) -> Any:
         """Return the targets of its output."""
+        y, _ = unweighted(y)
         return y if self.output is None else y[self.output]
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from portanet.sequential import Sequential
-from portanet.several import Arrays, parts_of
+from portanet.several import Arrays, parts_of, unweighted
 
 _LARGEST = 16_384  # bytes of an array that is remembered
 _MOST = 4096  # arrays
@@ -30,7 +30,7 @@ class ValueChecks:
         if not isinstance(targets[0], np.ndarray):
             return
         if not _remembered(targets, self._right_y):
-            self._model.criterion.check_targets(y, self._shape)
+            self._model.criterion.check_targets(unweighted(y)[0], self._shape)
             _remember(targets, self._right_y)
         indices = [part for part in parts_of(x) if part.dtype.kind != "f"]
         if indices and not _remembered(indices, self._right_x):
