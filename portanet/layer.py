@@ -23,7 +23,8 @@ class Layer(Part):
     batch: the loss owns the 1/N) and returns dL/dx.
 
     forward may take arrays beside x, its side inputs, by keyword: `lengths`, `memory`. backward
-    then leaves dL/dmemory in the attribute `memory_grad`, None where there is none.
+    then leaves dL/dmemory in the attribute `memory_grad`, which is None before and where there is
+    none (set it in `__init__`).
     """
 
     takes: ClassVar[str] = "floats"  # or "integers": the kind of numbers that forward wants

@@ -1,26 +1,29 @@
 """Trainer: a step that can be read aloud, and the loop around it."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
+from portanet.callbacks.callback import Callback
 from portanet.checks import check_count, skip_value_checks
 from portanet.compiler import CompiledStep, NotCompiledWarning
+from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.data import DataLoader
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
-from portanet.running_sum import RunningSum
 from portanet.sequential import Sequential
 from portanet.several import Arrays
-from portanet.state import State, entry
-from portanet.training.evaluation import evaluate, try_metric, weight_of
+from portanet.state import State
+from portanet.training.evaluation import evaluate, try_metric
+from portanet.training.hooks import Hooks, check_callbacks
 from portanet.training.metric import Metric
-from portanet.training.parts import check_loader, check_losses, check_parts
+from portanet.training.own_steps import OwnSteps
+from portanet.training.parts import check_loader, check_parts, epochs_and_steps
 from portanet.training.row import fetch, format_row, warn_if_diverged
+from portanet.training.run_state import load_run_state, state_of
 from portanet.training.schedules import check_reports, report_epoch
 from portanet.training.staged import Staged, StagedLoaders
-from portanet.training.streams import set_streams, streams_of
 from portanet.typing import Array
 from portanet.uniform import check_uniform
 
@@ -39,6 +42,10 @@ class Trainer:
     replayed in place (see portanet.compile_step). What cannot be compiled runs as it is written,
     and a warning says why; `fast` is compile_step's. A `step` of a subclass, or one that is
     assigned, is called as it is.
+
+    `callbacks` are called as training goes on (portanet.callbacks): early stopping, checkpoints,
+    logs, progress. `n_steps` batches have been taken in all, `position` of them in an epoch that is
+    not over.
 
     The parts (model, optimizer, train_dl, val_dl, metric) may be replaced by assignment; the next
     epoch or evaluation uses the new ones. `history` has a row an epoch: {"loss": …, "val_loss": …,
@@ -67,13 +74,17 @@ class Trainer:
         val_dl: DataLoader | None = None,
         metric: Metric | Mapping[str, Metric] | None = None,
         *,
+        callbacks: Sequence[Callback] = (),
         compile: bool = True,  # noqa: A002 - what people will type
         fast: bool | None = None,
     ) -> None:
         check_parts(model, optimizer, train_dl, val_dl, metric)
         self.model, self.optimizer, self.metric = model, optimizer, metric
         self.train_dl, self.val_dl = train_dl, val_dl
+        self.callbacks = check_callbacks(callbacks)
         self.history: list[dict[str, float]] = []
+        self.n_steps, self.position = 0, 0
+        self._stopping, self._losses = False, EpochLoss(model)
         self.compiled = CompiledStep(model, optimizer, fast=fast) if compile else None
         self._loaders = StagedLoaders()
         self._has_warned = False  # that an own step is not compiled
@@ -106,28 +117,60 @@ class Trainer:
         self.optimizer.step()
         return losses
 
-    def train(self, n_epochs: int, log_level: int = 1) -> None:
-        """Train for n_epochs, and print a row every log_level epochs (0: never).
+    def train(
+        self, n_epochs: int | None = None, log_level: int = 1, *, n_steps: int | None = None
+    ) -> None:
+        """Train for n_epochs, or n_steps batches; print a row every log_level epochs (0: never).
 
-        An epoch that is interrupted (Ctrl-C) leaves no row; train() goes on with a new one. Warns
-        (DivergedWarning) once if a loss is NaN or infinite.
+        What n_steps has stopped within an epoch goes on there at the next call. An epoch that is
+        interrupted (Ctrl-C) leaves no row; train() goes on with a new one. Warns (DivergedWarning)
+        once if a loss is NaN or infinite.
         """
-        check_count("Trainer.train", "n_epochs", n_epochs, 0)
+        epochs, limit = epochs_and_steps(n_epochs, n_steps)
         check_count("Trainer.train", "log_level", log_level, 0)
         self._check()
-        if n_epochs:
+        hooks, self._stopping = Hooks(self.callbacks), False
+        if epochs and limit:
             self._check_training()
-        diverged = False
-        for _ in range(n_epochs):
-            # in a copied context, where Ctrl-C cannot leave checks or shuffling switched off
-            row = copy_context().run(self._train_one_epoch)
-            row |= copy_context().run(self._evaluate, self.val_dl, "val_")
-            row = fetch(row, self.model.backend)
-            self.history.append(row)
-            report_epoch(self.optimizer, row)
-            diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
-            if log_level and len(self.history) % log_level == 0:
-                print(format_row(len(self.history) - 1, row))
+        limit, diverged = self.n_steps + limit, False
+        try:
+            hooks.call("on_train_start", self)
+            while epochs > 0 and self.n_steps < limit and not self._stopping:
+                # in a copied context, where Ctrl-C cannot leave checks or shuffling switched off
+                row = copy_context().run(self._train_one_epoch, hooks, limit)
+                if row is None:
+                    break
+                row |= copy_context().run(self._evaluate, self.val_dl, "val_")
+                row = fetch(row, self.model.backend)
+                self.history.append(row)
+                report_epoch(self.optimizer, row)
+                diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
+                if log_level and len(self.history) % log_level == 0:
+                    print(format_row(len(self.history) - 1, row))
+                hooks.call("on_epoch_end", self, row)
+                epochs -= 1
+        finally:
+            hooks.end(self)
+
+    def stop(self) -> None:
+        """Let train() end after this step, or after this epoch if it is called between steps."""
+        self._stopping = True
+
+    @property
+    def running_loss(self) -> Array:
+        """The mean loss of the present epoch so far, on the device."""
+        return self.steps.running_loss()
+
+    @property
+    def steps(self) -> CompiledStep | OwnSteps:
+        """What takes the steps of an epoch: the compiled step, or `step` as it is written."""
+        compiled = None if self._own_step() else self.compiled
+        return OwnSteps(self, self._losses) if compiled is None else compiled
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many batches an epoch has; None if only the loader's own code knows."""
+        return None if self.train_dl.makes_batches() else len(self.train_dl)
 
     def evaluate(self, dl: DataLoader) -> tuple[float, Any]:
         """Return the mean loss over a loader's data, and the metric (None without one).
@@ -145,18 +188,15 @@ class Trainer:
     def state(self) -> State:
         """Return what `save(path, model, optimizer, trainer=trainer)` keeps of a run.
 
-        The history, and how far the streams of chance have been drawn (shuffles, dropout): a run
-        that is loaded goes on as it would have.
+        The history, how far the run and its epoch are, the states of callbacks, and how far the
+        streams of chance have been drawn (shuffles, dropout): a run that is loaded goes on as it
+        would have, also within an epoch.
         """
-        streams = streams_of(self.model, self.train_dl, self.val_dl)
-        return State({}, {"history": [dict(row) for row in self.history], "streams": streams})
+        return state_of(self)
 
     def load_state(self, state: State) -> None:
         """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
-        history = entry("Trainer.load_state", state, "history", "a list")
-        streams = entry("Trainer.load_state", state, "streams", "a list")
-        set_streams(streams, self.model, self.train_dl, self.val_dl)
-        self.history = [dict(row) for row in history]
+        load_run_state(self, state)
 
     def _check(self) -> None:
         """Look at the parts again: each may have been replaced."""
@@ -184,20 +224,34 @@ class Trainer:
     def _own_step(self) -> bool:
         return is_overridden(self, Trainer, "step")
 
-    def _train_one_epoch(self) -> dict[str, Any]:
-        """Take a step with each batch; return the mean loss, on the device."""
-        batches = self._staged(self.train_dl).batches
-        with skip_value_checks():
-            if self.compiled is not None and not self._own_step():
-                return {"loss": self.compiled.epoch(batches)}
-            backend = batches.backend
-            total, weight = RunningSum(backend), RunningSum(backend)
-            for x, y in batches:
-                losses = self.step(x, y)
-                check_losses(type(self).__name__, losses, y)
-                total.add(backend.xp.sum(losses))
-                weight.add(weight_of(self.model, y))
-            return {"loss": total.value / weight.value}
+    def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
+        """Take a step with each batch; return the mean loss, on the device, None if stopped."""
+        batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
+        counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
+        after = self._after_step(hooks, limit) if counted else None
+        try:
+            with skip_value_checks():
+                loss = self.steps.epoch(batches, start, after)
+        except BaseException:
+            self.position = 0  # a new epoch follows
+            raise
+        if loss is None:
+            return None
+        self.n_steps += 0 if counted or n is None else n
+        self.position = 0
+        return {"loss": loss}
+
+    def _after_step(self, hooks: Hooks, limit: float) -> Callable[[], bool]:
+        """Return what is called after each step; it returns whether the epoch is to stop there."""
+
+        def after() -> bool:
+            self.position, self.n_steps = self.position + 1, self.n_steps + 1
+            for callback in hooks.of_steps:
+                callback.on_step_end(self)
+            stops = self._stopping or self.n_steps >= limit
+            return stops and self.position != self.steps_per_epoch
+
+        return after
 
     def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
         """Return the mean loss and the metric over all data of a loader, on the device."""

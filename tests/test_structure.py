@@ -29,7 +29,8 @@ FLOORS = [
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "checkpoint_file", "ema", "verify"},
     {"compiler"},
-    {"training", "prediction"},
+    {"callbacks", "prediction"},
+    {"training"},
     {"trainer"},
     {"demo", "doctor"},
     {"cli"},
@@ -44,12 +45,13 @@ COMPILER_FLOORS = [
     {"engines", "runtime"},
     {"plans", "verification"},
     {"step_parts"},
+    {"epoch_steps"},
     {"traced_pass"},
     {"step", "evaluation", "forward"},
     {"compile_step", "profiling"},
     {""},
 ]
-OPTIONAL = {"cupy", "cupyx", "torch", "jax", "cuda", "llvmlite", "sklearn", "matplotlib", "scipy"}
+OPTIONAL = {"cupy", "cupyx", "torch", "jax", "cuda", "llvmlite", "sklearn", "matplotlib", "scipy", "tqdm", "tensorboard"}
 FOR_LLVM = tuple(
     f"backends._llvm.{name}"
     for name in ("expressions", "kernel", "loops", "translate", "types", "words")

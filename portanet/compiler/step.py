@@ -15,16 +15,15 @@ from typing import Any
 from portanet.checks import skips_value_checks
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.registry import engine_for
+from portanet.compiler.epoch_steps import EpochSteps
 from portanet.compiler.errors import UnsettledError
 from portanet.compiler.plans import Key, Plans
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.readable_step import take_step
 from portanet.compiler.runtime.refusal import warn_uncompiled
-from portanet.compiler.step_parts import StepParts
 from portanet.compiler.tracing.trace import Trace, trace_step
 from portanet.compiler.verification.step_check import StepCheck
-from portanet.data import Batches
 from portanet.data.lazy_batch import kind_of_batch
 from portanet.errors import OrderError
 from portanet.optimizer import Optimizer
@@ -34,7 +33,7 @@ from portanet.typing import Array
 from portanet.versioned import LATEST
 
 
-class CompiledStep(StepParts):
+class CompiledStep(EpochSteps):
     """Forward, loss, backward, update: `step(x, y)` returns the losses, shape (N,).
 
     It trains `model` as `Trainer.step` does: unfused plans give the same bits, fused ones differ
@@ -59,8 +58,8 @@ class CompiledStep(StepParts):
         self._start()
 
     def _start(self) -> None:
-        self._lock, self._epoch_loss = RLock(), EpochLoss(self.model)
-        self.plans = Plans(self.model, self.optimizer, self._epoch_loss)
+        self._lock, self.epoch_loss = RLock(), EpochLoss(self.model)
+        self.plans = Plans(self.model, self.optimizer, self.epoch_loss)
         self._known: set[Any] = set()  # kinds of batches that a step as it is written has looked at
         self._unsettled = False
 
@@ -90,37 +89,10 @@ class CompiledStep(StepParts):
         finally:
             self._lock.release()
 
-    def epoch(self, batches: Batches) -> Array:
-        """Take a step with each batch of an epoch; return the mean loss, on the device."""
-        if not self._lock.acquire(blocking=False):
-            raise OrderError("Trainer.train: another thread trains with this step; train in turn")
-        try:
-            self.settle()
-            self._epoch_loss.clear(self.plans.memory)
-            for batch in batches.lazy():
-                key = self._key(batch.kind)
-                planned = self.plans.find(key)
-                if planned is None:
-                    self._first_step(key, *batch.gathered())
-                elif not planned.until_event:
-                    self._event(planned, *batch.gathered())
-                else:
-                    version = LATEST[0]
-                    planned.plan.gather(batch)
-                    planned.replay()
-                    self.plans.count(planned, version)
-            return self._epoch_loss.mean(self.plans.memory)
-        finally:
-            self._lock.release()
-
     def plan_for(self, x: Arrays, y: Arrays) -> CheckedPlan | None:
         """Return the plan that the next step with a batch like this is replayed by, if any is."""
         planned = self.plans.find(self._key(kind_of_batch(x, y)))
         return planned if planned is not None and planned.until_event else None
-
-    def settle(self) -> None:
-        """Take over what was assigned to the model, so that it lies in the plans' memory again."""
-        self.plans.hold()
 
     def _event(self, planned: CheckedPlan, x: Arrays, y: Arrays) -> Array:
         """Take a step at which a plan is verified, or a faster one looked for."""
@@ -139,7 +111,7 @@ class CompiledStep(StepParts):
             self.plans.count(planned, version)
             self.plans.look_again()
             return losses
-        self._epoch_loss.add(losses, y)
+        self.epoch_loss.add(losses, y)
         if not planned.revert(f"{check.why}{planned.doubt()}"):
             self._refuse(f"verification failed: {check.why}{planned.doubt()}")
         return losses
@@ -190,7 +162,7 @@ class CompiledStep(StepParts):
         """Take a step as it is written."""
         losses = take_step(self.model, self.optimizer, x, y)
         self.plans.pass_by()
-        self._epoch_loss.add(losses, y)
+        self.epoch_loss.add(losses, y)
         return losses
 
     def _refuse(self, why: str) -> None:

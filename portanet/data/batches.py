@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from math import prod
 from queue import SimpleQueue
 from typing import Any
@@ -54,14 +54,20 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         return (batch.gathered() for batch in self.lazy())
 
-    def lazy(self) -> Iterator[LazyBatch]:
+    def lazy(self, start: int = 0) -> Iterator[LazyBatch]:
         """Return an epoch's batches before they are gathered, so that they can be put in place.
+
+        From batch `start` on they are those of the epoch that was begun last.
 
         Raises DataError if the loader gives no batch.
         """
         loader = self.loader
-        found = self._resident(loader) if self.resident else self._moved(loader)
+        if start:
+            loader.epoch -= 1
+        found = self._resident(loader, start) if self.resident else self._moved(loader, start)
         first = next(found, None)
+        if start:
+            return iter(()) if first is None else chain((first,), found)
         if first is None:
             raise DataError(
                 f"{type(loader).__name__}: an epoch must have at least one batch, has none; look "
@@ -91,21 +97,24 @@ class Batches:
     def _lies_there(self, x: Array) -> bool:
         return backend_of(x) is self.backend and dtype_name(x.dtype) == self.dtype
 
-    def _resident(self, loader: Any) -> Iterator[LazyBatch]:
+    def _resident(self, loader: Any, start: int) -> Iterator[LazyBatch]:
         order, parts = loader.next_epoch()
+        parts = parts[start:]
         rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
         batches = cut(self.X, self.y, rows, parts)
         if loader.has_own_order():  # a compiled step gathers by permutations of the data only
             return (whole(*batch.gathered()) for batch in batches)
         return batches
 
-    def _moved(self, loader: Any) -> Iterator[LazyBatch]:
+    def _moved(self, loader: Any, start: int) -> Iterator[LazyBatch]:
         """Return the batches of a subclass, or of data that stay on the host, once moved."""
         if loader.makes_batches():
             who = type(loader).__name__
-            found = (_checked(who, batch) for batch in loader.__iter__())
+            found = (_checked(who, batch) for batch in islice(loader.__iter__(), start, None))
         else:
-            found = _read_ahead(*loader.ds.checked(), *loader.next_epoch())
+            order, parts = loader.next_epoch()
+            X, y = loader.ds.checked()
+            found = _read_ahead(X, y, order, parts[start:])
         return (whole(*self._stage(X, y)) for X, y in found)
 
 

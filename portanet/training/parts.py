@@ -1,7 +1,9 @@
 """Whether the parts of a Trainer belong together."""
 
+from math import inf
 from typing import Any
 
+from portanet.checks import check_count
 from portanet.data import DataLoader
 from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
@@ -40,6 +42,18 @@ def check_loader(name: str, dl: Any) -> None:
         raise ArgumentError(
             f"Trainer: {name} must be a DataLoader(Dataset(X, y), batch_size), is {short(dl)}"
         )
+
+
+def epochs_and_steps(n_epochs: int | None, n_steps: int | None) -> tuple[float, float]:
+    """Return how many epochs and steps to train, inf for the one that is not given."""
+    if (n_epochs is None) == (n_steps is None):
+        raise ArgumentError(
+            "Trainer.train: n_epochs or n_steps must be given, one of them: train(5), or "
+            "train(n_steps=1000)"
+        )
+    if n_steps is not None:
+        return inf, check_count("Trainer.train", "n_steps", n_steps, 0)
+    return check_count("Trainer.train", "n_epochs", n_epochs, 0), inf
 
 
 def check_losses(who: str, losses: Any, y: Arrays) -> None:

@@ -32,6 +32,18 @@ class EpochLoss:
         loss = self._loss.value + totals.get("total:loss", 0)
         return loss / (self._weight.value + totals.get("total:weight", 0) + self.n)
 
+    def sums(self, memory: ParameterMemory | None) -> list[float]:
+        """Return the sum of the losses and of what the samples count, on the host."""
+        totals = {} if memory is None else memory.totals()
+        weight = self._weight.value + totals.get("total:weight", 0) + self.n
+        return [float(self._loss.value + totals.get("total:loss", 0)), float(weight)]
+
+    def start_from(self, sums: list[float], memory: ParameterMemory | None) -> None:
+        """Go on from what `sums` has returned."""
+        self.clear(memory)
+        self._loss.add(sums[0])
+        self._weight.add(sums[1])
+
     def add(self, losses: Array, y: Arrays) -> None:
         """Add a step that no plan has taken."""
         self._follow()

@@ -1,0 +1,88 @@
+"""Checkpoints: a run is saved as it goes on, so that it can be resumed, and its best model kept."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from portanet.callbacks.best import Best
+from portanet.callbacks.callback import Callback
+from portanet.checkpoint import save
+from portanet.checks import check_count
+from portanet.errors import ArgumentError
+
+_NUMBER = re.compile(r"step-(\d+)\.safetensors")
+
+
+class Checkpoints(Callback):
+    """Saves model, optimizer and trainer in a folder: step-0000120.safetensors …
+
+    They are saved at the end of every `every`-th epoch, and with `every_steps` also after so many
+    steps, within an epoch. The last `keep` remain (None: all). With `best`, "smallest" or
+    "largest", best.safetensors is the one of the best epoch by the number `of` ("val_loss").
+
+    `load(checkpoints.newest(), model, optimizer, trainer=trainer)` resumes a run: it goes on with
+    the same bits.
+
+    Raises ArgumentError if an option is out of its range; OSError if a file cannot be written.
+
+    >>> import tempfile
+    >>> Checkpoints(tempfile.mkdtemp(), keep=2).newest() is None
+    True
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, every: int = 1, every_steps: int | None = None,
+        keep: int | None = 3, best: str | None = None, of: str = "val_loss",
+    ) -> None:  # fmt: skip
+        who = "Checkpoints"
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ArgumentError(f"{who}: folder must be a folder, {folder} is a file")
+        self.every = check_count(who, "every", every)
+        self.every_steps = every_steps
+        if every_steps is not None:
+            check_count(who, "every_steps", every_steps)
+        self.keep = None if keep is None else check_count(who, "keep", keep)
+        self.followed = None if best is None else Best(who, of, best)
+
+    def newest(self) -> Path | None:
+        """Return the file of the latest step, None if there is none."""
+        return max(self._files(), key=_step_of, default=None)
+
+    def on_train_start(self, trainer: Any) -> None:  # noqa: ARG002
+        """Make the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Save within an epoch, if it is time."""
+        if self.every_steps is not None and trainer.n_steps % self.every_steps == 0:
+            self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
+            self._sweep()
+
+    def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:
+        """Save, if it is time, and keep what is best."""
+        if len(trainer.history) % self.every == 0:
+            self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
+            self._sweep()
+        if self.followed is not None and self.followed.is_better(row):
+            self._save(trainer, self.folder / "best.safetensors")
+
+    def _save(self, trainer: Any, path: Path) -> None:
+        save(path, trainer.model, trainer.optimizer, trainer=trainer)
+
+    def _files(self) -> list[Path]:
+        return [path for path in self.folder.glob("step-*.safetensors") if _step_of(path) >= 0]
+
+    def _sweep(self) -> None:
+        if self.keep is not None:
+            for path in sorted(self._files(), key=_step_of)[: -self.keep]:
+                path.unlink(missing_ok=True)
+
+    def __repr__(self) -> str:
+        return f"Checkpoints({str(self.folder)!r})"
+
+
+def _step_of(path: Path) -> int:
+    found = _NUMBER.fullmatch(path.name)
+    return int(found.group(1)) if found else -1

@@ -1,0 +1,61 @@
+"""Early stopping: training ends when the validation loss has stopped improving."""
+
+from typing import Any
+
+from portanet.callbacks.best import Best
+from portanet.callbacks.callback import Callback
+from portanet.checks import check_count
+from portanet.snapshot import Snapshot
+from portanet.state import State, entry
+
+
+class EarlyStopping(Callback):
+    """Ends training after `patience` epochs without a better value; the best weights come back.
+
+    `of` is a number of an epoch's row: "val_loss", "val_metric", "loss"; `best` is "smallest" or
+    "largest"; a value is better if it is so by more than `min_change`. With `restore` the model has
+    the parameters and buffers of the best epoch at the end of train(); they are kept on the device.
+
+    Raises ArgumentError if an option is out of its range, or an epoch has no such number.
+
+    Source: Prechelt, "Early stopping - but when?", 1998: the criterion UP_s, by epochs.
+
+    >>> EarlyStopping(patience=3)
+    EarlyStopping(patience=3)
+    """
+
+    def __init__(
+        self, patience: int, *, of: str = "val_loss", best: str = "smallest",
+        min_change: float = 0.0, restore: bool = True,
+    ) -> None:  # fmt: skip
+        self.patience = check_count("EarlyStopping", "patience", patience)
+        self.followed = Best("EarlyStopping", of, best, min_change)
+        self.restore = bool(restore)
+        self.snapshot: Snapshot | None = None
+
+    def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:
+        """Keep the best weights, or end training."""
+        if self.followed.is_better(row):
+            self.snapshot = trainer.model.snapshot() if self.restore else None
+        elif self.followed.n_since >= self.patience:
+            trainer.stop()
+
+    def on_train_end(self, trainer: Any) -> None:
+        """Give the model the best weights, if the last ones are not."""
+        if self.snapshot is not None and self.followed.n_since:
+            trainer.model.restore(self.snapshot)
+
+    def state(self) -> State:
+        """Return the best value, its weights, and for how long there was no better."""
+        arrays = {} if self.snapshot is None else dict(self.snapshot.arrays)
+        return State(arrays, {"value": self.followed.value, "n_since": self.followed.n_since})
+
+    def load_state(self, state: State) -> None:
+        """Go on from a state."""
+        value = entry("EarlyStopping", state, "value", "a number or None")
+        self.followed.n_since = entry("EarlyStopping", state, "n_since", "an integer >= 0")
+        self.followed.value = value
+        self.snapshot = Snapshot(dict(state.arrays)) if state.arrays else None
+
+    def __repr__(self) -> str:
+        return f"EarlyStopping(patience={self.patience})"

@@ -1,0 +1,76 @@
+"""Hooks: the callbacks of a trainer, and which of them are to be called after each step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portanet.callbacks.callback import Callback
+from portanet.errors import ArgumentError, short
+from portanet.overrides import is_overridden
+from portanet.state import State, Stateful
+
+
+class Hooks:
+    """Calls the hooks of several callbacks, in their order."""
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks = check_callbacks(callbacks)
+        self.of_steps = [c for c in callbacks if is_overridden(c, Callback, "on_step_end")]
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call a hook of all callbacks."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+    def end(self, trainer: Any) -> None:
+        """Call on_train_end of all callbacks, also where one raises; then the first error."""
+        errors: list[BaseException] = []
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(trainer)
+            except BaseException as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+
+def check_callbacks(callbacks: Any) -> list[Callback]:
+    """Return callbacks as a list. Raises ArgumentError for what is none."""
+    if not isinstance(callbacks, list | tuple):
+        raise ArgumentError(f"Trainer: callbacks must be a list, is {short(callbacks)}")
+    for i, callback in enumerate(callbacks):
+        if not isinstance(callback, Callback):
+            advice = "; make one of it with ()" if isinstance(callback, type) else ""
+            raise ArgumentError(
+                f"Trainer: callbacks[{i}] must be a Callback such as EarlyStopping(patience=3), is "
+                f"{short(callback)}{advice}"
+            )
+    return list(callbacks)
+
+
+def states_of(callbacks: Sequence[Callback]) -> State:
+    """Return the states of all callbacks that have one, together."""
+    found = State({}, {})
+    for name, callback in _stateful(callbacks).items():
+        state = callback.state()
+        found.numbers[name] = state.numbers
+        for key, array in state.arrays.items():
+            found.arrays[f"{name}/{key}"] = array
+    return found
+
+
+def load_states(callbacks: Sequence[Callback], arrays: dict[str, Any], numbers: Any) -> None:
+    """Let callbacks go on from their states. What was saved of others is left."""
+    for name, callback in _stateful(callbacks).items():
+        if name in numbers:
+            own = {k.partition("/")[2]: a for k, a in arrays.items() if k.startswith(f"{name}/")}
+            callback.load_state(State(own, numbers[name]))
+
+
+def _stateful(callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """Return the callbacks with a state by their names: kind and number among those of the kind."""
+    named: dict[str, Any] = {}
+    for callback in callbacks:
+        if isinstance(callback, Stateful):
+            kind = type(callback).__name__
+            named[f"{kind}-{sum(type(c) is type(callback) for c in named.values())}"] = callback
+    return named
