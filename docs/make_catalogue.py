@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import cases  # noqa: E402
 import conftest  # noqa: E402
 from cases_optimizers import OPTIMIZERS  # noqa: E402
+from cases_side_inputs import Beside  # noqa: E402
 
 import portanet  # noqa: E402
 from portanet import Layer, Loss, Optimizer, initializers, metrics, schedules  # noqa: E402
@@ -91,6 +92,8 @@ def signature(thing):
 
 def parts_of(layer):
     """Return a layer, and the layers of a network: some are proved beside others only."""
+    if isinstance(layer, Beside):
+        return [layer.layer]
     if isinstance(layer, portanet.Graph):
         return [layer, *layer.layers.values()]
     return [layer, *(layer.layers if isinstance(layer, portanet.Sequential) else ())]

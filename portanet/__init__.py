@@ -77,7 +77,10 @@ if TYPE_CHECKING:
     from portanet.layers import Softplus as Softplus
     from portanet.layers import Tanh as Tanh
     from portanet.layers import TransformerBlock as TransformerBlock
+    from portanet.layers import TransformerDecoderBlock as TransformerDecoderBlock
     from portanet.layers import Unembedding as Unembedding
+    from portanet.layers import freeze_statistics as freeze_statistics
+    from portanet.layers import unfreeze_statistics as unfreeze_statistics
     from portanet.loss import Loss as Loss
     from portanet.losses import MAE as MAE
     from portanet.losses import MSE as MSE
@@ -141,7 +144,8 @@ _HOMES = {
         "HardSwish LSTM LayerNorm LeakyReLU Linear LogSoftmax MaxPool1d MaxPool2d Mish "
         "MultiHeadAttention Multiply PReLU Parallel RMSNorm RNN ReLU Reshape Residual "
         "RotaryPositions SELU SiLU Sigmoid SinusoidalPositions Softmax Softplus Tanh "
-        "TransformerBlock Unembedding"
+        "TransformerBlock TransformerDecoderBlock Unembedding freeze_statistics "
+        "unfreeze_statistics"
     ),
     "portanet.loss": "Loss",
     "portanet.losses": (

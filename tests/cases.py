@@ -11,6 +11,7 @@ from cases_graphs import GRAPHS
 from cases_losses import LOSSES as MORE_LOSSES
 from cases_normalization import NORMALIZATION
 from cases_sequences import SEQUENCES
+from cases_side_inputs import SIDE_INPUTS
 
 from portanet import BCEWithLogits, BinaryCrossEntropy, Linear, ReLU, Sigmoid
 
@@ -64,5 +65,5 @@ LOSSES = [
 
 LAYERS += CONVOLUTION
 LAYERS += ACTIVATIONS + NORMALIZATION
-LAYERS += SEQUENCES + GRAPHS
+LAYERS += SEQUENCES + SIDE_INPUTS + GRAPHS
 LOSSES += MORE_LOSSES

@@ -66,6 +66,7 @@ ACTIVATIONS = [
     LayerCase("ELU", lambda: ELU(1.5), (4, 5), torch=functional("elu", 1.5)),
     LayerCase("SELU", SELU, (4, 5), torch=functional("selu")),
     LayerCase("Softplus", Softplus, (4, 5), torch=functional("softplus")),
+    LayerCase("Softplus, steep", lambda: Softplus(2.5), (4, 5), torch=functional("softplus", 2.5)),
     LayerCase("Tanh", Tanh, (4, 5), torch=functional("tanh")),
     LayerCase(
         "HardSigmoid", HardSigmoid, (4, 5), torch=_torch_hard_sigmoid, x=away_from_corners

@@ -13,50 +13,59 @@ def within(p, name):
     return {key.removeprefix(name): value for key, value in p.items() if key.startswith(name)}
 
 
-def torch_recurrent(layer, x, p, lengths=None):
-    """PyTorch's layer of the same name, with the same parameters, in its orientation and names."""
+def torch_recurrent(layer, x, p, lengths=None, **start):
+    """PyTorch's layer of the same name, with the same parameters, in its orientation and names.
+
+    Returns the outputs, with return_state the list of them and of the last states.
+    """
     import torch
     from torch.nn.utils import rnn
 
     kind, n_layers, bidirectional = type(layer), len(layer.passes), len(layer.passes[0]) == 2
+    has_bias = layer.passes[0][0].bias is not None
     module = getattr(torch.nn, kind.__name__)(
-        layer.n_inp, layer.n_hidden, n_layers, bidirectional=bidirectional, batch_first=True
-    )
-    weights = {}
+        layer.n_inp, layer.n_hidden, n_layers, bidirectional=bidirectional, batch_first=True,
+        bias=has_bias,
+    ).double()  # fmt: skip
+    weights, states = {}, [h.transpose(0, 1) for h in start.values()]
+    states = None if not states else states[0] if len(states) == 1 else tuple(states)
     for i, ways in enumerate(layer.passes):
         for j in range(len(ways)):
             mine, theirs = f"passes.{i}.{j}.", f"_l{i}" + "_reverse" * j
             weights["weight_ih" + theirs] = p[mine + "weights"].T
             weights["weight_hh" + theirs] = p[mine + "recurrent_weights"].T
-            bias = p[mine + "bias"]
-            weights["bias_ih" + theirs] = bias
-            weights["bias_hh" + theirs] = p.get(mine + "recurrent_bias", 0 * bias.detach())
+            if has_bias:
+                bias = p[mine + "bias"]
+                weights["bias_ih" + theirs] = bias
+                weights["bias_hh" + theirs] = p.get(mine + "recurrent_bias", 0 * bias.detach())
     if lengths is not None:
         lengths = torch.tensor(lengths[: x.shape[0]])
         packed = rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        y, last = torch.func.functional_call(module.double(), weights, (packed,))
+        y, last = torch.func.functional_call(module, weights, (packed, states))
         y, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
     else:
-        y, last = torch.func.functional_call(module.double(), weights, (x,))
-    last = last[0] if kind is LSTM else last  # (layers x ways, N, n_hidden)
+        y, last = torch.func.functional_call(module, weights, (x, states))
+    lasts = last if kind is LSTM else (last,)  # each (layers x ways, N, n_hidden)
     ways = len(layer.passes[0])
-    return y if layer.return_sequences else torch.cat(list(last[-ways:]), dim=1)
+    y = y if layer.return_sequences else torch.cat(list(lasts[0][-ways:]), dim=1)
+    return [y, *(h.transpose(0, 1) for h in lasts)] if layer.return_state else y
 
 
 def torch_with_lengths(layer, x, p):
     return torch_recurrent(layer.layer, x, within(p, "layer."), layer.lengths.value)
 
 
-def torch_attention(layer, x, p, memory=None, mask=None):
+def torch_attention(layer, x, p, memory=None, mask=None, values=None):
     """torch.nn.functional's multi-head attention, with the same parameters."""
     import torch
     import torch.nn.functional as F
 
     memory, parts = x if memory is None else memory, ("query", "key", "value")
+    values = memory if values is None else values
     bias = "query.bias" in p
     biases = [p.get(f"{n}.bias", x.new_zeros(x.shape[2])) for n in parts]
     y, _ = F.multi_head_attention_forward(
-        x.transpose(0, 1), memory.transpose(0, 1), memory.transpose(0, 1),
+        x.transpose(0, 1), memory.transpose(0, 1), values.transpose(0, 1),
         x.shape[2], layer.n_heads, torch.cat([p[f"{n}.weights"].T for n in parts]),
         torch.cat(biases) if bias else None, None, None, False, 0.0,
         p["output.weights"].T, p["output.bias"] if bias else None, need_weights=False,
@@ -73,11 +82,15 @@ def past(length):
 
 
 def torch_masked(layer, x, p):
-    return torch_attention(layer.layer, x, within(p, "layer."), mask=layer.lengths.value)
+    y = torch_attention(layer.layer, x, within(p, "layer."), mask=layer.lengths.value)
+    return seen_outputs(layer, y)
 
 
-def torch_crossed(layer, x, p):
-    return torch_attention(layer.layer, x, within(p, "layer."), memory=p["memory"])
+def seen_outputs(layer, y):
+    """y with 0 at padding, whose outputs differ: PyTorch's depend on what stands there."""
+    import torch
+
+    return y * torch.tensor(layer.lengths.value)[:, :, None]
 
 
 def torch_turned(positions, x):
@@ -114,22 +127,48 @@ def torch_block(layer, x, p):
         x.shape[2], attention.n_heads, n_hidden, dropout=0.0, activation="gelu",
         batch_first=True, norm_first=True,
     ).double()  # fmt: skip
-    parts = [f"attention.{name}" for name in ("query", "key", "value")]
-    weights = {
-        "self_attn.in_proj_weight": torch.cat([p[f"{n}.weights"].T for n in parts]),
-        "self_attn.in_proj_bias": torch.cat(
-            [p.get(f"{n}.bias", x.new_zeros(x.shape[2])) for n in parts]
-        ),
+    mask = past(x.shape[1]) if attention.causal else None
+    names = {"self_attn": "attention"}
+    return torch.func.functional_call(module, block_weights(p, names, 2), (x, mask))
+
+
+def torch_decoder_block(layer, x, p, memory, seen=None):
+    """PyTorch's decoder layer with its norms first; seen: which tokens of the memory are."""
+    import torch
+
+    n_hidden = p["feed_forward.layers.0.bias"].shape[0]
+    module = torch.nn.TransformerDecoderLayer(
+        x.shape[2], layer.attention.n_heads, n_hidden, dropout=0.0, activation="gelu",
+        batch_first=True, norm_first=True,
+    ).double()  # fmt: skip
+    names = {"self_attn": "attention", "multihead_attn": "cross"}
+    masks = {
+        "tgt_mask": past(x.shape[1]) if layer.attention.causal else None,
+        "memory_key_padding_mask": None if seen is None else ~torch.tensor(seen),
     }
-    for theirs, mine in (
-        ("self_attn.out_proj", "attention.output"), ("linear1", "feed_forward.layers.0"),
-        ("linear2", "feed_forward.layers.2"), ("norm1", "norm1"), ("norm2", "norm2"),
-    ):  # fmt: skip
+    weights = block_weights(p, names, 3)
+    return torch.func.functional_call(module, weights, (x, memory), masks)
+
+
+def block_weights(p, attentions, n_norms):
+    """Our parameters in the names and orientation of PyTorch's block."""
+    import torch
+
+    weights, pairs = (
+        {},
+        [("linear1", "feed_forward.layers.0"), ("linear2", "feed_forward.layers.2")],
+    )
+    for theirs, mine in attentions.items():
+        parts = [f"{mine}.{name}" for name in ("query", "key", "value")]
+        biases = [p.get(f"{n}.bias", torch.zeros_like(p[f"{mine}.output.bias"])) for n in parts]
+        weights[f"{theirs}.in_proj_weight"] = torch.cat([p[f"{n}.weights"].T for n in parts])
+        weights[f"{theirs}.in_proj_bias"] = torch.cat(biases)
+        pairs.append((f"{theirs}.out_proj", f"{mine}.output"))
+    for theirs, mine in pairs + [(f"norm{i + 1}", f"norm{i + 1}") for i in range(n_norms)]:
         weight = p[f"{mine}.weights"]
         weights[f"{theirs}.weight"] = weight.T if weight.ndim == 2 else weight
         weights[f"{theirs}.bias"] = p[f"{mine}.bias"]
-    mask = past(x.shape[1]) if attention.causal else None
-    return torch.func.functional_call(module, weights, (x, mask))
+    return weights
 
 
 def torch_by_parts(block, x, p, attention, kept=(1, 1)):
@@ -159,7 +198,7 @@ def torch_dropout_block(block, x, p):
 
 def torch_rotary_block(layer, x, p):
     attention = partial(torch_rotary_attention, mask=layer.lengths.value)
-    return torch_by_parts(layer.layer, x, within(p, "layer."), attention)
+    return seen_outputs(layer, torch_by_parts(layer.layer, x, within(p, "layer."), attention))
 
 
 def embedded(layer, x, p):

@@ -43,6 +43,7 @@ LIMITS = [
     (Sigmoid, (0, 0, 1, 1), (0, 0, 0, 0)),
     (Tanh, (-1, -1, 1, 1), (0, 0, 0, 0)),
     (Softplus, (0, 0, 1e4, inf), (0, 0, 1, 1)),
+    (lambda: Softplus(1e6), (0, 0, 1e4, inf), (0, 0, 1, 1)),
     (HardSigmoid, (0, 0, 1, 1), (0, 0, 0, 0)),
     *((gated, (0, 0, 1e4, inf), (0, 0, 1, 1)) for gated in (
         HardSwish, GELU, lambda: GELU(approximate="tanh"), SiLU, Mish)),
@@ -74,6 +75,14 @@ def test_the_smallest_and_the_largest_numbers_do_no_harm(make, backend, dtypes):
         slope = backend.to_numpy(layer.backward(backend.asarray(np.ones(6), dtype)))
         assert np.isfinite(slope).all()
         assert np.isfinite(y).all()
+
+
+@pytest.mark.parametrize("beta", [1e-6, 0.5, 1e6])
+def test_softplus_has_full_precision(beta):
+    """Beside log1p(exp(b x)) / b in long doubles, which neither overflows nor underflows here."""
+    x = np.linspace(-30, 30, 101) / beta
+    wanted = np.asarray([float(np.log1p(np.exp(np.longdouble(beta * v)))) / beta for v in x])
+    np.testing.assert_allclose(Softplus(beta).to(dtype="float64")(x), wanted, rtol=1e-14)
 
 
 POINTS = np.concatenate([np.linspace(-6.5, 6.5, 5001), 10.0 ** np.linspace(-30, 0, 2001)])
@@ -148,6 +157,11 @@ def test_softmax_of_a_row_that_says_nothing_is_nan(make, row):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
+        (
+            lambda: Softplus(0),
+            ArgumentError,
+            r"Softplus: beta must be a number in \[1e-06, 1e\+06\], is 0",
+        ),
         (
             lambda: LeakyReLU(0),
             ArgumentError,

@@ -45,6 +45,12 @@ PAIRS = {
         OneCycle(0.3, 17, up=0.45, start=10, end=100),
         lambda s, o: s.OneCycleLR(o, 0.3, total_steps=17, pct_start=0.45, div_factor=10, final_div_factor=100), 17,
     ),
+    "a cycle of lines": (
+        OneCycle(0.3, 17, up=0.45, start=10, end=100, annealing="linear"),
+        lambda s, o: s.OneCycleLR(
+            o, 0.3, total_steps=17, pct_start=0.45, div_factor=10, final_div_factor=100, anneal_strategy="linear"
+        ), 17,
+    ),
     "warm-up": (
         WarmUp(Constant(0.3), 10, start=0.1),
         lambda s, o: s.LinearLR(o, start_factor=0.1, total_iters=10), 20,
@@ -177,6 +183,9 @@ MISTAKES = {
     "falling milestones": (lambda: MultiStep(0.1, [5, 3]), r"MultiStep: milestones must increase"),
     "too few milestones": (lambda: Chain([Constant(1.0)] * 3, [1]), r"3 schedules need 2 milestones"),
     "a number for a schedule": (lambda: WarmUp(0.1, 10), r"WarmUp: a schedule must be a function"),
+    "a cycle of another curve": (
+        lambda: OneCycle(0.1, 9, annealing="cos"), r"OneCycle: annealing must be 'cosine' or 'linear', is 'cos'"
+    ),
     "a cycle of one step": (lambda: OneCycle(0.1, 1), r"OneCycle: n_steps must be an integer >= 2"),
     "a factor of 1": (lambda: Plateau(0.1, factor=1.0), r"Plateau: factor must be less than 1"),
     "best of all": (lambda: Plateau(0.1, best="max"), r"best must be 'smallest' or 'largest'"),

@@ -450,7 +450,7 @@ MISTAKES = {
         r"Losses: the losses must be a dict with the names of the Graph's outputs, \['a'\]; has \['b'\]"),
     "a side input of another name": (
         lambda: LSTM(2, 3)(x_in, length=y_in), ArgumentError,
-        r"LSTM\(2, 3\): side inputs must be.*\['lengths'.*got 'length', did you mean 'lengths'\?"),
+        r"LSTM\(2, 3\): side inputs must be.*'lengths'\].*got 'length', did you mean 'lengths'\?"),
     "numbers for a side input": (
         lambda: LSTM(2, 3)(x_in, lengths=np.ones(3)), ArgumentError,
         r"LSTM\(2, 3\): layers that are called on wires must be given nothing else, got ndarray"),

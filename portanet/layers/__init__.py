@@ -1,6 +1,6 @@
 """The layers, one concept per file."""
 
-from portanet.layers.activations import HardSigmoid, ReLU, Sigmoid, Softplus, Tanh, sigmoid
+from portanet.layers.activations import HardSigmoid, ReLU, Sigmoid, Tanh, sigmoid
 from portanet.layers.attention import MultiHeadAttention
 from portanet.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from portanet.layers.containers import Parallel, Residual
@@ -9,6 +9,7 @@ from portanet.layers.convolution_transpose import ConvTranspose2d
 from portanet.layers.dropout import Dropout
 from portanet.layers.embedding import Embedding
 from portanet.layers.error_function import erf
+from portanet.layers.freezing import freeze_statistics, unfreeze_statistics
 from portanet.layers.gated import GELU, HardSwish, Mish, SiLU
 from portanet.layers.group_normalization import GroupNorm
 from portanet.layers.joins import Add, Concat, Multiply
@@ -20,7 +21,8 @@ from portanet.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU
 from portanet.layers.recurrent import GRU, LSTM, RNN
 from portanet.layers.shapes import Flatten, Reshape
 from portanet.layers.softmax import LogSoftmax, Softmax, log_softmax, softmax
-from portanet.layers.transformer import TransformerBlock
+from portanet.layers.softplus import Softplus
+from portanet.layers.transformer import TransformerBlock, TransformerDecoderBlock
 from portanet.layers.unembedding import Unembedding
 
 __all__ = [
@@ -69,9 +71,12 @@ __all__ = [
     "Softplus",
     "Tanh",
     "TransformerBlock",
+    "TransformerDecoderBlock",
     "Unembedding",
     "erf",
+    "freeze_statistics",
     "log_softmax",
     "sigmoid",
     "softmax",
+    "unfreeze_statistics",
 ]

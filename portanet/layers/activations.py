@@ -2,7 +2,7 @@
 
 A function with a gradient comes as a pair: `f(x)` and `f_backward(grad, saved)`.
 
-See also rectifiers.py (LeakyReLU, PReLU, ELU, SELU), gated.py (GELU, SiLU, Mish,
+See also softplus.py, rectifiers.py (LeakyReLU, PReLU, ELU, SELU), gated.py (GELU, SiLU, Mish,
 HardSwish), softmax.py.
 """
 
@@ -115,47 +115,6 @@ class ReLU(Layer):
 
     def __repr__(self) -> str:
         return "ReLU()"
-
-
-def softplus(x: Array) -> Array:
-    """log(1 + exp(x)), computed as max(x, 0) + log1p(exp(-|x|)): no overflow, full precision.
-
-    >>> import numpy as np
-    >>> softplus(np.asarray([-1e4, 0.0, 1e4])).round(3)
-    array([0.00e+00, 6.93e-01, 1.00e+04])
-    """
-    xp = array_namespace(x)
-    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
-
-
-class Softplus(Layer):
-    """y = log(1 + exp(x)), elementwise: a smooth ReLU. Shapes: x and y alike, any.
-
-    dy/dx = exp(x) / (1 + exp(x)) = sigmoid(x).
-
-    Exact for every x. (PyTorch returns x itself above its `threshold` of 20, a relative error of
-    1e-10, and has a `beta`; Keras agrees with portanet.)
-
-    Source: Dugas, Bengio, Bélisle, Nadeau & Garcia, "Incorporating second-order functional
-    knowledge for better option pricing", 2000.
-
-    >>> import numpy as np
-    >>> Softplus()(np.asarray([-np.inf, 0.0, 50.0])).round(3)
-    array([ 0.   ,  0.693, 50.   ])
-    """
-
-    def forward(self, x: Array, *, training: bool = False) -> Array:
-        """Return log(1 + exp(x))."""
-        if training:
-            self._saved = x
-        return softplus(x)
-
-    def backward(self, grad: Array) -> Array:
-        """Return grad sigmoid(x)."""
-        return grad * sigmoid(self._take_saved())
-
-    def __repr__(self) -> str:
-        return "Softplus()"
 
 
 def hard_sigmoid(x: Array) -> Array:

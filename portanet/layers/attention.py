@@ -1,12 +1,17 @@
 """Multi-head attention."""
 
 from math import sqrt
-from typing import Any
 
-from portanet.backends import array_namespace, backend_of
-from portanet.checks import check_alike, check_count, dtype_name
-from portanet.errors import ArgumentError, DtypeError, PlacementError, ShapeError
+from portanet.backends import array_namespace
+from portanet.checks import check_alike, check_count
+from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer
+from portanet.layers.attention_functions import (
+    check_mask,
+    concat_heads,
+    softmax_of_visible,
+    without_padding,
+)
 from portanet.layers.linear import Linear
 from portanet.layers.positions import RotaryPositions
 from portanet.typing import Array, Rng
@@ -15,17 +20,21 @@ from portanet.typing import Array, Rng
 class MultiHeadAttention(Layer):
     """y = concat(A v of each head) W_o + b_o, with A = softmax(q kᵀ / sqrt(d)).
 
-    q = x W_q + b_q, k = m W_k, v = m W_v + b_v, each split into n_heads heads of d features; the
+    q = x W_q + b_q, k = m W_k, v = u W_v + b_v, each split into n_heads heads of d features; the
     softmax is over the keys.
 
-    Shapes: x and y (N, L, n_features), m (N, S, n_features), A (N, n_heads, L, S), and
-    d = n_features / n_heads. m is x itself, or `memory`, the encoder's output in a decoder: then
-    `backward` returns dL/dx and stores dL/dmemory in `memory_grad`.
+    Shapes: x and y (N, L, n_features), m and u (N, S, n_features), A (N, n_heads, L, S), and
+    d = n_features / n_heads. m is x itself, or `memory`, the encoder's output in a decoder; u is m,
+    or `values`. backward returns dL/dx and stores dL/dm in `memory_grad` and dL/du in
+    `values_grad`, None for what was not given.
 
-    padding_mask (N, S), booleans: True for tokens, False for padding, where A = 0. With causal a
-    token attends to itself and to earlier tokens. A row of A whose keys are all masked is 0, so
-    that y = b_o there, and its gradients are 0 (PyTorch: NaN). Exclude the outputs at padding
-    positions from the loss.
+    padding_mask (N, S), booleans: True for tokens, False for padding, where A = 0. What stands at
+    padding, NaN included, has no influence and the gradient 0: m and u, and so x without memory,
+    count as 0 there. Exclude the outputs at padding positions of x from the loss (they are those
+    of a token of zeros; PyTorch's depend on x, or are 0 on its fast path). With causal a token
+    attends to itself and to earlier tokens (a NaN in a later one reaches it all the same). A row
+    of A whose keys are all masked is 0, so that y = b_o there, and its gradients are 0 (PyTorch:
+    NaN).
 
     rotary rotates q and k by their positions (see RotaryPositions), at most max_length, and adds a
     bias b_k to k. (Without rotary, b_k would add the same number to all scores of a query, which
@@ -33,13 +42,14 @@ class MultiHeadAttention(Layer):
 
     With G = dL/d(A v): dL/dv = Aᵀ G and dL/dA = G vᵀ. The softmax gives dL/ds = A (dL/dA -
     Σ_keys A dL/dA), where s = q kᵀ / sqrt(d), hence dL/dq = dL/ds k / sqrt(d) and dL/dk = (dL/ds)ᵀ
-    q / sqrt(d). The rest is Linear's. x enters q, k and v: dL/dx is the sum of three.
+    q / sqrt(d). The rest is Linear's. An array that enters several of q, k and v has the sum of
+    their gradients: x without memory that of three.
 
     The weights start as Linear's do.
 
-    Raises ShapeError, DtypeError or PlacementError unless x, memory and padding_mask match each
-    other and the weights; ArgumentError unless n_heads divides n_features (rotary: into an even d),
-    and for memory with causal.
+    Raises ShapeError, DtypeError or PlacementError unless x, memory, values and padding_mask match
+    each other and the weights; ArgumentError unless n_heads divides n_features (rotary: into an
+    even d), and for memory with causal.
 
     Source: Vaswani et al., "Attention is all you need", 2017, section 3.2. PyTorch's masks are
     True at padding.
@@ -74,32 +84,31 @@ class MultiHeadAttention(Layer):
         self.output = Linear(n_features, n_features, bias=bias, rng=rng)
         self.positions = RotaryPositions(n_features // n_heads, max_length) if rotary else None
         self.memory_grad: Array | None = None
+        self.values_grad: Array | None = None
 
     def forward(
-        self,
-        x: Array,
-        memory: Array | None = None,
-        *,
-        padding_mask: Array | None = None,
-        training: bool = False,
-    ) -> Array:
+        self, x: Array, memory: Array | None = None, *, values: Array | None = None,
+        padding_mask: Array | None = None, training: bool = False,
+    ) -> Array:  # fmt: skip
         """Return the attention of the tokens of x to the tokens of memory (None: of x)."""
-        m = x if memory is None else memory
-        self._check(x, m, padding_mask, memory is not None)
-        q = self._heads(self.query.forward(x, training=training))
+        given = (memory is not None, values is not None)
+        self._check(x, memory, values, padding_mask)
+        m = without_padding(x if memory is None else memory, padding_mask)
+        u = m if values is None else without_padding(values, padding_mask)
+        q = self._heads(self.query.forward(m if memory is None else x, training=training))
         k = self._heads(self.key.forward(m, training=training))
-        v = self._heads(self.value.forward(m, training=training))
+        v = self._heads(self.value.forward(u, training=training))
         if self.positions is not None:
             q, k = self.positions.forward(q), self.positions.forward(k)
         q = q / sqrt(q.shape[-1])
-        A = _softmax(q @ k.mT, self._visible(q, k, padding_mask))
+        A = softmax_of_visible(q @ k.mT, self._visible(q, k, padding_mask))
         if training:
-            self._saved = (q, k, v, A, memory is not None)
-        return self.output.forward(_concat_heads(A @ v), training=training)
+            self._saved = (q, k, v, A, padding_mask, given)
+        return self.output.forward(concat_heads(A @ v), training=training)
 
     def backward(self, grad: Array) -> Array:
-        """Set all gradients and `memory_grad`, and return dL/dx."""
-        q, k, v, A, has_memory = self._take_saved()
+        """Set all gradients, `memory_grad` and `values_grad`, and return dL/dx."""
+        q, k, v, A, padding_mask, (has_memory, has_values) = self._take_saved()
         G, xp = self._heads(self.output.backward(grad)), array_namespace(grad)
         grad_A = G @ v.mT
         grad_s = A * (grad_A - xp.sum(A * grad_A, axis=-1, keepdims=True))
@@ -107,11 +116,15 @@ class MultiHeadAttention(Layer):
         if self.positions is not None:
             grad_q = self.positions.turned(grad_q, back=True)
             grad_k = self.positions.turned(grad_k, back=True)
-        grad_x = self.query.backward(_concat_heads(grad_q))
-        grad_m = self.key.backward(_concat_heads(grad_k))
-        grad_m = grad_m + self.value.backward(_concat_heads(A.mT @ G))
+        grad_x = self.query.backward(concat_heads(grad_q))
+        grad_m = self.key.backward(concat_heads(grad_k))
+        grad_u = self.value.backward(concat_heads(A.mT @ G))
+        grad_m = grad_m if has_values else grad_m + grad_u
+        grad_m = grad_m if has_memory else grad_x + grad_m
+        grad_m = without_padding(grad_m, padding_mask)
         self.memory_grad = grad_m if has_memory else None
-        return grad_x if has_memory else grad_x + grad_m
+        self.values_grad = without_padding(grad_u, padding_mask) if has_values else None
+        return grad_x if has_memory else grad_m
 
     def _heads(self, x: Array) -> Array:
         """Return (N, L, n_features) as (N, n_heads, L, d)."""
@@ -129,61 +142,34 @@ class MultiHeadAttention(Layer):
             visible = past if visible is None else visible & past
         return visible
 
-    def _check(self, x: Array, m: Array, padding_mask: Array | None, has_memory: bool) -> None:
+    def _check(
+        self, x: Array, memory: Array | None, values: Array | None, mask: Array | None
+    ) -> None:
         who, n = repr(self), self.query.weights.value.shape[0]
-        for name, value in (("x", x), ("memory", m)):
-            check_alike(who, name, value, "the weights", self.query.weights.value)
-            if value.ndim != 3 or value.shape[2] != n or value.shape[1] == 0:
+        keys = x if memory is None else memory
+        for name, tokens in (("x", x), ("memory", keys), ("values", values)):
+            if tokens is None:
+                continue
+            check_alike(who, name, tokens, "the weights", self.query.weights.value)
+            if tokens.ndim != 3 or tokens.shape[2] != n or tokens.shape[1] == 0:
                 raise ShapeError(
-                    f"{who}: {name} must be (N, L, {n}) with L >= 1, is {tuple(value.shape)}"
+                    f"{who}: {name} must be (N, L, {n}) with L >= 1, is {tuple(tokens.shape)}"
                 )
-        if x.shape[0] != m.shape[0]:
-            raise ShapeError(f"{who}: memory must have x's {x.shape[0]} samples, has {m.shape[0]}")
-        if self.causal and has_memory:
+        if x.shape[0] != keys.shape[0]:
+            wanted, came = x.shape[0], keys.shape[0]
+            raise ShapeError(f"{who}: memory must have x's {wanted} samples, has {came}")
+        if values is not None and values.shape != keys.shape:
+            raise ShapeError(
+                f"{who}: values must be {tuple(keys.shape)}, one for each key, is "
+                f"{tuple(values.shape)}"
+            )
+        if self.causal and memory is not None:
             raise ArgumentError(
                 f"{who}: memory has no order in common with x, which causal needs; make the layer "
                 "with causal=False"
             )
-        if padding_mask is not None:
-            _check_mask(who, padding_mask, m)
+        if mask is not None:
+            check_mask(who, "padding_mask", mask, keys)
 
     def __repr__(self) -> str:
         return f"MultiHeadAttention({self.query.weights.value.shape[0]}, {self.n_heads})"
-
-
-def _softmax(s: Array, visible: Array | None) -> Array:
-    """Return exp(s) / Σ exp(s) over the visible keys of the last axis; 0 in a row without any.
-
-    The largest score is subtracted first, so that nothing overflows; 0 where no key is visible.
-    """
-    xp = array_namespace(s)
-    if visible is None:
-        e = xp.exp(s - xp.max(s, axis=-1, keepdims=True))
-        return e / xp.sum(e, axis=-1, keepdims=True)
-    s = xp.where(visible, s, -float("inf"))
-    largest = xp.max(s, axis=-1, keepdims=True)
-    e = xp.exp(s - xp.where(xp.isfinite(largest), largest, 0))
-    total = xp.sum(e, axis=-1, keepdims=True)
-    return e / xp.where(total > 0, total, 1)
-
-
-def _concat_heads(heads: Array) -> Array:
-    """Return (N, n_heads, L, d) as (N, L, n_heads d)."""
-    xp, (N, n_heads, L, d) = array_namespace(heads), heads.shape
-    return xp.reshape(xp.permute_dims(heads, (0, 2, 1, 3)), (N, L, n_heads * d))
-
-
-def _check_mask(who: str, mask: Any, m: Array) -> None:
-    wanted, xp = tuple(m.shape[:2]), array_namespace(m)
-    if backend_of(mask) is not backend_of(m):
-        raise PlacementError(
-            f"{who}: padding_mask must be on the device of the keys, {backend_of(m)}; it is on "
-            f"{backend_of(mask)}"
-        )
-    if not xp.isdtype(mask.dtype, "bool"):
-        raise DtypeError(
-            f"{who}: padding_mask must be booleans, True for tokens and False for padding; it is "
-            f"{dtype_name(mask.dtype)}"
-        )
-    if tuple(mask.shape) != wanted:
-        raise ShapeError(f"{who}: padding_mask must be {wanted}, is {tuple(mask.shape)}")

@@ -1,4 +1,7 @@
-"""Batch normalization: each channel's mean and variance over the batch."""
+"""Batch normalization: each channel's mean and variance over the batch.
+
+See also freezing.py: running statistics that are constants in training, too.
+"""
 
 from typing import Any, ClassVar
 
@@ -22,21 +25,26 @@ class _BatchNorm(Layer):
     ndims: ClassVar[tuple[int, ...]]
     wanted: ClassVar[str]
 
-    def __init__(self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    statistics_frozen: bool = False
+
+    def __init__(
+        self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True
+    ) -> None:
         who = type(self).__name__
         self.channels = check_count(who, "channels", channels)
         self.momentum = check_number(who, "momentum", momentum, 0, 1)
         self.eps = check_number(who, "eps", eps, 0, 1, open_low=True)
-        self.weights = Parameter(zeros((channels,)) + 1)
-        self.bias = Parameter(zeros((channels,)))
+        self.weights = Parameter(zeros((channels,)) + 1) if affine else None
+        self.bias = Parameter(zeros((channels,))) if affine else None
         self.running_mean = Buffer(zeros((channels,)))
         self.running_variance = Buffer(zeros((channels,)) + 1)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b, with the batch's mean and variance if training, else the running ones."""
-        self._check(x, training)
+        of_batch = training and not self.statistics_frozen
+        self._check(x, of_batch)
         xp = array_namespace(x)
-        if training:
+        if of_batch:
             mean, centred, variance = self._statistics(x)
             self._update_running(mean, variance, values_per_channel(x))
         else:
@@ -45,20 +53,25 @@ class _BatchNorm(Layer):
         inverse_std = 1 / xp.sqrt(variance + self.eps)
         normal = centred * inverse_std
         if training:
-            self._saved = normal, inverse_std
+            self._saved = normal, inverse_std, of_batch
+        if self.weights is None or self.bias is None:
+            return normal
         g, b = along_channels(self.weights.value, x), along_channels(self.bias.value, x)
         return normal * g + b
 
     def backward(self, grad: Array) -> Array:
         """Set dL/dg and dL/db; return dL/dx."""
-        normal, inverse_std = self._take_saved()
+        normal, scale, of_batch = self._take_saved()
         xp, axes = array_namespace(grad), other_axes(grad)
-        self.weights.grad = along = xp.sum(grad * normal, axis=axes)
-        self.bias.grad = total = xp.sum(grad, axis=axes)
+        along, total = xp.sum(grad * normal, axis=axes), xp.sum(grad, axis=axes)
+        if self.weights is not None and self.bias is not None:
+            self.weights.grad, self.bias.grad = along, total
+            scale = along_channels(self.weights.value, grad) * scale
+        if not of_batch:  # m and v are constants: n is an affine function of x
+            return scale * grad
         n = max(values_per_channel(grad), 1)
         mean, along = along_channels(total / n, grad), along_channels(along / n, grad)
-        g = along_channels(self.weights.value, grad)
-        return g * inverse_std * (grad - mean - normal * along)
+        return scale * (grad - mean - normal * along)
 
     def _statistics(self, x: Array) -> tuple[Array, Array, Array]:
         """Return mean, x - mean and variance over all axes except the channels, in two passes.
@@ -83,14 +96,17 @@ class _BatchNorm(Layer):
         self.running_mean.value = (1 - m) * self.running_mean.value + m * mean
         self.running_variance.value = (1 - m) * self.running_variance.value + m * variance
 
-    def _check(self, x: Any, training: bool) -> None:
-        check_alike(repr(self), "x", x, "the weights", self.weights.value)
+    def _check(self, x: Any, of_batch: bool) -> None:
+        if self.weights is None:
+            check_alike(repr(self), "x", x, "the running mean", self.running_mean.value)
+        else:
+            check_alike(repr(self), "x", x, "the weights", self.weights.value)
         check_channels(repr(self), x, self.channels, self.wanted.format(self.channels), self.ndims)
-        if training and values_per_channel(x) == 1:
+        if of_batch and values_per_channel(x) == 1:
             raise ShapeError(
                 f"{self!r}: in training x must have more than one value per channel, as one value "
                 f"has no variance; x is {tuple(x.shape)}. Use larger batches (drop_last=True "
-                "drops a last batch of one sample)"
+                "drops a last batch of one sample), or freeze_statistics(model)"
             )
 
     def __repr__(self) -> str:
@@ -111,7 +127,10 @@ class BatchNorm1d(_BatchNorm):
     momentum in [0, 1] is the weight of the new batch, 0.1 as in PyTorch (Keras' momentum is the
     weight of the old average, 0.99, and its eps 1e-3). A batch is normalized by its biased
     variance, divided by N; the running average uses the unbiased one, divided by N - 1, as in
-    PyTorch (Keras: N). g starts at 1, b at 0.
+    PyTorch (Keras: N). g starts at 1, b at 0; affine=False has neither: y = n.
+
+    After freeze_statistics(model) m and v are the running averages in training, too, and no batch
+    changes them. They are constants then: dL/dx = G g / sqrt(v + eps), dL/dg and dL/db as above.
 
     Raises ShapeError unless x has those shapes, or if a training batch has one value per channel;
     ArgumentError unless channels >= 1, momentum is in [0, 1] and eps in (0, 1]; PlacementError or
@@ -135,7 +154,7 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """BatchNorm1d for images: x (N, channels, H, W), m and v over the batch and all pixels.
 
-    Formula, gradient, running averages, arguments and errors are those of BatchNorm1d.
+    Formula, gradient, running averages, freezing, arguments and errors are those of BatchNorm1d.
 
     Source: see BatchNorm1d, section 3.2.
 

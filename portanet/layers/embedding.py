@@ -41,7 +41,7 @@ class Embedding(Layer):
     of the rows of G where x is j. Integers have no derivative: backward returns None.
 
     w starts from N(0, 1), as in PyTorch (Keras: U(-0.05, 0.05)). The row `padding_index`, if given,
-    starts from 0 and its gradient is 0.
+    starts from 0 and its gradient is 0, whatever comes back for it.
 
     A layer of your own that passes its input to an Embedding declares it with the class attribute
     takes = "integers", as this one does.
@@ -93,11 +93,9 @@ class Embedding(Layer):
         indices, xp = self._take_saved(), array_namespace(grad)
         n_tokens, n_features = self.weights.peek().shape
         rows = xp.reshape(grad, (indices.shape[0], n_features))
-        total = segment_sum(rows, indices, n_tokens)
-        if self.padding_index is not None:
-            tokens = xp.arange(n_tokens, dtype=indices.dtype, device=indices.device)
-            total = xp.where(tokens[:, None] == self.padding_index, 0, total)
-        self.weights.grad = total
+        if self.padding_index is not None:  # before the sum, whose products with NaN would be NaN
+            rows = xp.where(indices[:, None] == self.padding_index, 0, rows)
+        self.weights.grad = segment_sum(rows, indices, n_tokens)
 
     def check_values(self, x: Array) -> None:
         """Raise DataError, which names the first invalid index, unless all are in [0, n_tokens)."""

@@ -5,8 +5,9 @@ from math import pi, sqrt
 from portanet.backends import array_namespace
 from portanet.checks import check_choice
 from portanet.layer import Layer
-from portanet.layers.activations import hard_sigmoid, sigmoid, softplus
+from portanet.layers.activations import hard_sigmoid, sigmoid
 from portanet.layers.error_function import erf
+from portanet.layers.softplus import softplus
 from portanet.typing import Array
 
 _FAR = 1e4  # the gates are exactly 0 and 1 far before; avoids inf · 0
@@ -156,3 +157,9 @@ class HardSwish(_Gated):
         """Return 1/6 where -3 < x < 3, else 0."""
         xp = array_namespace(x)
         return xp.astype(xp.abs(x) < 3, x.dtype) / 6
+
+    def backward(self, grad: Array) -> Array:
+        """Return grad (g(x) + x g'(x)); 0 below -3 for every grad, as ReLU below 0."""
+        x, gate = self._take_saved()
+        slope = gate + x * self.slope(x, gate)
+        return array_namespace(grad).where(x < -3, 0, grad) * slope

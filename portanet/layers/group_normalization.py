@@ -3,12 +3,12 @@
 from math import prod
 
 from portanet.backends import array_namespace
-from portanet.checks import check_alike, check_count, check_number
+from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
-from portanet.layers.normalization import standardize, standardize_backward
+from portanet.layers.normalization import check_like_weights, standardize, standardize_backward
 from portanet.typing import Array
 
 
@@ -22,11 +22,12 @@ class GroupNorm(Layer):
     dL/db and dL/dg are the sums of G and G n over all axes except the channels; with H = G g,
     dL/dx = (H - mean(H) - n mean(H n)) / sqrt(v + eps), the means over a group.
 
-    eps > 0 as in LayerNorm, 1e-5 as in PyTorch (Keras: 1e-3). g starts at 1, b at 0.
+    eps > 0 as in LayerNorm, 1e-5 as in PyTorch (Keras: 1e-3). g starts at 1, b at 0; affine=False
+    has neither: y = n.
 
     Raises ArgumentError unless groups divides channels; ShapeError unless x is
-    (N, channels, ...); PlacementError or DtypeError unless x has the weights' device and
-    dtype.
+    (N, channels, ...); PlacementError or DtypeError unless x has the weights' device and dtype
+    (without weights: unless x holds floats).
 
     Source: Wu & He, "Group normalization", 2018, equations 1 and 7.
 
@@ -35,24 +36,28 @@ class GroupNorm(Layer):
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
-    def __init__(self, groups: int, channels: int, *, eps: float = 1e-5) -> None:
+    def __init__(
+        self, groups: int, channels: int, *, eps: float = 1e-5, affine: bool = True
+    ) -> None:
         self.groups = check_count("GroupNorm", "groups", groups)
         self.channels = check_count("GroupNorm", "channels", channels)
         if channels % groups:
             raise ArgumentError(f"GroupNorm: groups must divide channels = {channels}, is {groups}")
         self.eps = check_number("GroupNorm", "eps", eps, 0, 1, open_low=True)
-        self.weights = Parameter(zeros((channels,)) + 1)
-        self.bias = Parameter(zeros((channels,)))
+        self.weights = Parameter(zeros((channels,)) + 1) if affine else None
+        self.bias = Parameter(zeros((channels,))) if affine else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b."""
-        check_alike(repr(self), "x", x, "the weights", self.weights.value)
+        check_like_weights(self, x, self.weights)
         check_channels(repr(self), x, self.channels, f"(N, {self.channels}, ...)")
         xp = array_namespace(x)
         normal, inverse_std = standardize(self._grouped(x), (2,), self.eps)
         normal = xp.reshape(normal, x.shape)
         if training:
             self._saved = normal, inverse_std
+        if self.weights is None or self.bias is None:
+            return normal
         g, b = along_channels(self.weights.value, x), along_channels(self.bias.value, x)
         return normal * g + b
 
@@ -60,9 +65,10 @@ class GroupNorm(Layer):
         """Set dL/dg and dL/db; return dL/dx."""
         normal, inverse_std = self._take_saved()
         xp, axes = array_namespace(grad), other_axes(grad)
-        self.weights.grad = xp.sum(grad * normal, axis=axes)
-        self.bias.grad = xp.sum(grad, axis=axes)
-        grad = grad * along_channels(self.weights.value, grad)
+        if self.weights is not None and self.bias is not None:
+            self.weights.grad = xp.sum(grad * normal, axis=axes)
+            self.bias.grad = xp.sum(grad, axis=axes)
+            grad = grad * along_channels(self.weights.value, grad)
         grad_x = standardize_backward(self._grouped(grad), self._grouped(normal), inverse_std, (2,))
         return xp.reshape(grad_x, grad.shape)
 

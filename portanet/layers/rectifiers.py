@@ -82,7 +82,7 @@ class PReLU(Layer):
         """Set dL/da, the sum of grad min(x, 0); return grad where x > 0, else a grad."""
         xp, x = array_namespace(grad), self._take_saved()
         axes = None if self.channels == 1 else other_axes(x)
-        total = xp.sum(grad * xp.minimum(x, 0), axis=axes)
+        total = xp.sum(xp.where(x >= 0, 0, grad * x), axis=axes)
         self.slopes.grad = xp.reshape(total, (self.channels,))
         return xp.where(x > 0, grad, self._slopes(x) * grad)
 

@@ -24,8 +24,6 @@ class Cell(Protocol):
 
     first_bias: tuple[float, ...]
     """The initial bias of each gate; its length is the number of gates."""
-    n_states: int
-    """The number of arrays in the state."""
     only_the_sum: bool
     """Whether the cell uses a + r only: then one bias and one gradient serve both."""
 
@@ -41,7 +39,7 @@ class Cell(Protocol):
 class TanhCell:
     """h' = tanh(a + r)."""
 
-    first_bias, n_states, only_the_sum = (0.0,), 1, True
+    first_bias, only_the_sum = (0.0,), True
 
     def step(self, a: Array, r: Array, state: State) -> tuple[State, Any]:  # noqa: ARG002
         """Return (h',)."""
@@ -61,7 +59,7 @@ class LSTMCell:
     The blocks are in the order i, f, g, o: input gate, forget gate, candidate, output gate.
     """
 
-    first_bias, n_states, only_the_sum = (0.0, 1.0, 0.0, 0.0), 2, True
+    first_bias, only_the_sum = (0.0, 1.0, 0.0, 0.0), True
 
     def step(self, a: Array, r: Array, state: State) -> tuple[State, Any]:
         """Return (h', c')."""
@@ -91,7 +89,7 @@ class GRUCell:
     The blocks are in the order r, z, n: reset gate, update gate, candidate.
     """
 
-    first_bias, n_states, only_the_sum = (0.0, 0.0, 0.0), 1, False
+    first_bias, only_the_sum = (0.0, 0.0, 0.0), False
 
     def step(self, a: Array, r: Array, state: State) -> tuple[State, Any]:
         """Return (h',)."""

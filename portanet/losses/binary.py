@@ -136,17 +136,19 @@ class BCEWithLogits(_Binary):
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return max(z, 0) - y z + log1p(exp(-|z|)); (1 - y) z + (1 + (w-1) y) softplus(-z)."""
         xp, z = array_namespace(y_hat), bounded(y_hat)
-        log_term = xp.log1p(xp.exp(-xp.abs(z)))
         if self.positive_weight is None:
-            return xp.maximum(z, 0) - y * z + log_term
+            return xp.maximum(z, 0) - y * z + xp.log1p(xp.exp(-xp.abs(z)))
         scale = 1 + (self._weight_like(y_hat) - 1) * y
-        return (1 - y) * z + scale * (log_term + xp.maximum(-z, 0))
+        z = xp.where(scale != 0, z, 0)  # the product of NaN with a weight of 0 would be NaN
+        return (1 - y) * z + scale * (xp.log1p(xp.exp(-xp.abs(z))) + xp.maximum(-z, 0))
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
         """Return sigmoid(z) - y; (1 - y) sigmoid(z) - w y (1 - sigmoid(z)) with a weight."""
         if self.positive_weight is None:
             return sigmoid(y_hat) - y
-        return (1 - y) * sigmoid(y_hat) - self._weight_like(y_hat) * y * sigmoid(-y_hat)
+        w = self._weight_like(y_hat)
+        z = array_namespace(y_hat).where(1 + (w - 1) * y != 0, y_hat, 0)
+        return (1 - y) * sigmoid(z) - w * y * sigmoid(-z)
 
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(z), the probabilities."""

@@ -60,18 +60,29 @@ class CrossEntropy(_Classes):
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return -sum q log p, the classes' axis kept with length 1."""
-        q = self.masses(y_hat, y, self.label_smoothing)
-        log_p = log_softmax(bounded(y_hat), self.axis)
+        q, total = self._masses(y_hat, y)
+        log_p = log_softmax(self._counted(bounded(y_hat), total), self.axis)
         return -array_namespace(q).sum(q * log_p, axis=self.axis, keepdims=True)
 
     def gradient(self, y_hat: Array, y: Array) -> Array:
         """Return p sum(q) - q."""
-        q = self.masses(y_hat, y, self.label_smoothing)
-        return self.link(y_hat) * array_namespace(q).sum(q, axis=self.axis, keepdims=True) - q
+        q, total = self._masses(y_hat, y)
+        return self.link(self._counted(y_hat, total)) * total - q
 
     def link(self, y_hat: Array) -> Array:
         """Return softmax(z), the probabilities."""
         return softmax(bounded(y_hat), self.axis)
+
+    def _masses(self, y_hat: Array, y: Array) -> tuple[Array, Array]:
+        """Return the masses q, and their sum over the classes."""
+        q = self.masses(y_hat, y, self.label_smoothing)
+        return q, array_namespace(q).sum(q, axis=self.axis, keepdims=True)
+
+    def _counted(self, y_hat: Array, total: Array) -> Array:
+        """Return y_hat with 0 where the mass is 0: a NaN there times 0 would be NaN."""
+        if self.ignore_index is None and self.class_weights is None:
+            return y_hat
+        return array_namespace(total).where(total != 0, y_hat, 0)
 
     _advice = "; one-hot targets and probabilities must be floats in y_hat's shape"
 

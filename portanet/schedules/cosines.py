@@ -1,9 +1,9 @@
-"""Rates along half a cosine: decreasing, or increasing and decreasing."""
+"""Rates along half a cosine (or a line): decreasing, or increasing and decreasing."""
 
 from dataclasses import dataclass
 from math import cos, inf, pi
 
-from portanet.checks import check_count, check_number
+from portanet.checks import check_choice, check_count, check_number
 from portanet.schedules._checks import check_options
 
 
@@ -47,10 +47,12 @@ class Cosine:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up from lr / start to lr in a share of n_steps, then down to lr / start / end, by cosines.
+    """Up from lr / start to lr in a share of n_steps, then down to lr / start / end.
 
-    PyTorch's OneCycleLR (max_lr, pct_start, div_factor, final_div_factor), without its cycle of the
-    momentum. The last step is n_steps - 1; the rate is constant from there on.
+    Both ways along half a cosine, or with annealing="linear" along straight lines.
+
+    PyTorch's OneCycleLR (max_lr, pct_start, div_factor, final_div_factor, anneal_strategy), without
+    its cycle of the momentum. The last step is n_steps - 1; the rate is constant from there on.
 
     Source: Smith & Topin, "Super-convergence: very fast training of neural networks using large
     learning rates", 2018.
@@ -58,6 +60,8 @@ class OneCycle:
     >>> schedule = OneCycle(0.25, 11, up=0.5)
     >>> [round(schedule(step), 6) for step in (0, 4, 10)]
     [0.01, 0.242763, 1e-06]
+    >>> OneCycle(0.25, 11, up=0.5, annealing="linear")(1)
+    0.0633333...
     """
 
     lr: float
@@ -65,6 +69,7 @@ class OneCycle:
     up: float = 0.3
     start: float = 25.0
     end: float = 1e4
+    annealing: str = "cosine"
 
     def __post_init__(self) -> None:
         check_count("OneCycle", "n_steps", self.n_steps, 2)
@@ -75,17 +80,24 @@ class OneCycle:
         ):
             check_number("OneCycle", name, value, 0, high, open_low=name != "up")
         check_options(self, lr=(self.lr, 0, inf))
+        check_choice("OneCycle", "annealing", self.annealing, ("cosine", "linear"))
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step (0, 1, …)."""
+        between = _cosine if self.annealing == "cosine" else _line
         first, last = self.lr / self.start, self.lr / self.start / self.end
         top, final = self.up * self.n_steps - 1, self.n_steps - 1
         step = min(step, final)
         if step <= top:
-            return _cosine(first, self.lr, step / top if top else 1.0)
-        return _cosine(self.lr, last, (step - top) / (final - top))
+            return between(first, self.lr, step / top if top else 1.0)
+        return between(self.lr, last, (step - top) / (final - top))
 
 
 def _cosine(start: float, end: float, share: float) -> float:
     """Return the value of half a cosine from start to end after a share of its length."""
     return end + (start - end) / 2 * (1 + cos(pi * share))
+
+
+def _line(start: float, end: float, share: float) -> float:
+    """Return the value of a straight line from start to end after a share of its length."""
+    return start + (end - start) * share
