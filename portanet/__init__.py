@@ -11,6 +11,7 @@ from portanet._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from portanet import backends as backends
+    from portanet import callbacks as callbacks
     from portanet import errors as errors
     from portanet import initializers as initializers
     from portanet import schedules as schedules
@@ -165,7 +166,7 @@ _HOMES = {
     "portanet.trainer": "Trainer",
     "portanet.verify": "check_gradients",
 }
-_MODULES = ("backends", "errors", "initializers", "schedules")
+_MODULES = ("backends", "callbacks", "errors", "initializers", "schedules")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(["__version__", *_HOME_OF, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]

@@ -51,7 +51,19 @@ COMPILER_FLOORS = [
     {"compile_step", "profiling"},
     {""},
 ]
-OPTIONAL = {"cupy", "cupyx", "torch", "jax", "cuda", "llvmlite", "sklearn", "matplotlib", "scipy", "tqdm", "tensorboard"}
+OPTIONAL = {
+    "cupy",
+    "cupyx",
+    "torch",
+    "jax",
+    "cuda",
+    "llvmlite",
+    "sklearn",
+    "matplotlib",
+    "scipy",
+    "tqdm",
+    "tensorboard",
+}
 FOR_LLVM = tuple(
     f"backends._llvm.{name}"
     for name in ("expressions", "kernel", "loops", "translate", "types", "words")

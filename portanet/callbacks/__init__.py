@@ -9,6 +9,7 @@ from portanet.callbacks.curves import LearningCurves
 from portanet.callbacks.early_stopping import EarlyStopping
 from portanet.callbacks.logs import CSVLog, JSONLog
 from portanet.callbacks.progress import Progress
+from portanet.callbacks.signals import StopOnSignal
 from portanet.callbacks.tensorboard import TensorBoardLog
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "JSONLog",
     "LearningCurves",
     "Progress",
+    "StopOnSignal",
     "TensorBoardLog",
 ]

@@ -4,6 +4,7 @@ from math import inf, isnan
 
 from portanet.checks import check_choice, check_number
 from portanet.errors import ArgumentError
+from portanet.state import State, entry
 
 
 class Best:
@@ -19,6 +20,12 @@ class Best:
         self.min_change = check_number(who, "min_change", min_change, 0, inf)
         self.value: float | None = None
         self.n_since = 0
+
+    def load(self, who: str, state: State) -> None:
+        """Go on from what was saved as "value" and "n_since"."""
+        value = entry(who, state, "value", "a number or None")
+        self.n_since = entry(who, state, "n_since", "an integer >= 0")
+        self.value = value
 
     def is_better(self, row: dict[str, float]) -> bool:
         """Take in a row; return whether its value is the best so far.

@@ -1,6 +1,6 @@
 """Callback: what is called while a Trainer trains."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Callback:
@@ -13,7 +13,8 @@ class Callback:
                                   trainer.history, numbers of the host
     on_train_end(trainer)         train() ends, also by an exception
 
-    Hooks of several callbacks are called in the order of the list. `trainer.stop()` ends training
+    Hooks of several callbacks are called in the order of the list, but those that save a run
+    (`saves`) after all others, whose states they save. `trainer.stop()` ends training
     after the step, or at the end of the epoch. A step waits for no device, unless a hook asks for
     numbers; one that is not defined costs nothing.
 
@@ -23,6 +24,8 @@ class Callback:
     ...     def on_epoch_end(self, trainer, row):
     ...         print(sorted(row))
     """
+
+    saves: ClassVar[bool] = False
 
     def on_train_start(self, trainer: Any) -> None:
         """Do something before the first epoch."""

@@ -10,6 +10,7 @@ from portanet.callbacks.callback import Callback
 from portanet.checkpoint import save
 from portanet.checks import check_count
 from portanet.errors import ArgumentError
+from portanet.state import State
 
 _NUMBER = re.compile(r"step-(\d+)\.safetensors")
 
@@ -30,6 +31,8 @@ class Checkpoints(Callback):
     >>> Checkpoints(tempfile.mkdtemp(), keep=2).newest() is None
     True
     """
+
+    saves = True
 
     def __init__(
         self, folder: str | os.PathLike[str], *, every: int = 1, every_steps: int | None = None,
@@ -57,27 +60,38 @@ class Checkpoints(Callback):
     def on_step_end(self, trainer: Any) -> None:
         """Save within an epoch, if it is time."""
         if self.every_steps is not None and trainer.n_steps % self.every_steps == 0:
-            self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
-            self._sweep()
+            self.save_now(trainer)
 
     def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:
         """Save, if it is time, and keep what is best."""
-        if len(trainer.history) % self.every == 0:
-            self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
-            self._sweep()
         if self.followed is not None and self.followed.is_better(row):
             self._save(trainer, self.folder / "best.safetensors")
+        if len(trainer.history) % self.every == 0:
+            self.save_now(trainer)
+
+    def state(self) -> State:
+        """Return the best value so far."""
+        followed = self.followed
+        best = {} if followed is None else {"value": followed.value, "n_since": followed.n_since}
+        return State({}, best)
+
+    def load_state(self, state: State) -> None:
+        """Go on from a state."""
+        if self.followed is not None and state.numbers:
+            self.followed.load("Checkpoints", state)
+
+    def save_now(self, trainer: Any) -> None:
+        """Save a run as it is, and remove what is older than the last `keep`."""
+        self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
+        if self.keep is not None:
+            for path in sorted(self._files(), key=_step_of)[: -self.keep]:
+                path.unlink(missing_ok=True)
 
     def _save(self, trainer: Any, path: Path) -> None:
         save(path, trainer.model, trainer.optimizer, trainer=trainer)
 
     def _files(self) -> list[Path]:
         return [path for path in self.folder.glob("step-*.safetensors") if _step_of(path) >= 0]
-
-    def _sweep(self) -> None:
-        if self.keep is not None:
-            for path in sorted(self._files(), key=_step_of)[: -self.keep]:
-                path.unlink(missing_ok=True)
 
     def __repr__(self) -> str:
         return f"Checkpoints({str(self.folder)!r})"

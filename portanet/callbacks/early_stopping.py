@@ -6,15 +6,17 @@ from portanet.callbacks.best import Best
 from portanet.callbacks.callback import Callback
 from portanet.checks import check_count
 from portanet.snapshot import Snapshot
-from portanet.state import State, entry
+from portanet.state import State
 
 
 class EarlyStopping(Callback):
-    """Ends training after `patience` epochs without a better value; the best weights come back.
+    """Ends training after `patience` epochs without a better value, and restores the best weights.
 
     `of` is a number of an epoch's row: "val_loss", "val_metric", "loss"; `best` is "smallest" or
-    "largest"; a value is better if it is so by more than `min_change`. With `restore` the model has
-    the parameters and buffers of the best epoch at the end of train(); they are kept on the device.
+    "largest"; a value is better if it is so by more than `min_change`. Where it ends training, the
+    model gets the parameters and buffers of the best epoch, which are kept on the device
+    (restore=False: it keeps the last ones). Where train() ends otherwise it keeps the last ones,
+    and may go on with them; `model.restore(stopping.snapshot)` gives it the best.
 
     Raises ArgumentError if an option is out of its range, or an epoch has no such number.
 
@@ -41,8 +43,8 @@ class EarlyStopping(Callback):
             trainer.stop()
 
     def on_train_end(self, trainer: Any) -> None:
-        """Give the model the best weights, if the last ones are not."""
-        if self.snapshot is not None and self.followed.n_since:
+        """Give the model the best weights, if there was no better one for too long."""
+        if self.snapshot is not None and self.followed.n_since >= self.patience:
             trainer.model.restore(self.snapshot)
 
     def state(self) -> State:
@@ -52,9 +54,7 @@ class EarlyStopping(Callback):
 
     def load_state(self, state: State) -> None:
         """Go on from a state."""
-        value = entry("EarlyStopping", state, "value", "a number or None")
-        self.followed.n_since = entry("EarlyStopping", state, "n_since", "an integer >= 0")
-        self.followed.value = value
+        self.followed.load("EarlyStopping", state)
         self.snapshot = Snapshot(dict(state.arrays)) if state.arrays else None
 
     def __repr__(self) -> str:

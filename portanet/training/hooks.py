@@ -13,8 +13,8 @@ class Hooks:
     """Calls the hooks of several callbacks, in their order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self.callbacks = check_callbacks(callbacks)
-        self.of_steps = [c for c in callbacks if is_overridden(c, Callback, "on_step_end")]
+        self.callbacks = sorted(check_callbacks(callbacks), key=lambda callback: callback.saves)
+        self.of_steps = [c for c in self.callbacks if is_overridden(c, Callback, "on_step_end")]
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of all callbacks."""
