@@ -13,6 +13,7 @@ import numpy as np
 
 from portanet.backends import backend_of, get
 from portanet.checkpoint_file import FilePath, check_target, read, write
+from portanet.checkpoint_fit import fit_of, refuse_differences
 from portanet.checks import dtype_name, short
 from portanet.errors import ArgumentError, DataError, PortanetError
 from portanet.layer import Buffer, Parameter, Part, moved
@@ -62,6 +63,8 @@ def load(
     path: str | os.PathLike[str],
     model: Part,
     optimizer: Stateful | None = None,
+    *,
+    strict: bool = True,
     **parts: Stateful,
 ) -> Any:
     """Load what `save` has written into a model, an optimizer and parts made like the saved ones.
@@ -72,9 +75,20 @@ def load(
     `model.to(dtype=…)` first. Parts of the file that are not passed are ignored; without an
     optimizer this loads weights only. If it raises, nothing has changed.
 
+    With strict=False the model need not be the saved one: arrays with the file's name and shape are
+    loaded, others keep their values, and a LoadReport says which, with `extra` in it. So a new head
+    gets an old body; an optimizer starts anew with it, as the state of the old one does not fit.
+
     Raises ArgumentError with the names of everything that is missing, unexpected or of another
-    shape or dtype; DataError if the file is damaged or not a checkpoint; FileNotFoundError if there
-    is none.
+    shape or dtype (strict=False: if a dtype differs, or nothing fits); DataError if the file is
+    damaged or not a checkpoint; FileNotFoundError if there is none.
+
+    >>> import tempfile
+    >>> from portanet import Linear, ReLU, Sequential
+    >>> path = tempfile.mkdtemp() + "/old.safetensors"
+    >>> save(path, Sequential([Linear(4, 8), ReLU(), Linear(8, 3)]))
+    >>> load(path, Sequential([Linear(4, 8), ReLU(), Linear(8, 5)]), strict=False)
+    LoadReport(2 arrays loaded; other shapes: layers.2.weights, layers.2.bias)
     """
     parts = _all_parts("load", model, optimizer, parts)
     arrays, numbers, extra = read(path)
@@ -88,14 +102,16 @@ def load(
             f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}"
         )
     held = _held(model)
-    _check_fit(path, of_part["model"], held)
-    values = {name: _put(of_part["model"][name], holder.value) for name, holder in held.items()}
+    report = fit_of(path, of_part["model"], held, extra)
+    if strict and not report.complete:
+        refuse_differences(path, report, of_part["model"], held)
+    values = {name: _put(of_part["model"][name], held[name].peek()) for name in report.loaded}
     _load_parts(path, parts, {name: State(of_part[name], numbers[name]) for name in parts})
-    for name, holder in held.items():
-        holder.value = values[name]
-        if isinstance(holder, Parameter):
+    for name, value in values.items():
+        held[name].value = value
+        if isinstance(holder := held[name], Parameter):
             holder.grad = None
-    return extra
+    return extra if strict else report
 
 
 def _load_parts(path: FilePath, parts: Mapping[str, Stateful], states: dict[str, State]) -> None:
@@ -147,26 +163,6 @@ def _all_parts(
 def _held(model: Part) -> dict[str, Parameter | Buffer]:
     """Return all parameters and buffers of a model, by name."""
     return {**model.named_parameters(), **model.named_buffers()}
-
-
-def _check_fit(
-    path: FilePath,
-    arrays: Mapping[str, Array],
-    held: Mapping[str, Parameter | Buffer],
-) -> None:
-    """Raise ArgumentError with all differences between a file and a model."""
-    faults = [f"missing {name}" for name in held if name not in arrays]
-    faults += [f"unexpected {name}" for name in arrays if name not in held]
-    for name in held.keys() & arrays.keys():
-        wanted, came = _form(held[name].value), _form(arrays[name])
-        if came != wanted:
-            faults.append(f"{name} is {came} in the file, {wanted} in the model")
-    if faults:
-        raise ArgumentError(f"load: {path} does not fit this model: {'; '.join(sorted(faults))}")
-
-
-def _form(array: Array) -> str:
-    return f"{dtype_name(array.dtype)} {tuple(array.shape)}"
 
 
 def _put(array: Array, like: Array) -> Array:

@@ -81,7 +81,7 @@ def is_integer(x: Array) -> bool:
     return array_namespace(x).isdtype(x.dtype, "integral")
 
 
-def check_alike(who: str, name: str, x: Array, other: str, like: Array) -> None:
+def check_alike(who: object, name: str, x: Array, other: str, like: Array) -> None:
     """Raise PlacementError or DtypeError unless x is on the device of `like`, in its dtype."""
     here, there = backend_of(x), backend_of(like)
     if here is not there:
@@ -101,7 +101,7 @@ def check_alike(who: str, name: str, x: Array, other: str, like: Array) -> None:
         )
 
 
-def check_takes(who: str, x: Array, layer: Any) -> None:
+def check_takes(who: object, x: Array, layer: Any) -> None:
     """Raise DtypeError for integers where a layer of the user seems to lack takes = "integers".
 
     That is a layer with an Embedding among its parts, or any layer from outside of portanet: the
@@ -117,7 +117,7 @@ def check_takes(who: str, x: Array, layer: Any) -> None:
         )
 
 
-def _refuse_byte_order(who: str, name: str, x: Array, other: str, like: Array) -> None:
+def _refuse_byte_order(who: object, name: str, x: Array, other: str, like: Array) -> None:
     """Raise DtypeError for two dtypes of one name: NumPy's big-endian and little-endian ones."""
     raise DtypeError(
         f"{who}: {name} must have the byte order of {other}, {like.dtype.str!r}; it is "
@@ -127,23 +127,27 @@ def _refuse_byte_order(who: str, name: str, x: Array, other: str, like: Array) -
 
 
 def check_number(
-    who: str, name: str, value: Any, low: float, high: float, *, open_low: bool = False
-) -> float:
-    """Return value. Raises ArgumentError unless it is a number in [low, high], or (low, high].
+    who: object, name: str, value: Any, low: float, high: float, *, open_low: bool = False,
+    open_high: bool = False,
+) -> float:  # fmt: skip
+    """Return value. Raises ArgumentError unless it is a number in [low, high], or (low, high).
 
     A NumPy scalar becomes a Python number: as it is, a float64 would make float32 arrays float64.
     """
     if isinstance(value, np.floating | np.integer):
-        value = value.item()
+        value = float(value) if isinstance(value, np.floating) else int(value)
     fits = (
         isinstance(value, int | float)
         and not isinstance(value, bool)
         and isfinite(value)
         and (low < value if open_low else low <= value)
-        and value <= high
+        and (value < high if open_high else value <= high)
     )
     if not fits:
-        opening, closing = "(" if open_low else "[", ")" if high == float("inf") else "]"
+        opening, closing = (
+            "(" if open_low else "[",
+            ")" if open_high or high == float("inf") else "]",
+        )
         raise ArgumentError(
             f"{who}: {name} must be a number in {opening}{low:g}, {high:g}{closing}, is "
             f"{short(value)}"

@@ -199,9 +199,6 @@ class Loss(Part):
                 who, sample_weight, ~(sample_weight >= 0), "numbers >= 0", advice, "sample_weight"
             )
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 def _returned(layer: Layer) -> str:
     """Return what a layer's output is: the attribute `returns` of the last layer that has one."""

@@ -10,6 +10,7 @@ from portanet.groups import Group, GroupRules, Numbers
 from portanet.layer import Parameter, Part
 from portanet.optimizer_memory import OptimizerMemory
 from portanet.optimizer_options import OF_THE_WALK, check_common, check_model, option_names
+from portanet.reprs import call_of
 from portanet.rule import Rule, Schedule, Slots
 from portanet.state import State, Stateful
 from portanet.typing import Array
@@ -202,3 +203,9 @@ class Optimizer(Rule):
     def _stateful_schedules(self) -> list[Any]:
         rates = [self.lr, *self._groups.learning_rates()]
         return [rate for rate in rates if isinstance(rate, Stateful)]
+
+    def __repr__(self) -> str:
+        values = {name: value for name, value in vars(self).items() if name in self._options}
+        shown = {"lr": values.pop("lr"), **values, "groups": [g for g, _ in self._groups.pairs]}
+        usual = {"groups": [], "clip_norm": None, "clip_value": None, "accumulate": 1}
+        return call_of(self, ..., **{n: v for n, v in shown.items() if (n, v) not in usual.items()})

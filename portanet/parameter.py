@@ -7,6 +7,7 @@ is written or assigned is what the next step starts from, as if nothing had been
 
 from typing import Any, Protocol
 
+from portanet.checks import dtype_name
 from portanet.typing import Array
 from portanet.versioned import advance_version
 
@@ -86,7 +87,9 @@ class Holder:
         return {**vars(self), "_array": self.value, "_lender": None}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.value!r})"
+        shape, dtype, _ = self.form
+        frozen = ", frozen" * (getattr(self, "trainable", True) is False)
+        return f"{type(self).__name__}({shape}, {dtype_name(dtype)}{frozen})"
 
 
 class Parameter(Holder):

@@ -7,6 +7,7 @@ from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.errors import OrderError, SharedParameterError
 from portanet.parameter import Buffer, Parameter
+from portanet.reprs import own_call
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
 from portanet.typing import Array
 from portanet.versioned import Versioned
@@ -111,6 +112,9 @@ class Part(Versioned):
         """
         restore_snapshot(self, snapshot)
         return self
+
+    def __repr__(self) -> str:
+        return own_call(self)
 
     def _check_shared(self, first: str, second: str) -> None:
         """Raise SharedParameterError unless a network adds the gradients of two names up."""

@@ -8,6 +8,7 @@ from portanet.backends import array_namespace, backend_of
 from portanet.checks import dtype_name, is_float, short
 from portanet.errors import DataError, DtypeError, OrderError, ShapeError
 from portanet.layer import moved
+from portanet.moments import centred, root_mean_square
 from portanet.state import State
 from portanet.typing import Array
 
@@ -40,10 +41,9 @@ class Normalizer:
             raise DataError(
                 "normalize: X must be finite, holds NaN or infinity; drop or replace them"
             )
-        mean = xp.mean(X, axis=0)
-        # the mean of X - mean is the rounding error of the first sum, which grows with N
-        self.mean = mean + xp.mean(X - mean, axis=0)
-        std = xp.sqrt(xp.mean((X - self.mean) ** 2, axis=0))
+        scale, mean, distances = centred(X, 0)
+        self.mean = (mean / scale)[0, ...]
+        std = root_mean_square(distances, 0) / scale[0, ...]
         # the largest std that rounding gives a constant column
         noise = 4 * float(xp.finfo(X.dtype).eps) * xp.abs(self.mean)
         self.std = xp.where(std > noise, std, xp.ones_like(std))
@@ -64,6 +64,11 @@ class Normalizer:
             self.mean = moved(self.mean, backend, dtype_name(self.mean.dtype))
             self.std = moved(self.std, backend, dtype_name(self.std.dtype))
         return (X - self.mean) / self.std
+
+    def __repr__(self) -> str:
+        if self.mean is None:
+            return "Normalizer()"
+        return f"Normalizer({tuple(self.mean.shape)}, {dtype_name(self.mean.dtype)})"
 
     def state(self) -> State:
         """Return mean and std; no arrays before fit."""

@@ -12,7 +12,7 @@ Options are attributes. What training changes is no part of a rule: it is in Opt
 # ruff: noqa: ARG002 - the arguments of methods that a rule must define
 
 from collections.abc import Callable, Mapping
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import Any, NoReturn, Self
 
 from portanet.checks import check_number
@@ -74,7 +74,10 @@ class Rule(WithOptions):
         if not callable(number):
             return float(number)
         n_before = step - 1 + self.offset
-        came = number(n_before)
+        try:
+            came = number(n_before)
+        except OverflowError:  # of Python's powers, such as 1.01 ** step
+            came = inf
         value = _as_float(came)
         if not (isfinite(value) and value >= 0):
             raise ArgumentError(

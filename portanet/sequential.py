@@ -202,5 +202,4 @@ class Sequential(Layer):
             check_input("Sequential", name, part, kind, layer, first)
 
     def __repr__(self) -> str:
-        parts = [*map(repr, self.layers), *([repr(self.criterion)] if self.criterion else [])]
-        return f"Sequential({', '.join(parts)})"
+        return f"Sequential({self.layers}{f', {self.criterion}' if self.criterion else ''})"

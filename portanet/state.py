@@ -15,6 +15,9 @@ class State(NamedTuple):
     arrays: dict[str, Array]
     numbers: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"State({len(self.arrays)} arrays, {short(self.numbers)})"
+
 
 @runtime_checkable
 class Stateful(Protocol):

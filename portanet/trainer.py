@@ -102,6 +102,10 @@ class Trainer:
     def compiled(self, step: CompiledStep | None) -> None:
         self._compiled = step
 
+    def __repr__(self) -> str:
+        model, n = self.model, len(self.history)
+        return f"Trainer({type(model).__name__} on {model.backend}, {self.optimizer}, {n} epochs)"
+
     def __getstate__(self) -> dict[str, Any]:
         # what is staged stays with the loaders of this trainer
         return vars(self) | {"_loaders": StagedLoaders()}

@@ -173,7 +173,7 @@ def test_softmax_of_a_row_that_says_nothing_is_nan(make, row):
         (
             lambda: PReLU(3)(np.ones((2, 4), np.float32)),
             ShapeError,
-            r"PReLU\(3\): x must be \(N, 3, \.\.\.\), is \(2, 4\)",
+            r"PReLU\(channels=3\): x must be \(N, 3, \.\.\.\), is \(2, 4\)",
         ),
         (lambda: PReLU(3)(np.ones(3, np.float32)), ShapeError, r"must be \(N, 3, \.\.\.\)"),
         (lambda: PReLU()(np.float32(1)), ShapeError, r"must be \(N, \.\.\.\), is a single number"),
@@ -182,7 +182,7 @@ def test_softmax_of_a_row_that_says_nothing_is_nan(make, row):
         (lambda: Softmax(axis=1.0), ArgumentError, "Softmax: axis must be an integer, is 1.0"),
         (lambda: Softmax(axis=2)(np.ones((2, 4))), ShapeError, r"Softmax\(axis=2\): x must have"),
         (lambda: LogSoftmax()(np.ones((2, 0))), ShapeError, r"LogSoftmax\(\): x must have"),
-        (lambda: Dropout(1), ArgumentError, r"Dropout: p must be in \[0, 1\), is 1"),
+        (lambda: Dropout(1), ArgumentError, r"Dropout: p must be a number in \[0, 1\), is 1"),
         (lambda: Dropout(-0.1), ArgumentError, "Dropout: p must be a number in"),
     ],
 )

@@ -414,7 +414,7 @@ DAMAGES = {  # the part, the entry, its damaged value (None: it is missing), wor
     "no history": ("trainer", "history", None, "Trainer.load_state: the state must have history, a list"),
     "streams of one number": ("trainer", "streams", [3], "state of trainer is damaged"),
     "a decay of words": ("ema", "decay", "x", "decay of the state must be a number, is 'x'"),
-    "a decay of 2": ("ema", "decay", 2, r"decay must be a number in \[0, 1\], is 2"),
+    "a decay of 2": ("ema", "decay", 2, r"decay must be a number in \[0, 1\), is 2"),
 }  # fmt: skip
 
 
@@ -501,3 +501,68 @@ def test_a_normalizer_takes_its_own_states_only(tmp_path):
     save(tmp_path / "run.safetensors", Linear(2, 1), normalizer=portanet.Normalizer())
     load(tmp_path / "run.safetensors", Linear(2, 1), normalizer=normalizer)  # it was not fitted
     assert normalizer.mean is None
+
+
+def body(n_out):
+    portanet.seed(n_out)
+    return Sequential([Linear(4, 8), portanet.ReLU(), Linear(8, n_out)], portanet.CrossEntropy())
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["readable", "compiled"])
+def test_a_new_head_on_an_old_body(compiled, tmp_path):
+    """From a file or from a network: the body has its values, is frozen, and only the head moves."""
+    old, path = body(3), tmp_path / "old.safetensors"
+    save(path, old)
+    from_file = body(5)
+    report = load(path, from_file, strict=False)
+    assert report.loaded == ("layers.0.weights", "layers.0.bias")
+    assert report.other_shapes == ("layers.2.weights", "layers.2.bias")
+    assert (report.missing, report.unexpected, report.complete) == ((), (), False)
+    portanet.seed(5)
+    from_network = Sequential([*old[:-1], Linear(8, 5)], portanet.CrossEntropy())
+    x, y = np.random.default_rng(0).standard_normal((32, 4)), np.arange(32) % 5
+    for model in (from_file, from_network):
+        model[:-1].freeze()
+        start = values(model)
+        np.testing.assert_array_equal(start["layers.0.weights"], values(old)["layers.0.weights"])
+        loader = portanet.DataLoader(portanet.Dataset(x, y), 8)
+        optimizer = portanet.Adam(model, lr=0.01)
+        portanet.Trainer(model, optimizer, loader, compile=compiled).train(2, log_level=0)
+        moved = {name for name, value in values(model).items() if (value != start[name]).any()}
+        assert moved == {"layers.2.weights", "layers.2.bias"}
+        assert set(optimizer.memory.slots) == moved
+
+
+def test_what_does_not_fit_keeps_its_values_and_is_said(tmp_path):
+    path = tmp_path / "run.safetensors"
+    save(path, Sequential([Linear(4, 8), portanet.BatchNorm1d(8), Linear(8, 3)]), extra={"a": 1})
+    model = Sequential([Linear(4, 8, bias=False), portanet.BatchNorm1d(8), Linear(8, 5), Linear(5, 2)])  # fmt: skip
+    before = values(model)
+    report = load(path, model, strict=False)
+    assert report.missing == ("layers.3.weights", "layers.3.bias")
+    assert report.unexpected == ("layers.0.bias",)
+    assert report.extra == {"a": 1}
+    assert "layers.1.running_mean" in report.loaded
+    for name in (*report.missing, *report.other_shapes):
+        np.testing.assert_array_equal(values(model)[name], before[name])
+    with pytest.raises(ArgumentError, match=r"does not fit.*missing layers\.3\.bias"):
+        load(path, model)
+
+
+def test_strict_false_casts_nothing_and_wants_something_to_fit(tmp_path):
+    path = tmp_path / "run.safetensors"
+    save(path, Linear(2, 2).to(dtype="float64"))
+    with pytest.raises(ArgumentError, match=r"weights is float64 \(2, 2\) in the file, float32"):
+        load(path, Linear(2, 2), strict=False)
+    other = Linear(2, 3).to(dtype="float64")
+    with pytest.raises(ArgumentError, match=r"model: bias is .*\(2,\) in the file, .*\(3,\) in"):
+        load(path, other, strict=False)
+
+
+def test_a_model_that_fits_is_loaded_whole_without_strict(tmp_path):
+    path = tmp_path / "run.safetensors"
+    save(path, network())
+    other = network(seed=1)
+    assert load(path, other, strict=False).complete
+    for name, value in values(network()).items():
+        np.testing.assert_array_equal(values(other)[name], value)

@@ -14,6 +14,7 @@ from portanet import (
     Linear,
     Sequential,
 )
+from portanet.data import Batches
 from portanet.errors import DataError, DtypeError
 
 F4 = np.float32
@@ -224,3 +225,73 @@ def test_inputs_of_the_wrong_shape_are_named_by_their_own(shape):
     with pytest.raises(ValueError, match=message) as error:
         loader.to(model)
     assert "(1," not in str(error.value)
+
+
+def staged(X, y, model):
+    return Batches(DataLoader(Dataset(X, y), 2), model)
+
+
+INEXACT = {
+    "a feature": lambda: staged(np.array([[2**24 + 1], [0]]), np.zeros(2), Sequential([Linear(1, 1)], MSE())),
+    "of 32 bits": lambda: staged(np.array([[-(2**24) - 1], [0]], np.int32), np.zeros(2), Sequential([Linear(1, 1)], MSE())),
+    "unsigned": lambda: staged(np.array([[2**64 - 1], [0]], np.uint64), np.zeros(2), Sequential([Linear(1, 1)], MSE())),
+    "a target": lambda: staged(np.zeros((2, 1)), np.array([2**24 + 1, 0]), Sequential([Linear(1, 1)], MSE())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INEXACT)
+def test_an_integer_that_would_be_rounded_is_refused(case):
+    with pytest.raises(
+        DataError, match=r"must hold integers that float32 can hold.*it holds -?\d+"
+    ):
+        INEXACT[case]()
+
+
+def test_integers_that_a_float_can_hold_are_taken():
+    model = Sequential([Linear(1, 1)], MSE())
+    X = np.array([[2**24], [-(2**30)], [3 * 2**40]])
+    batches = staged(X, np.zeros(3), model)
+    np.testing.assert_array_equal(batches.X, X)
+    huge = np.array([[2**53], [2**24 + 1]])
+    np.testing.assert_array_equal(staged(huge, np.zeros(2), model.to(dtype="float64")).X, huge)
+
+
+def test_class_indices_and_tokens_are_not_asked_to_fit_a_float():
+    """They stay integers; that an index is too large is said by the loss and the embedding."""
+    model = Sequential([Embedding(3, 2), Flatten()], CrossEntropy())
+    with pytest.raises(DataError, match="Embedding"):
+        staged(np.array([[2**24 + 1], [0]]), np.zeros(2, int), model)
+    with pytest.raises(DataError, match="class indices from 0 to 1"):
+        staged(np.array([[1], [0]]), np.array([2**24 + 1, 0]), model)
+
+
+def test_masks_in_a_list_are_seen():
+    row = np.ma.array([1.0, 2.0], mask=[False, True])
+    with pytest.raises(DataError, match="2 of its numbers are masked"):
+        Dataset([row, row], [0, 1])
+
+
+class Days:
+    """A data frame, as polars has it: as a whole it makes numbers of days."""
+
+    columns = ("size", "day")
+
+    def __getitem__(self, name):
+        return np.array(["2020-01-01"], "M8[D]") if name == "day" else np.array([1.0])
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[1.0, 18262.0]])
+
+
+class NotYet:
+    """A frame whose columns are not computed yet, as polars has it."""
+
+    def collect(self):
+        raise AssertionError("portanet must not compute it unasked")
+
+
+def test_columns_of_days_and_frames_that_are_not_computed_are_refused():
+    with pytest.raises(DtypeError, match=r"its column 'day' is of dtype datetime64\[D\]"):
+        Dataset(Days(), [0])
+    with pytest.raises(DtypeError, match=r"is a NotYet.*call X\.collect\(\)"):
+        Dataset(NotYet(), [0])

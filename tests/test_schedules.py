@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import portanet
 from portanet import SGD, Group, Linear
 from portanet.errors import ArgumentError
 from portanet.schedules import (
@@ -187,7 +188,7 @@ MISTAKES = {
         lambda: OneCycle(0.1, 9, annealing="cos"), r"OneCycle: annealing must be 'cosine' or 'linear', is 'cos'"
     ),
     "a cycle of one step": (lambda: OneCycle(0.1, 1), r"OneCycle: n_steps must be an integer >= 2"),
-    "a factor of 1": (lambda: Plateau(0.1, factor=1.0), r"Plateau: factor must be less than 1"),
+    "a factor of 1": (lambda: Plateau(0.1, factor=1.0), r"Plateau: factor must be a number in \[0, 1\), is 1"),
     "best of all": (lambda: Plateau(0.1, best="max"), r"best must be 'smallest' or 'largest'"),
 }  # fmt: skip
 
@@ -197,3 +198,9 @@ def test_mistakes_are_named(name):
     make, message = MISTAKES[name]
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def test_a_power_that_no_number_holds_is_an_error_about_the_rate():
+    optimizer = portanet.SGD(portanet.Linear(1, 1), lr=Exponential(0.1, 1.01))
+    with pytest.raises(ArgumentError, match=r"lr must be a number .* gives inf for step 9999999"):
+        optimizer.scalars(10**7)

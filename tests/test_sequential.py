@@ -32,10 +32,10 @@ def test_the_table_is_right(backend):
     model = Sequential([Conv2d(1, 2, 3), Flatten(), Linear(18, 4, bias=False)])
     model.to(backend.name, device=backend.device)
     assert model.summary((1, 5, 5)).splitlines()[1:] == [
-        "0 Conv2d(1, 2, (3, 3))  (N, 2, 3, 3)          20     80",
-        "1 Flatten()             (N, 18)                0      0",
-        "2 Linear(18, 4)         (N, 4)                72    288",
-        "total                   (N, 4)                92    368",
+        "0 Conv2d(1, 2, 3)            (N, 2, 3, 3)          20     80",
+        "1 Flatten()                  (N, 18)                0      0",
+        "2 Linear(18, 4, bias=False)  (N, 4)                72    288",
+        "total                        (N, 4)                92    368",
     ]
 
 

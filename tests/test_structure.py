@@ -18,7 +18,7 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version"},
     {"backends"},
-    {"dispatch", "checks", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several"},
+    {"dispatch", "checks", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs"},
     {"sides"},
     {"wire"},
     {"initializers", "options", "parameter", "snapshot", "uniform", "summary"},
@@ -27,7 +27,7 @@ FLOORS = [
     {"layer"},
     {"calls", "sequential"},
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
-    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "checkpoint_file", "ema", "verify"},
+    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "checkpoint", "checkpoint_file", "checkpoint_fit", "ema", "verify"},
     {"compiler"},
     {"callbacks", "prediction"},
     {"training"},

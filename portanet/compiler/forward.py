@@ -63,6 +63,9 @@ class CompiledForward:
         self._plans: OrderedDict[Any, Any] = OrderedDict()
         self._guards: Guards | None = None
 
+    def __repr__(self) -> str:
+        return f"CompiledForward({type(self.model).__name__})"
+
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model, "fast": self.fast}
 

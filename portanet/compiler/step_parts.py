@@ -51,6 +51,9 @@ class StepParts:
         """Whether LLVM compiles the step; None: once that pays."""
         return self._options["fast"]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self._model).__name__}, {self._optimizer})"
+
     def for_parts(self, model: Sequential, optimizer: Optimizer) -> Self:
         """Return a step with the same options for other parts."""
         other = copy(self)

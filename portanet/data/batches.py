@@ -48,6 +48,9 @@ class Batches:
         """The DataLoader."""
         return self._loader()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} of {self.loader}, on {self.backend})"
+
     def __len__(self) -> int:
         return len(self.loader)
 

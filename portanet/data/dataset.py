@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import backend_of
+from portanet.checks import dtype_name
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import as_numbers, check_finite, is_mapped
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.overrides import is_overridden
 from portanet.several import (
+    SEVERAL,
     Arrays,
     Weighted,
     arrays_of,
+    keys_of,
     labels,
     like,
     map_parts,
@@ -92,6 +95,10 @@ class Dataset:
     def arrays(self) -> list[Array]:
         """Return all arrays of X and y, checked."""
         return arrays_of(*self.checked())
+
+    def __repr__(self) -> str:
+        X, y = (form_of(vars(self).get(name)) for name in ("X", "y"))
+        return f"{type(self).__name__}({X}, {y})"
 
     def _require_arrays(self) -> None:
         if not hasattr(self, "X") or not hasattr(self, "y"):
@@ -176,3 +183,10 @@ def rows_of(x: Array, index: Any) -> Array:
         backend = backend_of(x)
         return backend.xp.take(x, backend.asarray(index, backend.index_dtype()), axis=0)
     return x[index]
+
+
+def form_of(data: Any) -> str:
+    """Return the shape and dtype of X or y, of each by name if there are several arrays."""
+    if isinstance(data, SEVERAL):
+        return str({key: form_of(data[key]) for key in keys_of(data)}).replace("'", "")
+    return f"{tuple(data.shape)} {dtype_name(data.dtype)}" if hasattr(data, "shape") else "..."

@@ -9,7 +9,7 @@ from portanet.errors import DtypeError
 
 def is_frame(x: Any) -> bool:
     """Return whether x is a data frame or a column of one, of pandas or of a library like it."""
-    return hasattr(x, "columns") or hasattr(x, "iloc")
+    return any(hasattr(x, name) for name in ("iloc", "collect", "columns"))
 
 
 def frame_to_numpy(name: str, frame: Any) -> np.ndarray:
@@ -28,13 +28,19 @@ def frame_to_numpy(name: str, frame: Any) -> np.ndarray:
 
 
 def _of_columns_by_name(name: str, frame: Any) -> np.ndarray:
-    """Return a frame that NumPy can read as a whole (polars, pyarrow …)."""
-    whole = np.asarray(frame)
-    if whole.dtype.kind == "O":
-        for label in frame.columns:
-            if isinstance(label, str):
-                _check_column(name, label, np.asarray(frame[label]).dtype, f"drop({label!r})")
-    return whole
+    """Return a frame that NumPy can read as a whole (polars, pyarrow …).
+
+    The columns are looked at first: as a whole polars makes numbers of days, and objects of text.
+    """
+    if hasattr(frame, "collect"):
+        raise DtypeError(
+            f"Dataset: {name} must be an array or a data frame, is a {type(frame).__name__}, whose "
+            f"columns are not computed yet; call {name}.collect()"
+        )
+    labels = getattr(frame, "column_names", frame.columns) if hasattr(frame, "__getitem__") else ()
+    for label in labels:
+        _check_column(name, label, np.asarray(frame[label]).dtype, f"drop({label!r})")
+    return np.asarray(frame)
 
 
 def _column(series: Any) -> np.ndarray:

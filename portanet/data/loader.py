@@ -14,6 +14,7 @@ from portanet.errors import ArgumentError
 from portanet.layer import Layer
 from portanet.overrides import is_overridden
 from portanet.random import Key, check_seed, generator_at, next_key
+from portanet.reprs import call_of
 
 
 class DataLoader:
@@ -142,6 +143,10 @@ class DataLoader:
         target makes no sense to the model's criterion or a number is too large for its dtype.
         """
         return Batches(self, model)
+
+    def __repr__(self) -> str:
+        own = {name: getattr(self, name) for name in ("shuffle", "drop_last")}
+        return call_of(self, self.ds, self.batch_size, **own)
 
     def _cut(self, n: int) -> list[slice]:
         """Return the slices of n samples, batch by batch."""

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import array_namespace
-from portanet.checks import dtype_name, is_float
+from portanet.backends import array_namespace, backend_of
+from portanet.checks import dtype_name, is_float, is_integer
 from portanet.data.frames import frame_to_numpy, is_frame
 from portanet.errors import DataError, DtypeError, ShapeError
 from portanet.typing import Array
@@ -80,6 +80,31 @@ def check_fits(name: str, x: Array, dtype: str) -> None:
         )
 
 
+def check_exact(name: str, x: Array, dtype: str) -> None:
+    """Raise DataError if a float dtype cannot hold an integer of x.
+
+    Whoever casts them to floats before has agreed to rounding; a cast here would be a silent one.
+    """
+    if not is_integer(x) or 0 in x.shape:
+        return
+    xp, exact = array_namespace(x), 2 ** (np.finfo(dtype).nmant + 1)  # all integers up to here
+    ends = [int(xp.max(x)), int(xp.min(x))]
+    if max(map(abs, ends)) <= exact:
+        return
+    bad = next((end for end in ends if int(np.dtype(dtype).type(end)) != end), None)
+    if bad is None:  # what lies between the ends stays there when it is rounded
+        cast = xp.astype(xp.astype(x, backend_of(x).dtype(dtype)), x.dtype)
+        rounded = xp.reshape(cast != x, (-1,))
+        if not bool(xp.any(rounded)):
+            return
+        bad = int(xp.reshape(x, (-1,))[int(xp.argmax(xp.astype(rounded, xp.int32)))])
+    raise DataError(
+        f"Dataset: {name} must hold integers that {dtype} can hold, as the model's numbers; it "
+        f"holds {bad}. Scale it, use .to(dtype='float64'), or round it with "
+        f"{name}.astype({dtype!r})"
+    )
+
+
 def check_whole(name: str, x: Array) -> None:
     """Raise DataError if a number of x is no integer, whatever the dtype."""
     if not is_float(x):
@@ -96,6 +121,8 @@ def check_whole(name: str, x: Array) -> None:
 
 def _as_array(name: str, x: Any) -> Array:
     """Return x as an array of any backend and of any dtype."""
+    if isinstance(x, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in x):
+        x = np.ma.asarray(x)  # numpy.asarray leaves the masks out
     if hasattr(x, "tocsr"):
         raise DtypeError(f"Dataset: {name} must be a dense array, is sparse; call {name}.toarray()")
     if is_frame(x):

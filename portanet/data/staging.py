@@ -5,7 +5,7 @@ from typing import Any
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
-from portanet.data.numbers import check_fits, check_whole
+from portanet.data.numbers import check_exact, check_fits, check_whole
 from portanet.errors import PlacementError, ShapeError
 from portanet.several import (
     SEVERAL,
@@ -52,12 +52,18 @@ class Staging:
             self._check_form(y)
             self._criterion.check_targets(y, self._output_shape(x))
             targets = self._criterion.cast_targets(self.backend, y, self.dtype)
+            self._check_exact(y, targets)
         if weights is not None:
             check_fits("sample_weight", weights, self.dtype)
             advice = "0 excludes a sample."
             refuse("Dataset", weights, weights < 0, "numbers >= 0", advice, "sample_weight")
             targets = Weighted.of(targets, self.backend.asarray(weights, self.dtype))
         return x, map_parts(contiguous, targets)
+
+    def _check_exact(self, y: Arrays, targets: Arrays) -> None:
+        for name, part, cast in zip(labels("y", y), parts_of(y), parts_of(targets), strict=True):
+            if is_float(cast):
+                check_exact(name, part, self.dtype)
 
     def inputs(self, X: Arrays) -> Arrays:
         """Return X where the model lies, as the model wants it."""
@@ -75,6 +81,7 @@ class Staging:
             check_whole(name, x)
             return contiguous(self.backend.asarray(x, self.backend.index_dtype()))
         if kind == "floats" or is_float(x):
+            check_exact(name, x, self.dtype)
             return contiguous(self.backend.asarray(x, self.dtype))
         dtype = self.backend.index_dtype() if is_integer(x) else "bool"
         return contiguous(self.backend.asarray(x, dtype))

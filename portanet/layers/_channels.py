@@ -8,7 +8,7 @@ from portanet.typing import Array
 
 
 def check_channels(
-    who: str, x: Array, channels: int, wanted: str, ndims: tuple[int, ...] = ()
+    who: object, x: Array, channels: int, wanted: str, ndims: tuple[int, ...] = ()
 ) -> None:
     """Raise ShapeError unless axis 1 of x has `channels` entries and x.ndim is one of ndims."""
     if x.ndim < 2 or x.shape[1] != channels or (ndims and x.ndim not in ndims):

@@ -61,9 +61,6 @@ class Sigmoid(Layer):
         """Return grad y (1 - y)."""
         return sigmoid_backward(grad, self._take_saved())
 
-    def __repr__(self) -> str:
-        return "Sigmoid()"
-
 
 class Tanh(Layer):
     """y = tanh(x), elementwise, in (-1, 1). Shapes: x and y alike, any.
@@ -89,9 +86,6 @@ class Tanh(Layer):
         y = self._take_saved()
         return grad * (1 - y * y)
 
-    def __repr__(self) -> str:
-        return "Tanh()"
-
 
 class ReLU(Layer):
     """y = max(x, 0), elementwise. Shapes: x and y alike, any.
@@ -112,9 +106,6 @@ class ReLU(Layer):
     def backward(self, grad: Array) -> Array:
         """Return grad where x > 0, else 0."""
         return array_namespace(grad).where(self._take_saved() > 0, grad, 0)
-
-    def __repr__(self) -> str:
-        return "ReLU()"
 
 
 def hard_sigmoid(x: Array) -> Array:
@@ -149,6 +140,3 @@ class HardSigmoid(Layer):
         """Return grad / 6 where -3 < x < 3, else 0."""
         xp, x = array_namespace(grad), self._take_saved()
         return xp.where(xp.abs(x) < 3, grad / 6, 0)
-
-    def __repr__(self) -> str:
-        return "HardSigmoid()"

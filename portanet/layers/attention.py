@@ -14,6 +14,8 @@ from portanet.layers.attention_functions import (
 )
 from portanet.layers.linear import Linear
 from portanet.layers.positions import RotaryPositions
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array, Rng
 
 
@@ -59,6 +61,8 @@ class MultiHeadAttention(Layer):
     (2, 5, 8)
     """
 
+    n_heads = Option(check_count, fixed=True)
+
     def __init__(
         self,
         n_features: int,
@@ -72,7 +76,7 @@ class MultiHeadAttention(Layer):
     ) -> None:
         who = "MultiHeadAttention"
         check_count(who, "n_features", n_features)
-        self.n_heads = check_count(who, "n_heads", n_heads)
+        self.n_heads = n_heads
         if n_features % n_heads:
             raise ArgumentError(
                 f"{who}: n_heads must divide n_features = {n_features}, is {n_heads}"
@@ -145,7 +149,7 @@ class MultiHeadAttention(Layer):
     def _check(
         self, x: Array, memory: Array | None, values: Array | None, mask: Array | None
     ) -> None:
-        who, n = repr(self), self.query.weights.value.shape[0]
+        who, n = self, self.query.weights.value.shape[0]
         keys = x if memory is None else memory
         for name, tokens in (("x", x), ("memory", keys), ("values", values)):
             if tokens is None:
@@ -172,4 +176,9 @@ class MultiHeadAttention(Layer):
             check_mask(who, "padding_mask", mask, keys)
 
     def __repr__(self) -> str:
-        return f"MultiHeadAttention({self.query.weights.value.shape[0]}, {self.n_heads})"
+        rotary = self.positions is not None
+        return call_of(
+            self, self.query.weights.peek().shape[0], self.n_heads, causal=self.causal,
+            bias=self.query.bias is not None, rotary=rotary,
+            max_length=self.positions.max_length if self.positions is not None else 2048,
+        )  # fmt: skip

@@ -37,7 +37,7 @@ def without_padding(x: Array, padding_mask: Array | None) -> Array:
     return array_namespace(x).where(padding_mask[:, :, None], x, 0)
 
 
-def check_mask(who: str, name: str, mask: Any, tokens: Array) -> None:
+def check_mask(who: object, name: str, mask: Any, tokens: Array) -> None:
     """Raise unless a mask is (N, L) booleans for tokens (N, L, ...), on their device."""
     wanted, xp = tuple(tokens.shape[:2]), array_namespace(tokens)
     if backend_of(mask) is not backend_of(tokens):

@@ -16,12 +16,18 @@ from portanet.layers._channels import (
     other_axes,
     values_per_channel,
 )
+from portanet.moments import centred, inverse_root
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array
 
 
 class _BatchNorm(Layer):
     """The implementation of BatchNorm1d and BatchNorm2d, which differ in the shape of x."""
 
+    channels = Option(check_count, fixed=True)
+    momentum = Option(check_number, 0, 1)
+    eps = Option(check_number, 0, 1, open_low=True)
     ndims: ClassVar[tuple[int, ...]]
     wanted: ClassVar[str]
 
@@ -30,10 +36,7 @@ class _BatchNorm(Layer):
     def __init__(
         self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True
     ) -> None:
-        who = type(self).__name__
-        self.channels = check_count(who, "channels", channels)
-        self.momentum = check_number(who, "momentum", momentum, 0, 1)
-        self.eps = check_number(who, "eps", eps, 0, 1, open_low=True)
+        self.channels, self.momentum, self.eps = channels, momentum, eps
         self.weights = Parameter(zeros((channels,)) + 1) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
         self.running_mean = Buffer(zeros((channels,)))
@@ -45,13 +48,15 @@ class _BatchNorm(Layer):
         self._check(x, of_batch)
         xp = array_namespace(x)
         if of_batch:
-            mean, centred, variance = self._statistics(x)
-            self._update_running(mean, variance, values_per_channel(x))
+            scale, mean, distances, variance = self._statistics(x)
+            self._update_running(mean / scale, variance / scale / scale, values_per_channel(x))
+            inverse_std = inverse_root(variance, self.eps, scale)
+            normal, inverse_std = distances * inverse_std, inverse_std * scale
         else:
-            centred = x - along_channels(self.running_mean.value, x)
+            distances = x - along_channels(self.running_mean.value, x)
             variance = along_channels(self.running_variance.value, x)
-        inverse_std = 1 / xp.sqrt(variance + self.eps)
-        normal = centred * inverse_std
+            inverse_std = 1 / xp.sqrt(variance + self.eps)
+            normal = distances * inverse_std
         if training:
             self._saved = normal, inverse_std, of_batch
         if self.weights is None or self.bias is None:
@@ -73,18 +78,14 @@ class _BatchNorm(Layer):
         mean, along = along_channels(total / n, grad), along_channels(along / n, grad)
         return scale * (grad - mean - normal * along)
 
-    def _statistics(self, x: Array) -> tuple[Array, Array, Array]:
-        """Return mean, x - mean and variance over all axes except the channels, in two passes.
-
-        The mean of `centred` removes the rounding error of the first mean, which eps would amplify.
-        """
+    def _statistics(self, x: Array) -> tuple[Array, Array, Array, Array]:
+        """Return a scale s, and of s x the mean, the distances and the variance, by channel."""
         xp, axes = array_namespace(x), other_axes(x)
-        n = max(values_per_channel(x), 1)  # an empty batch: 0, where a mean would be NaN
-        mean = xp.sum(x, axis=axes, keepdims=True) / n
-        centred = x - mean
-        rounding = xp.sum(centred, axis=axes, keepdims=True) / n
-        mean, centred = mean + rounding, centred - rounding
-        return mean, centred, xp.sum(centred * centred, axis=axes, keepdims=True) / n
+        if values_per_channel(x) == 0:  # an empty batch: 0, where a mean would be NaN
+            zero = xp.sum(x, axis=axes, keepdims=True)
+            return zero + 1, zero, x, zero
+        scale, mean, distances = centred(x, axes)
+        return scale, mean, distances, xp.mean(distances * distances, axis=axes, keepdims=True)
 
     def _update_running(self, mean: Array, variance: Array, n: int) -> None:
         """Update the running statistics with a batch's, its variance unbiased: divided by n - 1."""
@@ -96,21 +97,22 @@ class _BatchNorm(Layer):
         self.running_mean.value = (1 - m) * self.running_mean.value + m * mean
         self.running_variance.value = (1 - m) * self.running_variance.value + m * variance
 
+    def __repr__(self) -> str:
+        options = {"momentum": self.momentum, "eps": self.eps}
+        return call_of(self, self.channels, **options, affine=self.weights is not None)
+
     def _check(self, x: Any, of_batch: bool) -> None:
         if self.weights is None:
-            check_alike(repr(self), "x", x, "the running mean", self.running_mean.value)
+            check_alike(self, "x", x, "the running mean", self.running_mean.value)
         else:
-            check_alike(repr(self), "x", x, "the weights", self.weights.value)
-        check_channels(repr(self), x, self.channels, self.wanted.format(self.channels), self.ndims)
+            check_alike(self, "x", x, "the weights", self.weights.value)
+        check_channels(self, x, self.channels, self.wanted.format(self.channels), self.ndims)
         if of_batch and values_per_channel(x) == 1:
             raise ShapeError(
                 f"{self!r}: in training x must have more than one value per channel, as one value "
                 f"has no variance; x is {tuple(x.shape)}. Use larger batches (drop_last=True "
                 "drops a last batch of one sample), or freeze_statistics(model)"
             )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.channels})"
 
 
 class BatchNorm1d(_BatchNorm):

@@ -7,6 +7,8 @@ from portanet.checks import check_choice, check_count, short
 from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Layer
 from portanet.layers.joins import Add, Concat
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.sequential import Sequential
 from portanet.sides import given_to, taken_grads
 from portanet.typing import Array
@@ -94,13 +96,15 @@ class Parallel(Layer):
     (1, 4)
     """
 
+    how = Option(check_choice, ("concat", "sum"), fixed=True)
+    axis = Option(check_count, fixed=True)
+
     def __init__(self, branches: Sequence[Any], *, how: str = "concat", axis: int = 1) -> None:
         if not isinstance(branches, Sequence) or not branches:
             raise ArgumentError(
                 f"Parallel: branches must be a list of layers, is {short(branches)}"
             )
-        self.how = check_choice("Parallel", "how", how, ("concat", "sum"))
-        self.axis = check_count("Parallel", "axis", axis)
+        self.how, self.axis = how, axis
         self.branches = [_as_layer("Parallel", f"branches[{i}]", b) for i, b in enumerate(branches)]
         self.join = Concat(axis) if how == "concat" else Add()
 
@@ -135,7 +139,7 @@ class Parallel(Layer):
         return sum(known[1:], known[0]) if known else None
 
     def __repr__(self) -> str:
-        return f"Parallel({self.branches}, how={self.how!r}, axis={self.axis})"
+        return call_of(self, self.branches, how=self.how, axis=self.axis)
 
 
 def _as_layer(who: str, name: str, layers: Any) -> Layer:

@@ -10,6 +10,8 @@ from portanet.initializers import fan_in_uniform, zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers.convolution_functions import conv2d, conv2d_backward_w, conv2d_backward_x
 from portanet.layers.windows import check_fits, check_images, make_window
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array, Rng
 
 Size = int | tuple[int, ...]
@@ -18,7 +20,11 @@ Size = int | tuple[int, ...]
 class _Convolution(Layer):
     """The implementation of Conv1d and Conv2d, on images."""
 
+    n_inp = Option(check_count, fixed=True)
+    n_out = Option(check_count, fixed=True)
+    groups = Option(check_count, fixed=True)
     n_axes: ClassVar[int]
+    _call: str  # as it was made: "same" is not a number
 
     def __init__(
         self,
@@ -36,15 +42,19 @@ class _Convolution(Layer):
         who = type(self).__name__
         self.n_inp, self.n_out, self.groups = _check_channels(who, n_inp, n_out, groups)
         self.window = make_window(who, self.n_axes, kernel, stride, padding, dilation)
+        self._call = call_of(
+            self, n_inp, n_out, kernel, stride=stride, padding=padding, dilation=dilation,
+            groups=groups, bias=bool(bias),
+        )  # fmt: skip
         shape = (n_out, n_inp // groups, *self.window.kernel[2 - self.n_axes :])
         self.weights = Parameter(_draw(shape, rng))
         self.bias = Parameter(zeros((n_out,))) if bias else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the convolution of x with w, plus b."""
-        check_alike(repr(self), "x", x, "the weights", self.weights.value)
-        check_images(repr(self), self.n_axes, x, self.n_inp)
-        check_fits(repr(self), self.window, self.n_axes, tuple(x.shape[2:]))
+        check_alike(self, "x", x, "the weights", self.weights.value)
+        check_images(self, self.n_axes, x, self.n_inp)
+        check_fits(self, self.window, self.n_axes, tuple(x.shape[2:]))
         x = as_images(x)
         if training:
             self._saved = x
@@ -70,8 +80,7 @@ class _Convolution(Layer):
             self.bias.grad = array_namespace(grad).sum(grad, axis=(0, 2, 3))
 
     def __repr__(self) -> str:
-        kernel = self.window.kernel[2 - self.n_axes :]
-        return f"{type(self).__name__}({self.n_inp}, {self.n_out}, {kernel})"
+        return self._call
 
 
 class Conv2d(_Convolution):

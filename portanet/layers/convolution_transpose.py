@@ -7,6 +7,7 @@ from portanet.layer import Parameter
 from portanet.layers.convolution import Size, _check_channels, _Convolution, _draw
 from portanet.layers.convolution_functions import conv2d, conv2d_backward_w, conv2d_backward_x
 from portanet.layers.windows import check_images, make_window, pair
+from portanet.reprs import call_of
 from portanet.typing import Array, Rng
 
 
@@ -50,6 +51,10 @@ class ConvTranspose2d(_Convolution):
         who = type(self).__name__
         self.n_inp, self.n_out, self.groups = _check_channels(who, n_inp, n_out, groups)
         self.window = make_window(who, 2, kernel, stride, padding, dilation)
+        self._call = call_of(
+            self, n_inp, n_out, kernel, stride=stride, padding=padding,
+            output_padding=output_padding, dilation=dilation, groups=groups, bias=bool(bias),
+        )  # fmt: skip
         self.output_padding = pair(who, "output_padding", output_padding, 2, 0)
         _check_output_padding(who, self.window.stride, self.output_padding)
         self.weights = Parameter(_draw((n_inp, n_out // groups, *self.window.kernel), rng))
@@ -57,8 +62,8 @@ class ConvTranspose2d(_Convolution):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return the transposed convolution of x with w, plus b."""
-        check_alike(repr(self), "x", x, "the weights", self.weights.value)
-        check_images(repr(self), 2, x, self.n_inp)
+        check_alike(self, "x", x, "the weights", self.weights.value)
+        check_images(self, 2, x, self.n_inp)
         size = self._output_size(tuple(x.shape[2:]))
         if training:
             self._saved = x

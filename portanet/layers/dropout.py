@@ -5,8 +5,8 @@ from typing import Any
 from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.draws import dropout_mask
-from portanet.errors import ArgumentError
 from portanet.layer import Layer
+from portanet.options import Option
 from portanet.random import next_key
 from portanet.typing import Array
 
@@ -39,10 +39,10 @@ class Dropout(Layer):
            [2., 0., 0., 2., 0., 2.]])
     """
 
+    p = Option(check_number, 0, 1, open_high=True)
+
     def __init__(self, p: float = 0.5) -> None:
-        self.p = check_number("Dropout", "p", p, 0, 1)
-        if p == 1:
-            raise ArgumentError("Dropout: p must be in [0, 1), is 1, which would drop everything")
+        self.p = p
         self.key, self.step = next_key("dropout"), 0
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -64,6 +64,3 @@ class Dropout(Layer):
     def _drop(self, x: Array, kept: Array) -> Array:
         # `where`, as the product of a dropped inf with 0 would be NaN
         return array_namespace(x).where(kept, x * (1 / (1 - self.p)), 0)
-
-    def __repr__(self) -> str:
-        return f"Dropout({self.p:g})"

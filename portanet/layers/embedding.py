@@ -8,6 +8,8 @@ from portanet.dispatch import accelerable
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError
 from portanet.initializers import stream
 from portanet.layer import Layer, Parameter
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array, Rng
 
 
@@ -60,6 +62,7 @@ class Embedding(Layer):
     """
 
     takes = "integers"
+    padding_index = Option(check_count, 0, none=True, fixed=True)
 
     def __init__(
         self, n_tokens: int, n_features: int, *, padding_index: int | None = None,
@@ -68,13 +71,13 @@ class Embedding(Layer):
         n_tokens = check_count("Embedding", "n_tokens", n_tokens)
         n_features = check_count("Embedding", "n_features", n_features)
         table = stream(rng).standard_normal((n_tokens, n_features)).astype("float32")
-        if padding_index is not None:
-            if check_count("Embedding", "padding_index", padding_index, 0) >= n_tokens:
+        self.padding_index = padding_index
+        if self.padding_index is not None:
+            if self.padding_index >= n_tokens:
                 raise ArgumentError(
                     f"Embedding: padding_index must be in [0, {n_tokens}), is {padding_index}"
                 )
-            table[padding_index] = 0
-        self.padding_index = padding_index
+            table[self.padding_index] = 0
         self.weights = Parameter(table)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -127,7 +130,7 @@ class Embedding(Layer):
 
     def __repr__(self) -> str:
         n_tokens, n_features = self.weights.peek().shape
-        return f"Embedding({n_tokens}, {n_features})"
+        return call_of(self, n_tokens, n_features, padding_index=self.padding_index)
 
 
 def _flat_indices(x: Array) -> Array:

@@ -8,6 +8,7 @@ from portanet.layer import Layer
 from portanet.layers.activations import hard_sigmoid, sigmoid
 from portanet.layers.error_function import erf
 from portanet.layers.softplus import softplus
+from portanet.options import Option
 from portanet.typing import Array
 
 _FAR = 1e4  # the gates are exactly 0 and 1 far before; avoids inf · 0
@@ -42,9 +43,6 @@ class _Gated(Layer):
         x, gate = self._take_saved()
         return grad * (gate + x * self.slope(x, gate))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 class GELU(_Gated):
     """y = x Phi(x), Phi(x) = (1 + erf(x / sqrt(2))) / 2: the normal distribution function as gate.
@@ -72,8 +70,10 @@ class GELU(_Gated):
     array([-0.1588,  0.    ,  0.8412])
     """
 
+    approximate = Option(check_choice, ("none", "tanh"))
+
     def __init__(self, *, approximate: str = "none") -> None:
-        self.approximate = check_choice("GELU", "approximate", approximate, ("none", "tanh"))
+        self.approximate = approximate
 
     def gate(self, x: Array) -> Array:
         """Return Phi(x)."""
@@ -86,9 +86,6 @@ class GELU(_Gated):
         if self.approximate == "tanh":
             return gate * (1 - gate) * (2 * sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x))
         return array_namespace(x).exp(-0.5 * x * x) / sqrt(2 * pi)
-
-    def __repr__(self) -> str:
-        return "GELU()" if self.approximate == "none" else "GELU(approximate='tanh')"
 
 
 class SiLU(_Gated):

@@ -9,6 +9,8 @@ from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
 from portanet.layers.normalization import check_like_weights, standardize, standardize_backward
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array
 
 
@@ -36,21 +38,23 @@ class GroupNorm(Layer):
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
+    groups = Option(check_count, fixed=True)
+    channels = Option(check_count, fixed=True)
+    eps = Option(check_number, 0, 1, open_low=True)
+
     def __init__(
         self, groups: int, channels: int, *, eps: float = 1e-5, affine: bool = True
     ) -> None:
-        self.groups = check_count("GroupNorm", "groups", groups)
-        self.channels = check_count("GroupNorm", "channels", channels)
+        self.groups, self.channels, self.eps = groups, channels, eps
         if channels % groups:
             raise ArgumentError(f"GroupNorm: groups must divide channels = {channels}, is {groups}")
-        self.eps = check_number("GroupNorm", "eps", eps, 0, 1, open_low=True)
         self.weights = Parameter(zeros((channels,)) + 1) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b."""
         check_like_weights(self, x, self.weights)
-        check_channels(repr(self), x, self.channels, f"(N, {self.channels}, ...)")
+        check_channels(self, x, self.channels, f"(N, {self.channels}, ...)")
         xp = array_namespace(x)
         normal, inverse_std = standardize(self._grouped(x), (2,), self.eps)
         normal = xp.reshape(normal, x.shape)
@@ -72,10 +76,11 @@ class GroupNorm(Layer):
         grad_x = standardize_backward(self._grouped(grad), self._grouped(normal), inverse_std, (2,))
         return xp.reshape(grad_x, grad.shape)
 
+    def __repr__(self) -> str:
+        affine = self.weights is not None
+        return call_of(self, self.groups, self.channels, eps=self.eps, affine=affine)
+
     def _grouped(self, x: Array) -> Array:
         """Return x as (N, groups, values of a group)."""
         values = prod(x.shape[1:]) // self.groups  # not -1, which is ambiguous for an empty batch
         return array_namespace(x).reshape(x, (x.shape[0], self.groups, values))
-
-    def __repr__(self) -> str:
-        return f"GroupNorm({self.groups}, {self.channels})"

@@ -6,6 +6,7 @@ from typing import Any
 from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
+from portanet.options import Option
 from portanet.typing import Array
 
 
@@ -37,9 +38,6 @@ class Add(Layer):
         """Return G for each input."""
         return [grad] * self._take_saved()
 
-    def __repr__(self) -> str:
-        return "Add()"
-
 
 class Multiply(Layer):
     """y = x_1 · x_2 · …, element by element: gates.
@@ -68,8 +66,13 @@ class Multiply(Layer):
         x = self._take_saved()
         return [_product([grad, *x[:k], *x[k + 1 :]]) for k in range(len(x))]
 
-    def __repr__(self) -> str:
-        return "Multiply()"
+
+def _check_axis(who: str, name: str, axis: Any) -> int:
+    if not isinstance(axis, int) or axis == 0:
+        raise ArgumentError(
+            f"{who}: {name} must be an integer, and not 0, the batch; is {short(axis)}"
+        )
+    return axis
 
 
 class Concat(Layer):
@@ -88,9 +91,9 @@ class Concat(Layer):
     (2, 4)
     """
 
+    axis = Option(_check_axis)
+
     def __init__(self, axis: int = 1) -> None:
-        if not isinstance(axis, int) or axis == 0:
-            raise ArgumentError(f"Concat: axis must be an integer, and not 0, the batch; is {axis}")
         self.axis = axis
 
     def forward(self, x: Sequence[Array], *, training: bool = False) -> Array:
@@ -118,9 +121,6 @@ class Concat(Layer):
                 f"{self!r}: the inputs must have {wanted}; one of shape {shape} has no such axis"
             )
         return (*shape[:axis], *shape[axis + 1 :])
-
-    def __repr__(self) -> str:
-        return f"Concat({self.axis})"
 
 
 def _check_shapes(

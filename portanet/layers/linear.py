@@ -5,6 +5,7 @@ from portanet.checks import check_alike, check_count
 from portanet.errors import ShapeError
 from portanet.initializers import Initializer, fan_in_uniform, zeros
 from portanet.layer import Layer, Parameter
+from portanet.reprs import call_of
 from portanet.typing import Array, Rng
 
 
@@ -47,7 +48,7 @@ class Linear(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x w + b."""
-        check_alike(repr(self), "x", x, "the weights", self.weights.value)
+        check_alike(self, "x", x, "the weights", self.weights.value)
         n_inp = self.weights.value.shape[0]
         if x.ndim < 2 or x.shape[-1] != n_inp:
             raise ShapeError(
@@ -68,8 +69,8 @@ class Linear(Layer):
         return grad @ self.weights.value.T
 
     def __repr__(self) -> str:
-        n_inp, n_out = self.weights.value.shape
-        return f"Linear({n_inp}, {n_out})"
+        n_inp, n_out = self.weights.peek().shape
+        return call_of(self, n_inp, n_out, bias=self.bias is not None)
 
 
 def rows(x: Array) -> Array:

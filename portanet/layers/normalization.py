@@ -4,11 +4,16 @@ See also group_normalization.py (over groups of channels), batch_normalization.p
 batch).
 """
 
+from typing import Any, cast
+
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number, dtype_name, is_float
 from portanet.errors import ArgumentError, DtypeError, ShapeError
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
+from portanet.moments import centred, inverse_root, scale_for_squares
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array
 
 
@@ -24,22 +29,25 @@ def standardize_backward(grad: Array, normal: Array, inverse_std: Array, axes: t
 
 
 def standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """Return n = (x - m) / s, and 1 / s. In two passes, as E[x²] - E[x]² would cancel.
-
-    The mean of `centred` is the rounding error of m, which 1 / s would amplify for nearly equal x.
-    """
+    """Return n = (x - m) / s, and 1 / s. In two passes, as E[x²] - E[x]² would cancel."""
     xp = array_namespace(x)
-    centred = x - xp.mean(x, axis=axes, keepdims=True)
-    centred = centred - xp.mean(centred, axis=axes, keepdims=True)
-    variance = xp.mean(centred * centred, axis=axes, keepdims=True)
-    inverse_std = 1 / xp.sqrt(variance + eps)
-    return centred * inverse_std, inverse_std
+    scale, _, distances = centred(x, axes)
+    variance = xp.mean(distances * distances, axis=axes, keepdims=True)
+    inverse_std = inverse_root(variance, eps, scale)
+    return distances * inverse_std, inverse_std * scale
+
+
+def _check_shape(who: str, name: str, shape: Any) -> tuple[int, ...]:
+    axes: tuple = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    if not axes:
+        raise ArgumentError(f"{who}: {name} must name at least one axis, is ()")
+    return tuple(check_count(who, name, n) for n in axes)
 
 
 def check_like_weights(layer: Layer, x: Array, weights: Parameter | None) -> None:
     """Raise PlacementError or DtypeError unless x is like the weights, or floats without any."""
     if weights is not None:
-        check_alike(repr(layer), "x", x, "the weights", weights.value)
+        check_alike(layer, "x", x, "the weights", weights.value)
     elif not is_float(x):
         raise DtypeError(f"{layer!r}: x must be float32 or float64, is {dtype_name(x.dtype)}")
 
@@ -47,12 +55,10 @@ def check_like_weights(layer: Layer, x: Array, weights: Parameter | None) -> Non
 class _OverLastAxes(Layer):
     """Shared by LayerNorm and RMSNorm: the axes, and a learned scale for each number there."""
 
+    shape = Option(_check_shape, fixed=True)
+
     def __init__(self, shape: int | tuple[int, ...], affine: bool) -> None:
-        who = type(self).__name__
-        axes: tuple = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-        if not axes:
-            raise ArgumentError(f"{who}: shape must name at least one axis, is ()")
-        self.shape = tuple(check_count(who, "shape", n) for n in axes)
+        self.shape = cast("Any", shape)
         self.axes = tuple(range(-len(self.shape), 0))
         self.weights = Parameter(zeros(self.shape) + 1) if affine else None
 
@@ -62,12 +68,13 @@ class _OverLastAxes(Layer):
             wanted = ", ".join(["N", "...", *map(str, self.shape)])
             raise ShapeError(f"{self!r}: x must be ({wanted}), is {tuple(x.shape)}")
 
+    def __repr__(self) -> str:
+        shape = self.shape[0] if len(self.shape) == 1 else self.shape
+        return call_of(self, shape, eps=vars(self)["eps"], affine=self.weights is not None)
+
     def _sum_over_samples(self, grad: Array) -> Array:
         axes = tuple(range(grad.ndim - len(self.shape)))
         return array_namespace(grad).sum(grad, axis=axes)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.shape[0] if len(self.shape) == 1 else self.shape})"
 
 
 class LayerNorm(_OverLastAxes):
@@ -95,11 +102,13 @@ class LayerNorm(_OverLastAxes):
     array([[-1.,  1.]], dtype=float32)
     """
 
+    eps = Option(check_number, 0, 1, open_low=True)
+
     def __init__(
         self, shape: int | tuple[int, ...], *, eps: float = 1e-5, affine: bool = True
     ) -> None:
         super().__init__(shape, affine)
-        self.eps = check_number("LayerNorm", "eps", eps, 0, 1, open_low=True)
+        self.eps = eps
         self.bias = Parameter(zeros(self.shape)) if affine else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -145,12 +154,12 @@ class RMSNorm(_OverLastAxes):
     array([[0.2, 1.4]], dtype=float32)
     """
 
+    eps = Option(check_number, 0, 1, open_low=True, none=True)
+
     def __init__(
         self, shape: int | tuple[int, ...], *, eps: float | None = None, affine: bool = True
     ) -> None:
         super().__init__(shape, affine)
-        if eps is not None:
-            check_number("RMSNorm", "eps", eps, 0, 1, open_low=True)
         self.eps = eps
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -158,8 +167,11 @@ class RMSNorm(_OverLastAxes):
         self._check(x)
         xp = array_namespace(x)
         eps = float(xp.finfo(x.dtype).eps) if self.eps is None else self.eps
-        inverse = 1 / xp.sqrt(xp.mean(x * x, axis=self.axes, keepdims=True) + eps)
-        normal = x * inverse
+        scale = scale_for_squares(xp.max(xp.abs(x), axis=self.axes, keepdims=True))
+        scaled = x * scale
+        mean = xp.mean(scaled * scaled, axis=self.axes, keepdims=True)
+        inverse = inverse_root(mean, eps, scale)
+        normal, inverse = scaled * inverse, inverse * scale
         if training:
             self._saved = normal, inverse
         return normal if self.weights is None else normal * self.weights.value

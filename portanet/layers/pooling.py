@@ -15,6 +15,7 @@ from portanet.layers.pooling_functions import (
     max_pool2d_backward,
 )
 from portanet.layers.windows import Window, check_fits, check_images, make_window
+from portanet.reprs import call_of
 from portanet.typing import Array
 
 
@@ -25,6 +26,7 @@ class _Pooling(Layer):
 
     def __init__(self, kernel: Size, *, stride: Size | None = None, padding: Size = 0) -> None:
         who = type(self).__name__
+        self._kernel, self._given = kernel, {"stride": stride, "padding": padding}
         stride = kernel if stride is None else stride
         self.window = make_window(who, self.n_axes, kernel, stride, padding, 1)
         for (before, _), size in zip(self.window.padding, self.window.kernel, strict=True):
@@ -37,15 +39,13 @@ class _Pooling(Layer):
     def _images(self, x: Array) -> Array:
         """Return x as images, after checking it."""
         _check_floats(self, x)
-        check_images(repr(self), self.n_axes, x, None)
-        check_fits(repr(self), self.window, self.n_axes, tuple(x.shape[2:]))
+        check_images(self, self.n_axes, x, None)
+        check_fits(self, self.window, self.n_axes, tuple(x.shape[2:]))
         return as_images(x)
 
     def __repr__(self) -> str:
-        kernel, stride = (
-            pair[2 - self.n_axes :] for pair in (self.window.kernel, self.window.stride)
-        )
-        return f"{type(self).__name__}({kernel}, stride={stride})"
+        own = {k: v for k, v in vars(self).items() if k == "count_include_pad"}
+        return call_of(self, self._kernel, **self._given, **own)
 
 
 class MaxPool2d(_Pooling):
@@ -201,9 +201,6 @@ class GlobalAvgPool(Layer):
         xp, shape = array_namespace(grad), self._take_saved()
         grad = xp.reshape(grad / prod(shape[2:]), (*shape[:2], *(1,) * (len(shape) - 2)))
         return xp.broadcast_to(grad, shape)
-
-    def __repr__(self) -> str:
-        return "GlobalAvgPool()"
 
 
 def _check_floats(layer: Layer, x: Array) -> None:

@@ -56,7 +56,7 @@ class SinusoidalPositions(Layer):
         return grad
 
     def __repr__(self) -> str:
-        max_length, n_features = self.table.value.shape
+        max_length, n_features = self.table.peek().shape
         return f"SinusoidalPositions({n_features}, {max_length})"
 
 
@@ -105,6 +105,11 @@ class RotaryPositions(Layer):
         self._take_saved()
         return self.turned(grad, back=True)
 
+    @property
+    def max_length(self) -> int:
+        """The number of positions that there is a rotation for."""
+        return self.sines.peek().shape[0]
+
     def turned(self, x: Array, *, back: bool = False) -> Array:
         """Return x rotated, or rotated back; nothing is saved."""
         xp, L = array_namespace(x), x.shape[-2]
@@ -115,8 +120,7 @@ class RotaryPositions(Layer):
         return xp.reshape(xp.stack([even * c - odd * s, even * s + odd * c], axis=-1), x.shape)
 
     def __repr__(self) -> str:
-        max_length, half = self.sines.value.shape
-        return f"RotaryPositions({2 * half}, {max_length})"
+        return f"RotaryPositions({2 * self.sines.peek().shape[1]}, {self.max_length})"
 
 
 def _waves(n_features: int, max_length: int) -> tuple[np.ndarray, np.ndarray]:

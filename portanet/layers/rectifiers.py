@@ -6,6 +6,7 @@ from portanet.errors import ShapeError
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
+from portanet.options import Option
 from portanet.typing import Array
 
 # The fixed point of Klambauer et al.: with these, mean 0 and variance 1 map to themselves.
@@ -30,8 +31,10 @@ class LeakyReLU(Layer):
     array([-0.2,  2. ])
     """
 
+    slope = Option(check_number, 0, 1, open_low=True)
+
     def __init__(self, slope: float = 0.01) -> None:
-        self.slope = check_number("LeakyReLU", "slope", slope, 0, 1, open_low=True)
+        self.slope = slope
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x where x > 0, else slope x."""
@@ -42,9 +45,6 @@ class LeakyReLU(Layer):
     def backward(self, grad: Array) -> Array:
         """Return grad where x > 0, else slope grad."""
         return array_namespace(grad).where(self._take_saved() > 0, grad, self.slope * grad)
-
-    def __repr__(self) -> str:
-        return f"LeakyReLU({self.slope})"
 
 
 class PReLU(Layer):
@@ -66,8 +66,10 @@ class PReLU(Layer):
     array([-0.5,  2. ], dtype=float32)
     """
 
+    channels = Option(check_count, fixed=True)
+
     def __init__(self, channels: int = 1) -> None:
-        self.channels = check_count("PReLU", "channels", channels)
+        self.channels = channels
         self.slopes = Parameter(zeros((channels,)) + 0.25)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -91,14 +93,11 @@ class PReLU(Layer):
         return a if self.channels == 1 else along_channels(a, x)
 
     def _check(self, x: Array) -> None:
-        check_alike(repr(self), "x", x, "the slopes", self.slopes.value)
+        check_alike(self, "x", x, "the slopes", self.slopes.value)
         if self.channels > 1:
-            check_channels(repr(self), x, self.channels, f"(N, {self.channels}, ...)")
+            check_channels(self, x, self.channels, f"(N, {self.channels}, ...)")
         elif x.ndim == 0:
             raise ShapeError(f"{self!r}: x must be (N, ...), is a single number")
-
-    def __repr__(self) -> str:
-        return f"PReLU({self.channels})"
 
 
 def elu(x: Array, alpha: float) -> Array:
@@ -130,8 +129,10 @@ class ELU(Layer):
     array([-1.   , -0.632,  2.   ])
     """
 
+    alpha = Option(check_number, 0, 1e6, open_low=True)
+
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = check_number("ELU", "alpha", alpha, 0, 1e6, open_low=True)
+        self.alpha = alpha
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x where x > 0, else alpha (exp(x) - 1)."""
@@ -142,9 +143,6 @@ class ELU(Layer):
     def backward(self, grad: Array) -> Array:
         """Return grad where x > 0, else grad alpha exp(x)."""
         return elu_backward(grad, self._take_saved(), self.alpha)
-
-    def __repr__(self) -> str:
-        return f"ELU({self.alpha})"
 
 
 class SELU(Layer):
@@ -172,6 +170,3 @@ class SELU(Layer):
     def backward(self, grad: Array) -> Array:
         """Return 1.0507 grad dELU/dx."""
         return elu_backward(_SELU_SCALE * grad, self._take_saved(), _SELU_ALPHA)
-
-    def __repr__(self) -> str:
-        return "SELU()"

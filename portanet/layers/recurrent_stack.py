@@ -9,6 +9,8 @@ from portanet.layer import Layer
 from portanet.layers.recurrent_cells import State
 from portanet.layers.recurrent_checks import check_start, valid_steps
 from portanet.layers.recurrent_pass import Pass
+from portanet.options import Option
+from portanet.reprs import call_of
 from portanet.typing import Array, Rng
 
 
@@ -19,6 +21,8 @@ class _Recurrent(Layer):
     belongs to layer i and direction j.
     """
 
+    n_inp = Option(check_count, fixed=True)
+    n_hidden = Option(check_count, fixed=True)
     _cell: ClassVar[Any]
     _start_names: ClassVar[tuple[str, ...]] = ("h0",)
     h0_grad: Array | None
@@ -29,8 +33,7 @@ class _Recurrent(Layer):
         rng: Rng | None = None,
     ) -> None:  # fmt: skip
         who = type(self).__name__
-        check_count(who, "n_inp", n_inp)
-        self.n_inp, self.n_hidden = n_inp, check_count(who, "n_hidden", n_hidden)
+        self.n_inp, self.n_hidden = n_inp, n_hidden
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         ways = (False, True) if bidirectional else (False,)
         widths = [n_inp] + [n_hidden * len(ways)] * (check_count(who, "n_layers", n_layers) - 1)
@@ -117,7 +120,7 @@ class _Recurrent(Layer):
         return list(grad)
 
     def _check(self, x: Array, starts: tuple[Array | None, ...]) -> None:
-        check_alike(repr(self), "x", x, "the weights", self.passes[0][0].weights.value)
+        check_alike(self, "x", x, "the weights", self.passes[0][0].weights.value)
         if x.ndim != 3 or x.shape[2] != self.n_inp or x.shape[1] == 0:
             raise ShapeError(
                 f"{self!r}: x must be (N, L, {self.n_inp}) with L >= 1 steps, is {tuple(x.shape)}"
@@ -129,7 +132,11 @@ class _Recurrent(Layer):
                 check_start(repr(self), name, start, x, n_passes, self.n_hidden)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.n_inp}, {self.n_hidden})"
+        return call_of(
+            self, self.n_inp, self.n_hidden, n_layers=len(self.passes),
+            bidirectional=len(self.passes[0]) > 1, return_sequences=self.return_sequences,
+            return_state=self.return_state, bias=self.passes[0][0].bias is not None,
+        )  # fmt: skip
 
 
 def _at(states: Any, i: int) -> tuple[Array | None, ...]:

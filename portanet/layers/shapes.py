@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any, cast
 
 from portanet.backends import array_namespace
 from portanet.checks import check_count
 from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
+from portanet.options import Option
 from portanet.typing import Array
 
 
@@ -34,8 +36,11 @@ class Flatten(Layer):
         """Return grad in the shape of x."""
         return array_namespace(grad).reshape(grad, self._take_saved())
 
-    def __repr__(self) -> str:
-        return "Flatten()"
+
+def _check_shape(who: str, name: str, shape: Any) -> tuple[int, ...]:
+    if not isinstance(shape, tuple | list):
+        raise ArgumentError(f"{who}: {name} must be a tuple such as (1, 8, 8), is {short(shape)}")
+    return tuple(check_count(who, name, n) for n in shape)
 
 
 class Reshape(Layer):
@@ -55,12 +60,10 @@ class Reshape(Layer):
 
     returns = "as its input"
 
+    shape = Option(_check_shape)
+
     def __init__(self, shape: Sequence[int]) -> None:
-        if not isinstance(shape, tuple | list):
-            raise ArgumentError(
-                f"Reshape: shape must be a tuple such as (1, 8, 8), is {short(shape)}"
-            )
-        self.shape = tuple(check_count("Reshape", "shape", n) for n in shape)
+        self.shape = cast("Any", shape)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x as (N, *shape)."""
@@ -74,9 +77,6 @@ class Reshape(Layer):
     def backward(self, grad: Array) -> Array:
         """Return grad in the shape of x."""
         return array_namespace(grad).reshape(grad, self._take_saved())
-
-    def __repr__(self) -> str:
-        return f"Reshape({self.shape})"
 
 
 def _reshaped(layer: Layer, x: Array, shape: tuple[int, ...], training: bool) -> Array:

@@ -1,8 +1,11 @@
 """Softmax and its logarithm: a probability distribution along an axis."""
 
+from typing import Any
+
 from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
+from portanet.options import Option
 from portanet.typing import Array
 
 
@@ -42,12 +45,18 @@ def log_softmax_backward(grad: Array, y: Array, axis: int = -1) -> Array:
     return grad - xp.exp(y) * xp.sum(grad, axis=axis, keepdims=True)
 
 
+def _check_axis(who: str, name: str, axis: Any) -> int:
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise ArgumentError(f"{who}: {name} must be an integer, is {short(axis)}")
+    return axis
+
+
 class _AlongAxis(Layer):
     """Shared by Softmax and LogSoftmax: the axis and its check."""
 
+    axis = Option(_check_axis)
+
     def __init__(self, axis: int = -1) -> None:
-        if isinstance(axis, bool) or not isinstance(axis, int):
-            raise ArgumentError(f"{type(self).__name__}: axis must be an integer, is {short(axis)}")
         self.axis = axis
 
     def _check(self, x: Array) -> None:
@@ -56,9 +65,6 @@ class _AlongAxis(Layer):
                 f"{self!r}: x must have at least one number along axis {self.axis}, is of shape "
                 f"{tuple(x.shape)}"
             )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({'' if self.axis == -1 else f'axis={self.axis}'})"
 
 
 class Softmax(_AlongAxis):

@@ -4,6 +4,7 @@ from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.layer import Layer
 from portanet.layers.activations import sigmoid
+from portanet.options import Option
 from portanet.typing import Array
 
 
@@ -47,8 +48,10 @@ class Softplus(Layer):
     array([ 0.   ,  0.693, 50.   ])
     """
 
+    beta = Option(check_number, 1e-6, 1e6)
+
     def __init__(self, beta: float = 1.0) -> None:
-        self.beta = check_number("Softplus", "beta", beta, 1e-6, 1e6)
+        self.beta = beta
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return log(1 + exp(b x)) / b."""
@@ -60,6 +63,3 @@ class Softplus(Layer):
         """Return grad sigmoid(b x)."""
         x = self._take_saved()
         return grad * sigmoid(x if self.beta == 1 else _scaled(x, self.beta))
-
-    def __repr__(self) -> str:
-        return f"Softplus({'' if self.beta == 1 else f'{self.beta:g}'})"

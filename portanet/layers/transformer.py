@@ -9,6 +9,7 @@ from portanet.layers.dropout import Dropout
 from portanet.layers.gated import GELU
 from portanet.layers.linear import Linear
 from portanet.layers.normalization import LayerNorm
+from portanet.reprs import call_of
 from portanet.sequential import Sequential
 from portanet.typing import Array, Rng
 
@@ -55,7 +56,7 @@ class TransformerBlock(Layer):
     ) -> Array:
         """Return y."""
         if padding_mask is not None:
-            check_mask(repr(self), "padding_mask", padding_mask, x)
+            check_mask(self, "padding_mask", padding_mask, x)
         x = without_padding(x, padding_mask)
         a = self.norm1.forward(x, training=training)
         a = self.attention.forward(a, padding_mask=padding_mask, training=training)
@@ -74,7 +75,7 @@ class TransformerBlock(Layer):
         return without_padding(grad + self.norm1.backward(a), padding_mask)
 
     def __repr__(self) -> str:
-        return _repr(self, ", causal=True" if self.attention.causal else "")
+        return _call(self)
 
 
 class TransformerDecoderBlock(Layer):
@@ -159,12 +160,12 @@ class TransformerDecoderBlock(Layer):
                 "without an encoder use TransformerBlock(..., causal=True)"
             )
         if mask is not None:
-            check_mask(repr(self), "padding_mask", mask, x)
+            check_mask(self, "padding_mask", mask, x)
         if memory_mask is not None:
-            check_mask(repr(self), "memory_padding_mask", memory_mask, memory)
+            check_mask(self, "memory_padding_mask", memory_mask, memory)
 
     def __repr__(self) -> str:
-        return _repr(self, "" if self.attention.causal else ", causal=False")
+        return _call(self)
 
 
 def _n_hidden(who: str, n_features: int, n_hidden: int | None) -> int:
@@ -179,10 +180,16 @@ def _feed_forward(n_features: int, n_hidden: int, rng: Rng | None) -> Sequential
     )
 
 
-def _repr(block: TransformerBlock | TransformerDecoderBlock, causal: str) -> str:
-    n_features, n_hidden = block.feed_forward.layers[0].parameters()[0].value.shape
-    name, n_heads = type(block).__name__, block.attention.n_heads
-    return f"{name}({n_features}, {n_heads}, n_hidden={n_hidden}{causal})"
+def _call(block: TransformerBlock | TransformerDecoderBlock) -> str:
+    n_features, n_hidden = block.feed_forward.layers[0].parameters()[0].peek().shape
+    attention = block.attention
+    return call_of(
+        block, n_features, attention.n_heads,
+        n_hidden=None if n_hidden == 4 * n_features else n_hidden, causal=attention.causal,
+        rotary=attention.positions is not None,
+        dropout=0.0 if block.dropout1 is None else block.dropout1.p,
+        max_length=attention.positions.max_length if attention.positions is not None else 2048,
+    )  # fmt: skip
 
 
 def _dropped(dropout: Dropout | None, x: Array, training: bool) -> Array:

@@ -42,7 +42,7 @@ class Unembedding(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x wᵀ."""
         weights = self.weights.value
-        check_alike(repr(self), "x", x, "the table", weights)
+        check_alike(self, "x", x, "the table", weights)
         if x.ndim < 2 or x.shape[-1] != weights.shape[1]:
             raise ShapeError(
                 f"{self!r}: x must be (N, ..., {weights.shape[1]}), is {tuple(x.shape)}"
@@ -59,4 +59,4 @@ class Unembedding(Layer):
 
     def __repr__(self) -> str:
         n_tokens, n_features = self.weights.peek().shape
-        return f"Unembedding({n_features}, {n_tokens})"
+        return f"Unembedding(Embedding({n_tokens}, {n_features}))"

@@ -118,7 +118,7 @@ def make_window(
     return Window(kernel, stride, _halves(total[0], total[1]), dilation)
 
 
-def check_images(who: str, n_axes: int, x: Array, channels: int | None) -> None:
+def check_images(who: object, n_axes: int, x: Array, channels: int | None) -> None:
     """Raise ShapeError unless x is (N, channels, then n_axes of height and width or length)."""
     wanted = f"(N, {channels or 'channels'}, {('length', 'height, width')[n_axes - 1]})"
     shape = tuple(x.shape)
@@ -133,7 +133,7 @@ def check_images(who: str, n_axes: int, x: Array, channels: int | None) -> None:
         raise ShapeError(f"{who}: x must be {wanted}, is {shape}{advice}")
 
 
-def check_fits(who: str, window: Window, n_axes: int, size: tuple[int, ...]) -> None:
+def check_fits(who: object, window: Window, n_axes: int, size: tuple[int, ...]) -> None:
     """Raise ShapeError unless the kernel fits into an image of this size."""
     images = (1, *size)[-2:]
     if min(window.output_size((images[0], images[1]))) < 1:

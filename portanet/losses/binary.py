@@ -1,14 +1,15 @@
 """Binary cross entropy, on probabilities (as in the blog) and on logits (recommended)."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from portanet.backends import array_namespace
 from portanet.checks import skips_value_checks
-from portanet.layer import Buffer
 from portanet.layers.activations import sigmoid
 from portanet.loss import Loss
 from portanet.losses._bounded import bounded
-from portanet.losses.weights import Weights, parse_weights, weights_like
+from portanet.losses.weights import parse_weights, weights_like
+from portanet.options import Option
 from portanet.targets import labels_where, refuse, without_column
 from portanet.typing import Array
 
@@ -43,9 +44,6 @@ class _Binary(Loss):
     def complement(self, y_hat: Array) -> Array:
         """Return the probabilities of 0."""
         return 1 - y_hat
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({'soft_targets=True' if self.soft_targets else ''})"
 
 
 class BinaryCrossEntropy(_Binary):
@@ -125,13 +123,13 @@ class BCEWithLogits(_Binary):
     """
 
     expects = "logits"
+    positive_weight = Option(parse_weights)
 
     def __init__(
         self, *, soft_targets: bool = False, positive_weight: float | Sequence[float] | None = None
     ) -> None:
         super().__init__(soft_targets=soft_targets)
-        who = "BCEWithLogits"
-        self.positive_weight: Weights = parse_weights(who, "positive_weight", positive_weight)
+        self.positive_weight = cast("Any", positive_weight)
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return max(z, 0) - y z + log1p(exp(-|z|)); (1 - y) z + (1 + (w-1) y) softplus(-z)."""
@@ -161,12 +159,6 @@ class BCEWithLogits(_Binary):
     def scores(self, y_hat: Array) -> Array:
         """Return y_hat: the logits, which do not saturate."""
         return y_hat
-
-    def __repr__(self) -> str:
-        weight = "..." if isinstance(self.positive_weight, Buffer) else self.positive_weight
-        options = ["soft_targets=True"] * self.soft_targets
-        options += [] if weight is None else [f"positive_weight={weight}"]
-        return f"BCEWithLogits({', '.join(options)})"
 
     def _weight_like(self, y_hat: Array) -> Array:
         return weights_like("BCEWithLogits", "positive_weight", self.positive_weight, y_hat, -1)

@@ -1,7 +1,7 @@
 """Shared by losses over C classes: class indices as targets, class weights, ignore_index."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import check_alike, dtype_name, is_float, short
@@ -10,16 +10,32 @@ from portanet.layer import Buffer
 from portanet.loss import Loss
 from portanet.losses._bounded import bounded
 from portanet.losses.weights import Weights, parse_weights, weights_like
+from portanet.options import Option
 from portanet.targets import check_outputs, check_place, refuse
 from portanet.typing import Array, Dtype
 
-_USUAL = (
-    ("axis", -1),
-    ("class_weights", None),
-    ("ignore_index", None),
-    ("label_smoothing", 0.0),
-)  # what a repr leaves out
 _SUM_TOLERANCE = 1e-3  # more than float32 rounds, less than percentages or logits are off
+
+
+def _check_weights(who: str, name: str, weights: Any) -> Weights:
+    if weights is not None and isinstance(weights, int | float):
+        raise ArgumentError(f"{who}: {name} must be numbers, one per class, is {short(weights)}")
+    return parse_weights(who, name, weights)
+
+
+def _check_axis(who: str, name: str, axis: Any) -> int:
+    if not isinstance(axis, int) or axis == 0:
+        raise ArgumentError(
+            f"{who}: {name} must be the axis of the classes, usually -1 or 1, is {short(axis)}; "
+            "0 is the axis of the samples"
+        )
+    return axis
+
+
+def _check_index(who: str, name: str, index: Any) -> int:
+    if not isinstance(index, int):
+        raise ArgumentError(f"{who}: {name} must be an integer, is {short(index)}")
+    return index
 
 
 class _Classes(Loss):
@@ -29,6 +45,9 @@ class _Classes(Loss):
     """
 
     targets: ClassVar[str] = "classes"
+    class_weights = Option(_check_weights)
+    ignore_index = Option(_check_index, none=True)
+    axis = Option(_check_axis)
 
     def __init__(
         self,
@@ -36,19 +55,7 @@ class _Classes(Loss):
         ignore_index: int | None = None,
         axis: int = -1,
     ) -> None:
-        who = type(self).__name__
-        if class_weights is not None and isinstance(class_weights, int | float):
-            raise ArgumentError(
-                f"{who}: class_weights must be numbers, one per class, is {short(class_weights)}"
-            )
-        if axis == 0 or not isinstance(axis, int):
-            raise ArgumentError(
-                f"{who}: axis must be the axis of the classes, usually -1 or 1, is {short(axis)}; "
-                "0 is the axis of the samples"
-            )
-        if ignore_index is not None and not isinstance(ignore_index, int):
-            raise ArgumentError(f"{who}: ignore_index must be an integer, is {short(ignore_index)}")
-        self.class_weights: Weights = parse_weights(who, "class_weights", class_weights)
+        self.class_weights = cast("Any", class_weights)
         self.ignore_index, self.axis = ignore_index, axis
 
     def align(self, y_hat: Array, y: Array) -> Array:
@@ -141,13 +148,6 @@ class _Classes(Loss):
             return y_hat
         y_hat = bounded(y_hat)
         return y_hat - array_namespace(y_hat).flip(y_hat, axis=self.axis)
-
-    def __repr__(self) -> str:
-        options = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        if isinstance(self.class_weights, Buffer):
-            options["class_weights"] = "..."
-        shown = [f"{n}={v}" for n, v in options.items() if (n, v) not in _USUAL]
-        return f"{type(self).__name__}({', '.join(sorted(shown))})"
 
     def _counts(self, y: Array) -> Array:
         """Return which targets are not ignored."""

@@ -8,7 +8,7 @@ from portanet.errors import ArgumentError
 from portanet.loss import Loss
 from portanet.typing import Array
 
-_SHORTEST = 1e-8  # a vector of at most this length has no direction
+_SHORTEST = 1e-8  # an output of at most this length has no gradient
 
 
 class Cosine(Loss):
@@ -18,10 +18,12 @@ class Cosine(Loss):
 
     dl/da = -(b/|b| - cos(a, b) a/|a|) / |a|: the component of b/|b| orthogonal to a.
 
-    A vector of at most length 1e-8 (PyTorch's eps) has no direction: its cosine and gradient are 0,
-    so that an output near 0 causes no gradient of 1e8. (PyTorch's CosineEmbeddingLoss with
-    target 1 is this loss; there is no counterpart of its target -1. Keras' CosineSimilarity is
-    -cos: one less, the same gradient.)
+    A vector of zeros has no direction: its cosine is 0. (Numbers below the smallest normal one are
+    0, too, on GPUs and in JAX.) An output of at most length 1e-8 has the
+    gradient 0, so that none of 1e8 is caused near 0. (PyTorch's CosineEmbeddingLoss with target 1
+    is this loss, but for vectors shorter than its eps, 1e-8, whose cosine is smaller there; there
+    is no counterpart of its target -1. Keras' CosineSimilarity is -cos: one less, the same
+    gradient.)
 
     The learning-rate schedule of the same name is portanet.schedules.Cosine.
 
@@ -55,15 +57,17 @@ class Cosine(Loss):
 
 
 def _direction(x: Array) -> tuple[Array, Array]:
-    """Return x / |x| and 1 / |x|, both 0 for a vector without direction.
+    """Return x / |x|, 0 for a vector of zeros, and 1 / |x|, 0 for one of at most length 1e-8.
 
     The numbers are divided by the largest first, as a square leaves float32's range at 2e19.
     """
     xp = array_namespace(x)
     largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
-    root = xp.sqrt(xp.maximum(largest, _SHORTEST))  # of the scale: 1 / scale may be denormal
+    # the root of the scale: 1 / scale may be denormal
+    root = xp.sqrt(xp.where(largest > 0, largest, xp.ones_like(largest)))
     scaled = x / root / root
-    norm = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))  # |x| / root²
-    known = (largest > _SHORTEST) | (norm > 1)
+    norm = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))  # |x| / largest
     norm = xp.maximum(norm, 1)
-    return xp.where(known, scaled / norm, 0), xp.where(known, 1 / root / root / norm, 0)
+    long = xp.minimum(largest, 1) * norm > _SHORTEST
+    root = xp.where(long, root, xp.ones_like(root))
+    return scaled / norm, xp.where(long, 1 / root / root / norm, 0)

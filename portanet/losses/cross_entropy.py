@@ -8,6 +8,7 @@ from portanet.errors import ShapeError
 from portanet.layers.softmax import log_softmax, softmax
 from portanet.losses._bounded import bounded
 from portanet.losses.classes import _Classes
+from portanet.options import Option
 from portanet.typing import Array
 
 
@@ -44,6 +45,7 @@ class CrossEntropy(_Classes):
     """
 
     expects = "logits"
+    label_smoothing = Option(check_number, 0, 1 - 2**-10)
 
     def __init__(
         self,
@@ -54,9 +56,7 @@ class CrossEntropy(_Classes):
         axis: int = -1,
     ) -> None:
         super().__init__(class_weights, ignore_index, axis)
-        self.label_smoothing = check_number(
-            "CrossEntropy", "label_smoothing", label_smoothing, 0, 1 - 2**-10
-        )
+        self.label_smoothing = label_smoothing
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return -sum q log p, the classes' axis kept with length 1."""

@@ -67,8 +67,3 @@ class KLDiv(Loss):
 
     def _probabilities(self, y: Array) -> Array:
         return array_namespace(y).exp(y) if self.log_target else y
-
-    def __repr__(self) -> str:
-        options = ["log_target=True"] * self.log_target
-        options += [f"axis={self.axis}"] * (self.axis != -1)
-        return f"KLDiv({', '.join(options)})"

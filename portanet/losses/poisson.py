@@ -6,6 +6,7 @@ from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.loss import Loss
 from portanet.losses._bounded import LARGE, bounded
+from portanet.options import Option
 from portanet.targets import refuse
 from portanet.typing import Array
 
@@ -35,9 +36,10 @@ class PoissonNLL(Loss):
     array([1.   , 2.718])
     """
 
+    eps = Option(check_number, 0, 1, open_low=True)
+
     def __init__(self, *, log_input: bool = True, eps: float = 1e-8) -> None:
-        self.log_input = log_input
-        self.eps = check_number("PoissonNLL", "eps", eps, 0, 1, open_low=True)
+        self.log_input, self.eps = log_input, eps
 
     def check_targets(self, y: Array, y_hat_shape: tuple[int, ...] | None = None) -> None:  # noqa: ARG002
         """Raise DataError unless y >= 0."""
@@ -58,6 +60,3 @@ class PoissonNLL(Loss):
         """Return the rate r."""
         xp = array_namespace(y_hat)
         return xp.exp(xp.minimum(y_hat, _LOG_LARGE)) if self.log_input else y_hat
-
-    def __repr__(self) -> str:
-        return "PoissonNLL()" if self.log_input else "PoissonNLL(log_input=False)"

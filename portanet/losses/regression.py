@@ -1,8 +1,11 @@
 """Losses for regression."""
 
+from typing import Any
+
 from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.loss import Loss
+from portanet.options import Option
 from portanet.typing import Array
 
 
@@ -57,6 +60,12 @@ class MAE(Loss):
         return array_namespace(y_hat).sign(y_hat - y)
 
 
+def _check_delta(who: str, name: str, delta: Any) -> float:
+    if isinstance(delta, float) and delta == float("inf"):
+        return delta  # half the square everywhere
+    return check_number(who, name, delta, 0, float("inf"), open_low=True)
+
+
 class Huber(Loss):
     """l = d²/2 where |d| <= delta, else delta (|d| - delta/2), with d = y_hat - y.
 
@@ -77,12 +86,10 @@ class Huber(Loss):
     array([0.125, 2.5  ])
     """
 
+    delta = Option(_check_delta)
+
     def __init__(self, delta: float = 1.0) -> None:
-        self.delta = (
-            delta
-            if delta == float("inf")  # half the square everywhere
-            else check_number("Huber", "delta", delta, 0, float("inf"), open_low=True)
-        )
+        self.delta = delta
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return m (|d| - m/2), m = min(|d|, delta)."""
@@ -95,9 +102,6 @@ class Huber(Loss):
         """Return y_hat - y, clipped to [-delta, delta]."""
         xp = array_namespace(y_hat)
         return xp.minimum(xp.maximum(y_hat - y, -self.delta), self.delta)
-
-    def __repr__(self) -> str:
-        return f"Huber(delta={self.delta:g})"
 
 
 class SmoothL1(Loss):
@@ -119,8 +123,10 @@ class SmoothL1(Loss):
     array([0.25, 2.  ])
     """
 
+    beta = Option(check_number, 0, 1e30, open_low=True)
+
     def __init__(self, beta: float = 1.0) -> None:
-        self.beta = check_number("SmoothL1", "beta", beta, 0, 1e30, open_low=True)
+        self.beta = beta
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return m/beta (|d| - m/2), m = min(|d|, beta)."""
@@ -133,6 +139,3 @@ class SmoothL1(Loss):
         """Return (y_hat - y) / beta, clipped to [-1, 1]."""
         xp = array_namespace(y_hat)
         return xp.minimum(xp.maximum(y_hat - y, -self.beta), self.beta) / self.beta
-
-    def __repr__(self) -> str:
-        return f"SmoothL1(beta={self.beta:g})"

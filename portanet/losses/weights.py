@@ -19,8 +19,8 @@ def parse_weights(who: str, name: str, weights: float | Sequence[float] | None) 
 
     Raises ArgumentError unless all are finite, >= 0 and not all 0.
     """
-    if weights is None:
-        return None
+    if weights is None or isinstance(weights, Buffer):
+        return weights
     if isinstance(weights, int | float):
         return check_number(who, name, weights, 0, float(np.finfo(np.float32).max))
     values: Any = np.asarray(weights)

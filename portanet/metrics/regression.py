@@ -47,10 +47,15 @@ def r2(y_hat: Array, y: Array) -> Array:
     difference = _difference("r2", y_hat, y)
     y = xp.astype(as_column("r2", y_hat, y), y_hat.dtype)
     deviation = y - y[:1, ...]  # relative to a sample: exactly 0 for a constant column
+    largest = xp.max(xp.abs(deviation), axis=0)
+    constant = largest == 0
+    scale = xp.where(
+        constant, xp.ones_like(largest), largest
+    )  # squares may leave the dtype's range
+    deviation, difference = deviation / scale, difference / scale
     deviation = deviation - xp.mean(deviation, axis=0)
     unexplained = xp.sum(difference * difference, axis=0)
     variance = xp.sum(deviation * deviation, axis=0)
-    constant = variance == 0
     scores = 1 - unexplained / xp.where(constant, xp.ones_like(variance), variance)
     met = xp.astype(unexplained == 0, scores.dtype)
     return xp.mean(xp.where(constant, met, scores))

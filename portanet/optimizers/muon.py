@@ -132,7 +132,8 @@ def orthogonalized(x: Array, n_iterations: int = 5) -> Array:
     """Return about the nearest orthogonal matrix to x, of any shape: U Vᵀ where x = U S Vᵀ.
 
     An odd polynomial a x + b (x xᵀ) x + c (x xᵀ)² x acts on the singular values alone. This one is
-    as steep as possible at 0, and leaves them between 0.7 and 1.2, which is good enough.
+    as steep as possible at 0, and leaves them between 0.7 and 1.2, which is good enough. The result
+    does not depend on the size of x (PyTorch's is smaller for a norm below 1e-7); of 0 it is 0.
 
     Source: Jordan et al., 2024; the method is Newton's and Schulz's.
 
@@ -145,8 +146,10 @@ def orthogonalized(x: Array, n_iterations: int = 5) -> Array:
     a, b, c = COEFFICIENTS
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x  # the smaller of the two products x xᵀ
+    largest = xp.max(xp.abs(x))
+    x = x / xp.where(largest > 0, largest, xp.ones_like(largest))  # before squaring, for its range
     norm = xp.sqrt(xp.sum(x * x))
-    x = x / xp.maximum(norm, xp.full_like(norm, 1e-7))
+    x = x / xp.maximum(norm, xp.ones_like(norm))  # 1 or more, but for a matrix of zeros
     for _ in range(n_iterations):
         gram = x @ x.T
         x = a * x + (b * gram + c * (gram @ gram)) @ x

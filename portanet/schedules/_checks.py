@@ -6,8 +6,21 @@ from typing import Any
 
 from portanet.checks import check_count, check_number, short
 from portanet.errors import ArgumentError
+from portanet.options import WithOptions
+from portanet.reprs import own_call
 
 Schedule = Callable[[int], float]
+
+
+class Checked(WithOptions):
+    """A schedule whose attributes are options, which are checked when they are assigned, too."""
+
+    def __post_init__(self) -> None:
+        self.check()
+        self._options = frozenset(vars(self))
+
+    def __repr__(self) -> str:
+        return own_call(self)
 
 
 def check_options(schedule: Any, **options: tuple[Any, float, float]) -> None:

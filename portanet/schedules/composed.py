@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 from portanet.checks import check_count
 from portanet.errors import ArgumentError, DataError, short
-from portanet.schedules._checks import Schedule, check_options, check_rising, check_schedules
+from portanet.schedules._checks import (
+    Checked,
+    Schedule,
+    check_options,
+    check_rising,
+    check_schedules,
+)
 from portanet.state import State, Stateful, entry
 
 
-class Composed:
+class Composed(Checked):
     """A schedule composed of others: its state is that of its parts."""
 
     def parts(self) -> Sequence[Schedule]:
@@ -34,7 +40,7 @@ class Composed:
                 part.load_state(State({}, numbers))
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False, unsafe_hash=True)
 class WarmUp(Composed):
     """A linear increase to the schedule's first rate in n_steps, then the schedule from its step 0.
 
@@ -51,7 +57,8 @@ class WarmUp(Composed):
     n_steps: int
     start: float | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_count("WarmUp", "n_steps", self.n_steps)
         check_schedules("WarmUp", [self.after])
         if self.start is not None:
@@ -72,7 +79,7 @@ class WarmUp(Composed):
         return share * self.after(0)
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False, unsafe_hash=True)
 class Chain(Composed):
     """One schedule after the other: schedules[i] from step milestones[i - 1], counted from there.
 
@@ -87,7 +94,8 @@ class Chain(Composed):
     schedules: Sequence[Schedule]
     milestones: Sequence[int]
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_schedules("Chain", self.schedules)
         check_rising("Chain", "milestones", self.milestones)
         if len(self.schedules) != len(self.milestones) + 1:
@@ -106,7 +114,7 @@ class Chain(Composed):
         return self.schedules[i](step - self.milestones[i - 1] if i else step)
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False, unsafe_hash=True)
 class PerEpoch(Composed):
     """A schedule of epochs: schedule(step // steps_per_epoch).
 
@@ -118,7 +126,8 @@ class PerEpoch(Composed):
     schedule: Schedule
     steps_per_epoch: int
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_schedules("PerEpoch", [self.schedule])
         check_count("PerEpoch", "steps_per_epoch", self.steps_per_epoch)
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from math import cos, inf, pi
 
 from portanet.checks import check_choice, check_count, check_number
-from portanet.schedules._checks import check_options
+from portanet.schedules._checks import Checked, check_options
 
 
-@dataclass(frozen=True)
-class Cosine:
+@dataclass(repr=False, unsafe_hash=True)
+class Cosine(Checked):
     """lowest + (lr - lowest) (1 + cos(π step / n_steps)) / 2; lowest from then on.
 
     PyTorch's CosineAnnealingLR, which increases again after n_steps (T_max). With `restarts` the
@@ -29,7 +29,8 @@ class Cosine:
     restarts: bool = False
     longer: int = 1
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_count("Cosine", "n_steps", self.n_steps)
         check_count("Cosine", "longer", self.longer)
         check_options(self, lr=(self.lr, 0, inf), lowest=(self.lowest, 0, inf))
@@ -45,8 +46,8 @@ class Cosine:
         return _cosine(self.lr, self.lowest, min(step, length) / length)
 
 
-@dataclass(frozen=True)
-class OneCycle:
+@dataclass(repr=False, unsafe_hash=True)
+class OneCycle(Checked):
     """Up from lr / start to lr in a share of n_steps, then down to lr / start / end.
 
     Both ways along half a cosine, or with annealing="linear" along straight lines.
@@ -71,7 +72,8 @@ class OneCycle:
     end: float = 1e4
     annealing: str = "cosine"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_count("OneCycle", "n_steps", self.n_steps, 2)
         for name, value, high in (
             ("up", self.up, 1),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from math import inf
 
 from portanet.checks import check_count
-from portanet.schedules._checks import check_options, check_rising
+from portanet.schedules._checks import Checked, check_options, check_rising
 
 
-@dataclass(frozen=True)
-class Constant:
+@dataclass(repr=False, unsafe_hash=True)
+class Constant(Checked):
     """lr, at every step.
 
     >>> Constant(0.1)(1000)
@@ -19,7 +19,8 @@ class Constant:
 
     lr: float
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_options(self, lr=(self.lr, 0, inf))
 
     def __call__(self, step: int) -> float:  # noqa: ARG002
@@ -27,8 +28,8 @@ class Constant:
         return self.lr
 
 
-@dataclass(frozen=True)
-class StepDecay:
+@dataclass(repr=False, unsafe_hash=True)
+class StepDecay(Checked):
     """lr gamma^(step // every) (StepLR of PyTorch).
 
     >>> schedule = StepDecay(0.8, every=10, gamma=0.5)
@@ -40,7 +41,8 @@ class StepDecay:
     every: int
     gamma: float = 0.1
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_count("StepDecay", "every", self.every)
         check_options(self, lr=(self.lr, 0, inf), gamma=(self.gamma, 0, inf))
 
@@ -49,8 +51,8 @@ class StepDecay:
         return self.lr * self.gamma ** (step // self.every)
 
 
-@dataclass(frozen=True)
-class MultiStep:
+@dataclass(repr=False, unsafe_hash=True)
+class MultiStep(Checked):
     """lr gamma^(number of milestones reached) (MultiStepLR of PyTorch).
 
     >>> schedule = MultiStep(0.8, [10, 30], gamma=0.5)
@@ -62,7 +64,8 @@ class MultiStep:
     milestones: Sequence[int]
     gamma: float = 0.1
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_rising("MultiStep", "milestones", self.milestones)
         check_options(self, lr=(self.lr, 0, inf), gamma=(self.gamma, 0, inf))
 
@@ -71,8 +74,8 @@ class MultiStep:
         return self.lr * self.gamma ** bisect_right(self.milestones, step)
 
 
-@dataclass(frozen=True)
-class Exponential:
+@dataclass(repr=False, unsafe_hash=True)
+class Exponential(Checked):
     """lr gamma^step (ExponentialLR of PyTorch).
 
     >>> Exponential(0.8, 0.5)(2)
@@ -82,7 +85,8 @@ class Exponential:
     lr: float
     gamma: float
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_options(self, lr=(self.lr, 0, inf), gamma=(self.gamma, 0, inf))
 
     def __call__(self, step: int) -> float:
@@ -90,8 +94,8 @@ class Exponential:
         return self.lr * self.gamma**step
 
 
-@dataclass(frozen=True)
-class Polynomial:
+@dataclass(repr=False, unsafe_hash=True)
+class Polynomial(Checked):
     """(lr - lowest) (1 - step / n_steps)^power + lowest; lowest from then on.
 
     power = 1 is a straight line (PolynomialLR of PyTorch, where lowest is 0).
@@ -105,7 +109,8 @@ class Polynomial:
     power: float = 1.0
     lowest: float = 0.0
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ArgumentError if an option is out of its range."""
         check_count("Polynomial", "n_steps", self.n_steps)
         check_options(
             self, lr=(self.lr, 0, inf), power=(self.power, 0, inf), lowest=(self.lowest, 0, inf)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from portanet.checks import check_choice, check_count, check_number
-from portanet.errors import ArgumentError
+from portanet.options import Option
+from portanet.reprs import own_call
 from portanet.state import State, entry
 
 
@@ -32,6 +33,14 @@ class Plateau:
     0.25
     """
 
+    lr = Option(check_number, 0, float("inf"))
+    factor = Option(check_number, 0, 1, open_high=True)
+    threshold = Option(check_number, 0, float("inf"))
+    lowest = Option(check_number, 0, float("inf"))
+    patience = Option(check_count, 0)
+    cooldown = Option(check_count, 0)
+    best = Option(check_choice, ("smallest", "largest"))
+
     def __init__(
         self,
         lr: float,
@@ -43,20 +52,8 @@ class Plateau:
         lowest: float = 0.0,
         best: str = "smallest",
     ) -> None:
-        for name, value, high in (
-            ("lr", lr, float("inf")),
-            ("factor", factor, 1),
-            ("threshold", threshold, float("inf")),
-            ("lowest", lowest, float("inf")),
-        ):
-            check_number("Plateau", name, value, 0, high)
-        if factor == 1:
-            raise ArgumentError("Plateau: factor must be less than 1, or the rate never decreases")
-        check_choice("Plateau", "best", best, ("smallest", "largest"))
-        self.lr, self.factor, self.threshold, self.lowest = float(lr), factor, threshold, lowest
-        self.patience = check_count("Plateau", "patience", patience, 0)
-        self.cooldown = check_count("Plateau", "cooldown", cooldown, 0)
-        self.best, self._sign = best, 1 if best == "smallest" else -1
+        self.lr, self.factor, self.patience, self.threshold = lr, factor, patience, threshold
+        self.cooldown, self.lowest, self.best = cooldown, lowest, best
         self._best: float | None = None
         self._n_bad = self._n_cooling = 0
 
@@ -80,7 +77,8 @@ class Plateau:
     def _is_better(self, value: float) -> bool:
         if self._best is None:
             return value == value
-        return self._sign * value < self._sign * self._best * (1 - self._sign * self.threshold)
+        sign = 1 if self.best == "smallest" else -1
+        return sign * value < sign * self._best * (1 - sign * self.threshold)
 
     def state(self) -> State:
         """Return the rate and the counts of reports."""
@@ -97,4 +95,4 @@ class Plateau:
         self.lr, self._best, self._n_bad, self._n_cooling = lr, best, n_bad, n_cooling
 
     def __repr__(self) -> str:
-        return f"Plateau({self.lr:g}, factor={self.factor:g}, patience={self.patience})"
+        return own_call(self)

@@ -1,0 +1,61 @@
+"""Means and squares of numbers of any size: nothing leaves the dtype's range on the way."""
+
+from math import log2
+from typing import Any
+
+from portanet.backends import array_namespace
+from portanet.typing import Array
+
+
+def scale_for_squares(largest: Array) -> Array:
+    """Return the power of two that numbers of at most `largest` are multiplied by before squaring.
+
+    It is 1 up to 2^48 (float64: 2^384), so that usual numbers stay the same bit for bit, and 2^-80
+    (2^-640) above: then the squares, and sums of many, are finite, and those that matter not 0.
+    """
+    xp = array_namespace(largest)
+    exponent = round(log2(float(xp.finfo(largest.dtype).max)))  # 128, or 1024
+    small = xp.full_like(largest, 2.0 ** (-5 * exponent // 8))
+    return xp.where(largest > 2.0 ** (3 * exponent // 8), small, xp.ones_like(largest))
+
+
+def root_mean_square(x: Array, axes: Any) -> Array:
+    """Return sqrt(mean(x²)) over some axes, the numbers divided by the largest before squaring.
+
+    >>> import numpy as np
+    >>> float(root_mean_square(np.asarray([3e-30, 4e-30, 0.0, 0.0], np.float32), 0))
+    2.5...e-30
+    """
+    xp = array_namespace(x)
+    largest = xp.max(xp.abs(x), axis=axes, keepdims=True)
+    scaled = x / xp.where(largest > 0, largest, xp.ones_like(largest))
+    root = xp.sqrt(xp.mean(scaled * scaled, axis=axes))
+    return xp.reshape(largest, root.shape) * root
+
+
+def inverse_root(mean_square: Array, eps: float, scale: Array) -> Array:
+    """Return 1 / sqrt(mean_square + eps s²) for a mean of squares of numbers that s has scaled.
+
+    Where eps s² is below the smallest normal number, that number stands for it: 0 / 0 is NaN.
+    """
+    xp = array_namespace(mean_square)
+    tiny = float(xp.finfo(mean_square.dtype).smallest_normal)
+    return 1 / xp.sqrt(xp.maximum(mean_square + eps * (scale * scale), tiny))
+
+
+def centred(x: Array, axes: Any) -> tuple[Array, Array, Array]:
+    """Return s, the mean of s x and s x - mean over some axes, s from `scale_for_squares`.
+
+    A sum's rounding can put the mean outside the numbers. Held between the smallest and the largest
+    it is exact for equal numbers, whose distances from it are 0. The mean of the distances is what
+    is left of its rounding error, which a division by a small deviation would amplify.
+    """
+    xp = array_namespace(x)
+    low, high = (f(x, axis=axes, keepdims=True) for f in (xp.min, xp.max))
+    scale = scale_for_squares(xp.maximum(high, -low))
+    x, low, high = x * scale, low * scale, high * scale
+    mean = xp.mean(x, axis=axes, keepdims=True)
+    mean = xp.minimum(xp.maximum(mean, low), high)
+    distances = x - mean
+    rounding = xp.mean(distances, axis=axes, keepdims=True)
+    return scale, mean + rounding, distances - rounding
