@@ -1,6 +1,6 @@
 """Means and squares of numbers of any size: nothing leaves the dtype's range on the way."""
 
-from math import log2
+from math import log2, prod
 from typing import Any
 
 from portanet.backends import array_namespace
@@ -46,16 +46,14 @@ def inverse_root(mean_square: Array, eps: float, scale: Array) -> Array:
 def centred(x: Array, axes: Any) -> tuple[Array, Array, Array]:
     """Return s, the mean of s x and s x - mean over some axes, s from `scale_for_squares`.
 
-    A sum's rounding can put the mean outside the numbers. Held between the smallest and the largest
-    it is exact for equal numbers, whose distances from it are 0. The mean of the distances is what
-    is left of its rounding error, which a division by a small deviation would amplify.
+    The mean is that of the distances d = x - max(x) <= 0: these are exact where the numbers are
+    equal, and small where they are nearly equal, so that nothing cancels. As no d is positive, none
+    is larger than their sum: s is known without another look at them.
     """
     xp = array_namespace(x)
-    low, high = (f(x, axis=axes, keepdims=True) for f in (xp.min, xp.max))
-    scale = scale_for_squares(xp.maximum(high, -low))
-    x, low, high = x * scale, low * scale, high * scale
-    mean = xp.mean(x, axis=axes, keepdims=True)
-    mean = xp.minimum(xp.maximum(mean, low), high)
-    distances = x - mean
-    rounding = xp.mean(distances, axis=axes, keepdims=True)
-    return scale, mean + rounding, distances - rounding
+    largest = xp.max(x, axis=axes, keepdims=True)
+    distances = x - largest
+    total = xp.sum(distances, axis=axes, keepdims=True)
+    scale, n = scale_for_squares(-total), prod(x.shape[axis] for axis in axes)
+    mean = total / n
+    return scale, (largest + mean) * scale, (distances - mean) * scale

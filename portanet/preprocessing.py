@@ -41,7 +41,7 @@ class Normalizer:
             raise DataError(
                 "normalize: X must be finite, holds NaN or infinity; drop or replace them"
             )
-        scale, mean, distances = centred(X, 0)
+        scale, mean, distances = centred(X, (0,))
         self.mean = (mean / scale)[0, ...]
         std = root_mean_square(distances, 0) / scale[0, ...]
         # the largest std that rounding gives a constant column

@@ -1,7 +1,7 @@
 """Numbers near both ends of a dtype's range, equal numbers, and sums of very many.
 
-A size is a share of the way to the largest or the smallest normal number of the dtype, below which
-some devices know only 0.
+A size is a share of the way to the largest or the smallest normal number of the dtype. Below that
+one some devices know only 0: of numbers of the size "small" it is half a unit of the last place.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ from portanet.clipping import clip_by_norm
 from portanet.metrics import r2
 from portanet.optimizers.muon import orthogonalized
 
-SIZES = {"large": lambda f: float(f.max) / 64, "above the root": lambda f: float(f.max) ** 0.6, "small": lambda f: 64 * float(f.smallest_normal)}  # fmt: skip
+SIZES = {"large": lambda f: float(f.max) / 64, "above the root": lambda f: float(f.max) ** 0.6, "small": lambda f: 2 / float(f.eps) * float(f.smallest_normal)}  # fmt: skip
 EACH_SIZE = pytest.mark.parametrize("size", SIZES)
 N = 32  # numbers in a row
 
