@@ -3,11 +3,12 @@
 from typing import Any
 
 from portanet.compiler.engines.llvm.arguments import Arguments
+from portanet.compiler.engines.llvm.lines import Loop, loops
 from portanet.compiler.engines.llvm.text import cast, text_of
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import axes_of_full, axes_of_reduced
 from portanet.compiler.fusion.loop_nest import common_lengths, strides_along
-from portanet.compiler.fusion.operands import levels, operands
+from portanet.compiler.fusion.operands import identity, levels, operands
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
@@ -28,6 +29,7 @@ class GroupText:
         self.level = levels(unit.nodes)
         self.names: dict[Any, str] = {}
         self.n_names = 0
+        self.memory: list[Any] = []  # arrays of the kernel's own
         self.kept: dict[int, Value] = {}  # outputs that hold values from an earlier loop, by id
         self._cut()
 
@@ -125,6 +127,21 @@ class GroupText:
         strides = strides_along(axes, lengths)
         assert strides is not None  # cut so
         return self.arguments.along([f"{letter}{i}" for i in range(len(lengths))], strides)
+
+    # loops
+
+    def over_kept(self, body: list[str]) -> list[str]:
+        """Return loops over k around lines; threads may share the outermost one."""
+        nest = [
+            Loop(f"k{i}", self.arguments.length(f"k{i}", n) if i else "first, last")
+            for i, n in enumerate(self.kept_lengths)
+        ]
+        return loops(nest, body)
+
+    def start(self, node: Node) -> str:
+        """Return what a reduction starts from."""
+        dtype = node.output.dtype
+        return self.arguments.number(identity(node.op, dtype), dtype)
 
     # what waits for what
 
