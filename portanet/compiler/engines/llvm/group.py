@@ -7,7 +7,7 @@ from portanet.compiler.engines.llvm.lines import Loop, loops
 from portanet.compiler.engines.llvm.text import cast, text_of
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import axes_of_full, axes_of_reduced
-from portanet.compiler.fusion.loop_nest import common_lengths, strides_along
+from portanet.compiler.fusion.loop_nest import Axes, common_lengths, strides_along
 from portanet.compiler.fusion.operands import identity, levels, operands
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
@@ -45,7 +45,7 @@ class GroupText:
                 kept.append(axes[0])
                 reduced.append(axes[1])
             else:
-                kept.append(axes_of_reduced(value, shape, self.space) or [])
+                kept.append(axes_of_reduced(value, shape, self.space) or ())
         cut, across = common_lengths(kept), common_lengths(reduced)
         self.fits = cut is not None and across is not None
         self.kept_lengths, self.reduced_lengths = cut or [], across or []
@@ -114,14 +114,14 @@ class GroupText:
             assert axes is not None
             index = [*self._along(axes[0], "k"), *self._along(axes[1], "j")]
         else:
-            index = self._along(axes_of_reduced(value, shape, self.space) or [], "k")
+            index = self._along(axes_of_reduced(value, shape, self.space) or (), "k")
         return f"{memory}[{' + '.join(index) or 0}]"
 
     def store(self, value: Value, text: str, *, full: bool) -> str:
         """Return the line that stores an element."""
         return f"{self.load(value, value.shape, full=full)} = {text}"
 
-    def _along(self, axes: list[tuple[int, int]], letter: str) -> list[str]:
+    def _along(self, axes: Axes, letter: str) -> list[str]:
         """Return the terms of an index along the loops of k or j."""
         lengths = self.kept_lengths if letter == "k" else self.reduced_lengths
         strides = strides_along(axes, lengths)
