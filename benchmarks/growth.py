@@ -1,6 +1,8 @@
 """How time and memory grow with batch, width, depth and the size of the data set.
 
-Each point is a fresh process, so that its peak of memory is its own. Memory is what a run needs
+The time of a point is measured in one process in which the contenders take turns, in CPU seconds:
+medians of the rounds, few of which hold a step at which a plan is verified. Its memory is measured
+in a fresh process for each contender, so that the peak is its own. Memory is what a run needs
 beyond the arrays of its data: by tracemalloc, to which NumPy reports, once for the first steps, in
 which the compiler traces, plans and checks, and once for those after; and by the peak of the
 resident set beyond what it was before the network was made, which counts PyTorch and pools too.
@@ -8,8 +10,11 @@ resident set beyond what it was before the network was made, which counts PyTorc
 
 import gc
 import resource
+import statistics
 import sys
 import tracemalloc
+from functools import partial
+from time import process_time
 from typing import Any
 
 from benchmarks.contenders import (
@@ -21,7 +26,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.networks import Network, data, mlp
 from benchmarks.processes import answer, ask
-from benchmarks.turns import WARM, Runner, calls_in
+from benchmarks.turns import WARM, Runner, calls_in, take_turns
 
 CONTENDERS = ("portanet, readable", "portanet, compiled", "PyTorch, eager")
 FIRST_STEPS = 4  # the compiler looks at the data, traces, checks, and replays from then on
@@ -42,37 +47,59 @@ TITLES = {
 
 def measure(quick: bool) -> dict[str, Any]:
     """Return {axis: {contender: [{value, seconds, resident, traced}, …]}}, on one thread."""
-    return {
-        axis: {
-            name: [
-                ask("benchmarks.growth", 1, axis=axis, value=value, contender=name)
-                for value in values
-            ]
-            for name in CONTENDERS
-        }
-        for axis, values in (QUICK if quick else VALUES).items()
-    }
+    found: dict[str, Any] = {}
+    for axis, values in (QUICK if quick else VALUES).items():
+        of_axis = found[axis] = {name: [] for name in CONTENDERS}
+        for value in values:
+            of = partial(ask, "benchmarks.growth", 1, axis=axis, value=value, quick=quick)
+            seconds = of(contenders=CONTENDERS)
+            for name, points in of_axis.items():
+                points.append(seconds[name] | of(contenders=[name])[name])
+    return found
 
 
-def work(axis: str, value: int, contender: str, threads: int) -> dict[str, Any]:  # noqa: ARG001
-    """Return one point: the seconds of a step or an epoch, and the bytes of both measures."""
-    (chosen,) = (c for c in all_contenders() if c.name == contender)
+def work(
+    axis: str, value: int, contenders: list[str], quick: bool, threads: int  # noqa: ARG001
+) -> dict[str, Any]:  # fmt: skip
+    """Return one point: of one contender the bytes of both measures, of several their seconds."""
     network = network_at(axis, value)
     given = data(network, value // network.batch if axis == "samples" else None)
+    chosen = [c for c in all_contenders() if c.name in contenders]
+    if len(chosen) > 1:
+        return seconds_of(chosen, network, axis, given, quick)
     try:
-        small = mlp("small", (8, 8, 2), 8, "Adam", 2)
-        runner(chosen, small, axis, data(small)).seconds(WARM)  # imports, first pools
-        before = peak_resident()
-        measured = runner(chosen, network, axis, given)
-        times = [measured.seconds(calls_in(measured, 0.1)) for _ in range(3)]
+        return {chosen[0].name: {"value": value} | bytes_of(chosen[0], network, axis, given)}
     except (NotInstalledError, UnsupportedError) as error:
-        return {"value": value, "reason": str(error)}
-    resident = peak_resident() - before
+        return {chosen[0].name: {"value": value, "reason": str(error)}}
+
+
+def seconds_of(
+    contenders: list[Contender], network: Network, axis: str, given: Data, quick: bool
+) -> dict[str, Any]:
+    """Return the CPU seconds of a step or an epoch, the contenders taking turns."""
+    runners, found = {}, {}
+    for contender in contenders:
+        try:
+            runners[contender.name] = runner(contender, network, axis, given)
+        except (NotInstalledError, UnsupportedError) as error:
+            found[contender.name] = {"reason": str(error)}
+    rounds, seconds = (5, 0.03) if quick else (15, 0.05)
+    times = take_turns(runners, rounds, seconds, 0)
+    return found | {name: {"seconds": statistics.median(s)} for name, s in times.items()}
+
+
+def bytes_of(chosen: Contender, network: Network, axis: str, given: Data) -> dict[str, int]:
+    """Return the memory of a run by both measures."""
+    small = mlp("small", (8, 8, 2), 8, "Adam", 2)
+    runner(chosen, small, axis, data(small)).seconds(WARM)  # imports, first pools
+    before = peak_resident()
+    measured = runner(chosen, network, axis, given)
+    measured.seconds(calls_in(measured, 0.1))
+    found = {"resident": peak_resident() - before}
     del measured
-    point = {"value": value, "seconds": min(times), "resident": resident}
-    if not contender.startswith("PyTorch"):
-        point |= traced_peaks(chosen, network, axis, given)
-    return point
+    if not chosen.name.startswith("PyTorch"):
+        found |= traced_peaks(chosen, network, axis, given)
+    return found
 
 
 def network_at(axis: str, value: int) -> Network:
@@ -89,8 +116,8 @@ def network_at(axis: str, value: int) -> Network:
 def runner(contender: Contender, network: Network, axis: str, given: Data) -> Runner:
     """Return what is timed: an epoch where the data set grows, else a step."""
     if axis == "samples":
-        return Runner(contender.make_epoch(network, given, data(network)))
-    return Runner(contender.make(network, given), contender.wait)
+        return Runner(contender.make_epoch(network, given, data(network)), clock=process_time)
+    return Runner(contender.make(network, given), contender.wait, clock=process_time)
 
 
 def traced_peaks(contender: Contender, network: Network, axis: str, given: Data) -> dict[str, int]:

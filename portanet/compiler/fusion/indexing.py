@@ -12,27 +12,35 @@ index into the memory of an array, for n_kept 64, n_reduced 20, rows:
     transposed        (8, 8, 20)  (20, 160, 1)      (k / 8) * 20 + (k % 8) * 160 + j
 """
 
+from functools import lru_cache
 from math import prod
 
-from portanet.compiler.fusion.space import Space
+from portanet.compiler.fusion.space import ASKED, Space
 from portanet.compiler.graph.graph import Value
 
-Axes = list[tuple[int, int]]  # (length, stride in items)
+Axes = tuple[tuple[int, int], ...]  # (length, stride in items)
 
 
 def axes_of_full(value: Value, shape: tuple[int, ...], space: Space) -> tuple[Axes, Axes] | None:
     """Return the kept and the reduced axes of a value that is broadcast to a full shape."""
+    return _axes_of_full(value.strides, value.dtype.itemsize, shape, space)
+
+
+@lru_cache(ASKED)
+def _axes_of_full(
+    strides: tuple[int, ...], n_bytes: int, shape: tuple[int, ...], space: Space
+) -> tuple[Axes, Axes] | None:
     reduced = space.reduces(shape)
     if reduced is None:
         return None
-    axes = list(zip(_broadcast(value, shape), reduced, strict=True))
+    axes = list(zip(_broadcast(strides, n_bytes, shape), reduced, strict=True))
     kept_axes = _merged([axis for axis, is_reduced in axes if not is_reduced])
     return kept_axes, _merged([axis for axis, is_reduced in axes if is_reduced])
 
 
 def axes_of_reduced(value: Value, shape: tuple[int, ...], space: Space) -> Axes | None:
     """Return the kept axes of a value that is broadcast to a reduced shape."""
-    return _merged(_broadcast(value, shape)) if prod(shape) == space.n_kept else None
+    return _axes(value, shape) if prod(shape) == space.n_kept else None
 
 
 def index_of_full(value: Value, shape: tuple[int, ...], space: Space) -> str:
@@ -87,7 +95,7 @@ def contiguous(value: Value) -> bool:
 
 def is_full(value: Value, shape: tuple[int, ...], space: Space) -> bool:
     """Return whether element [k, j] of a shape is element [k, j] of a full, contiguous root."""
-    return space.reduces(shape) is not None and _alone(_merged(_broadcast(value, shape)))
+    return space.reduces(shape) is not None and _alone(_axes(value, shape))
 
 
 def is_reduced_in_full(value: Value, shape: tuple[int, ...], space: Space) -> bool:
@@ -106,15 +114,26 @@ def _alone(axes: Axes) -> bool:
     return not axes or [s for _, s in axes] == [1]
 
 
-def _broadcast(value: Value, shape: tuple[int, ...]) -> Axes:
-    items = value.dtype.itemsize
-    strides = (0,) * (len(shape) - len(value.shape)) + tuple(s // items for s in value.strides)
-    return list(zip(shape, strides, strict=True))
+def _axes(value: Value, shape: tuple[int, ...]) -> Axes:
+    return _all_axes(value.strides, value.dtype.itemsize, shape)
 
 
-def _merged(axes: Axes) -> Axes:
+@lru_cache(ASKED)
+def _all_axes(strides: tuple[int, ...], n_bytes: int, shape: tuple[int, ...]) -> Axes:
+    return _merged(_broadcast(strides, n_bytes, shape))
+
+
+def _broadcast(
+    strides: tuple[int, ...], n_bytes: int, shape: tuple[int, ...]
+) -> list[tuple[int, int]]:
+    """Return the axes of a value with these strides, in bytes, that is broadcast to a shape."""
+    items = (0,) * (len(shape) - len(strides)) + tuple(s // n_bytes for s in strides)
+    return list(zip(shape, items, strict=True))
+
+
+def _merged(axes: list[tuple[int, int]]) -> Axes:
     """Merge neighbouring axes that are contiguous with each other."""
-    merged: Axes = []
+    merged: list[tuple[int, int]] = []
     for n, s in axes:
         if n == 1:
             continue
@@ -122,7 +141,7 @@ def _merged(axes: Axes) -> Axes:
             merged[-1] = (merged[-1][0] * n, s)
         else:
             merged.append((n, s))
-    return merged
+    return tuple(merged)
 
 
 def _terms(axes: Axes, variable: str) -> list[str]:

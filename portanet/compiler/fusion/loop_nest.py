@@ -1,9 +1,9 @@
 """Loop nests over the axes of several arrays with different contiguous axes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 
-Axes = list[tuple[int, int]]  # (length, stride in items)
+Axes = Sequence[tuple[int, int]]  # (length, stride in items)
 
 
 def common_lengths(arrays: Iterable[Axes]) -> list[int] | None:

@@ -13,8 +13,12 @@ each k, such as s. Without reductions all axes are kept, and all arrays are full
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import prod
+
+ASKED = 2**12
+"""Answers about shapes that are kept: thousands of operations have some tens of shapes."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +40,13 @@ class Space:
         """The number of elements of a full array."""
         return self.n_kept * self.n_reduced
 
-    def reduces(self, shape: tuple[int, ...]) -> list[bool] | None:
+    def reduces(self, shape: tuple[int, ...]) -> tuple[bool, ...] | None:
         """Return which axes of a full array's shape are reduced; None if it is not one's shape.
 
         >>> Space(2, 12).reduces((2, 3, 4)), Space(2, 12).reduces((3, 8))
-        ([False, True, True], None)
+        ((False, True, True), None)
         """
-        if self.mixed:
-            return self._reduces_mixed(shape)
-        sizes = (self.n_kept, self.n_reduced) if self.rows else (self.n_reduced, self.n_kept)
-        for at in range(len(shape), -1, -1):
-            if (prod(shape[:at]), prod(shape[at:])) == sizes:
-                return [(i >= at) == self.rows for i in range(len(shape))]
-        return None
-
-    def _reduces_mixed(self, shape: tuple[int, ...]) -> list[bool] | None:
-        long = [i for i, n in enumerate(shape) if n > 1]
-        if [shape[i] for i in long] != [n for n, _ in self.mixed]:
-            return None
-        reduced = {i for i, (_, is_reduced) in zip(long, self.mixed, strict=True) if is_reduced}
-        return [i in reduced for i in range(len(shape))]
+        return _reduces(self, shape)
 
     def is_like(self, other: "Space") -> bool:
         """Return whether both have the same kept and reduced axes, in the same order."""
@@ -64,6 +55,25 @@ class Space:
         if self.mixed != other.mixed:
             return False
         return self.rows == other.rows or bool(self.mixed) or 1 in (self.n_kept, self.n_reduced)
+
+
+@lru_cache(ASKED)
+def _reduces(space: Space, shape: tuple[int, ...]) -> tuple[bool, ...] | None:
+    if space.mixed:
+        return _reduces_mixed(space, shape)
+    sizes = (space.n_kept, space.n_reduced) if space.rows else (space.n_reduced, space.n_kept)
+    for at in range(len(shape), -1, -1):
+        if (prod(shape[:at]), prod(shape[at:])) == sizes:
+            return tuple((i >= at) == space.rows for i in range(len(shape)))
+    return None
+
+
+def _reduces_mixed(space: Space, shape: tuple[int, ...]) -> tuple[bool, ...] | None:
+    long = [i for i, n in enumerate(shape) if n > 1]
+    if [shape[i] for i in long] != [n for n, _ in space.mixed]:
+        return None
+    reduced = {i for i, (_, is_reduced) in zip(long, space.mixed, strict=True) if is_reduced}
+    return tuple(i in reduced for i in range(len(shape)))
 
 
 def space_of(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> Space:

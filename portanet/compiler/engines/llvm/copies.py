@@ -7,7 +7,7 @@ import numpy as np
 from portanet.backends._llvm.machine import address_of
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.kernels import Kernel
-from portanet.compiler.engines.llvm.lines import kernel_text, loops
+from portanet.compiler.engines.llvm.lines import Loop, kernel_text, loops
 from portanet.compiler.graph.graph import Node, Value
 
 Copy = tuple[np.ndarray, np.ndarray]  # target, source
@@ -59,8 +59,10 @@ def copy_kernel(copy: Copy) -> Kernel:
         memory = arguments.memory(i, address_of(array), array.dtype)
         index = arguments.along(names, [strides[i] // array.itemsize for _, *strides in axes])
         elements.append(f"{memory}[{' + '.join(index) or 0}]")
-    lengths = [arguments.length(name, n) for name, (n, *_) in zip(names, axes, strict=True)]
-    lines = loops("k", lengths, [" = ".join(elements)])
+    nest = [
+        Loop(name, arguments.length(name, n)) for name, (n, *_) in zip(names, axes, strict=True)
+    ]
+    lines = loops(nest, [" = ".join(elements)])
     return Kernel(kernel_text(arguments, lines), arguments.table)
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from portanet.compiler.engines.llvm.arguments import Arguments
+from portanet.compiler.engines.llvm.lines import Loop, loops
 from portanet.compiler.engines.llvm.text import cast, text_of
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import axes_of_full, axes_of_reduced
-from portanet.compiler.fusion.loop_nest import common_lengths, strides_along
-from portanet.compiler.fusion.operands import levels, operands
+from portanet.compiler.fusion.loop_nest import Axes, common_lengths, strides_along
+from portanet.compiler.fusion.operands import identity, levels, operands
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
@@ -28,6 +29,7 @@ class GroupText:
         self.level = levels(unit.nodes)
         self.names: dict[Any, str] = {}
         self.n_names = 0
+        self.memory: list[Any] = []  # arrays of the kernel's own
         self.kept: dict[int, Value] = {}  # outputs that hold values from an earlier loop, by id
         self._cut()
 
@@ -43,7 +45,7 @@ class GroupText:
                 kept.append(axes[0])
                 reduced.append(axes[1])
             else:
-                kept.append(axes_of_reduced(value, shape, self.space) or [])
+                kept.append(axes_of_reduced(value, shape, self.space) or ())
         cut, across = common_lengths(kept), common_lengths(reduced)
         self.fits = cut is not None and across is not None
         self.kept_lengths, self.reduced_lengths = cut or [], across or []
@@ -112,19 +114,34 @@ class GroupText:
             assert axes is not None
             index = [*self._along(axes[0], "k"), *self._along(axes[1], "j")]
         else:
-            index = self._along(axes_of_reduced(value, shape, self.space) or [], "k")
+            index = self._along(axes_of_reduced(value, shape, self.space) or (), "k")
         return f"{memory}[{' + '.join(index) or 0}]"
 
     def store(self, value: Value, text: str, *, full: bool) -> str:
         """Return the line that stores an element."""
         return f"{self.load(value, value.shape, full=full)} = {text}"
 
-    def _along(self, axes: list[tuple[int, int]], letter: str) -> list[str]:
+    def _along(self, axes: Axes, letter: str) -> list[str]:
         """Return the terms of an index along the loops of k or j."""
         lengths = self.kept_lengths if letter == "k" else self.reduced_lengths
         strides = strides_along(axes, lengths)
         assert strides is not None  # cut so
         return self.arguments.along([f"{letter}{i}" for i in range(len(lengths))], strides)
+
+    # loops
+
+    def over_kept(self, body: list[str]) -> list[str]:
+        """Return loops over k around lines; threads may share the outermost one."""
+        nest = [
+            Loop(f"k{i}", self.arguments.length(f"k{i}", n) if i else "first, last")
+            for i, n in enumerate(self.kept_lengths)
+        ]
+        return loops(nest, body)
+
+    def start(self, node: Node) -> str:
+        """Return what a reduction starts from."""
+        dtype = node.output.dtype
+        return self.arguments.number(identity(node.op, dtype), dtype)
 
     # what waits for what
 

@@ -1,10 +1,15 @@
-"""Sums over segments, the gradient of an embedding, as a kernel of a plan."""
+"""Sums over segments, the gradient of an embedding, as a kernel of a plan.
+
+Long sums are added in blocks of rows (see blocks.py), each of which goes over all segments twice
+more: so a block has at least as many rows as there are segments.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from portanet.backends._llvm.files import table_of, text_of
+from portanet.compiler.engines.llvm.blocks import block_length
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.graph.graph import Node, Value
 
@@ -19,11 +24,9 @@ def segment_kernels(node: Node, find: Callable[[Value], np.ndarray]) -> list[Ker
         return None
     if indices.dtype != np.int64 or any(not a.flags.c_contiguous for a in arrays):
         return None
-    return [
-        Kernel(
-            text_of("loops_segments", dtype),
-            table_of([*arrays, len(total), *values.shape]),
-            "segment_sum",
-            arrays,
-        )
-    ]
+    n, n_rows, name, more = len(total), len(values), "segment_sum", []
+    block = max(block_length(n_rows), n)
+    if block < n_rows:
+        name, more = "segment_sum_in_blocks", [np.empty_like(total), block]
+    table = table_of([*arrays, n, *values.shape, *more])
+    return [Kernel(text_of("loops_segments", dtype), table, name, arrays + more[:1])]
