@@ -61,6 +61,11 @@ class JaxBackend(StandardBackend):
         """Return a pure function compiled by XLA, once for each combination of shapes."""
         return self._jax.jit(function)
 
+    def device_to_pickle(self) -> str:
+        """Return the device's platform and number: a device of JAX cannot be pickled."""
+        alike = self._jax.devices(self.device.platform)
+        return f"{self.device.platform}:{alike.index(self.device)}"
+
     def free_memory(self) -> int | None:
         """Return the free bytes that the device reports, None if it reports none."""
         stats = self.device.memory_stats()

@@ -75,10 +75,11 @@ class StandardBackend:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, Any]]:
         from portanet.backends._registry import get
 
-        return get, (
-            self.name,
-            self.device,
-        )  # a pickle holds the name and device only
+        return get, (self.name, self.device_to_pickle())  # a pickle holds nothing else
+
+    def device_to_pickle(self) -> Any:
+        """Return the device as `get` takes it, in a form that can be pickled."""
+        return self.device
 
     def __repr__(self) -> str:
         return f"backend {self.name!r} on {self.device}"

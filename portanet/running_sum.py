@@ -25,7 +25,7 @@ class RunningSum:
 
     def __init__(self, backend: Backend) -> None:
         name = widest_float(backend)
-        self._xp, self._dtype = backend.xp, backend.dtype(name)
+        self._backend, self._dtype = backend, backend.dtype(name)
         self._sum: Any = 0
         self._error: Any = None if name == "float64" else 0
 
@@ -37,7 +37,7 @@ class RunningSum:
     def add(self, number: Any) -> None:
         """Add a number, an array of shape () or a Python number."""
         if hasattr(number, "dtype"):
-            number = self._xp.astype(number, self._dtype)
+            number = self._backend.xp.astype(number, self._dtype)
         if self._error is None:
             self._sum = self._sum + number
             return

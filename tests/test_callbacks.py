@@ -1,8 +1,10 @@
 """Callbacks: what is called when, early stopping, checkpoints, logs, and runs that are resumed."""
 
+import copy
 import csv
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -446,3 +448,13 @@ def test_a_trainer_with_sgd_still_trains_on_after_an_interrupt():
     trainer.callbacks = []
     trainer.train(1, log_level=0)
     assert len(trainer.history) == 1
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_a_trainer_within_an_epoch_is_copied(copied, backend):
+    trainer, whole = make(backend=backend, compile=False), make(backend=backend, compile=False)
+    trainer.train(n_steps=6, log_level=0)
+    other = copied(trainer)
+    other.train(n_steps=6, log_level=0)
+    whole.train(3, log_level=0)
+    same_bits(whole, other)
