@@ -85,7 +85,8 @@ def load(
     missing = sorted(set(parts) - set(numbers))
     if missing:
         raise ArgumentError(
-            f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}"
+            f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}; load "
+            "without it, or save it, too"
         )
     held = _held(model)
     _check_fit(path, of_part["model"], held)
@@ -128,7 +129,8 @@ def _all_parts(
 ) -> dict[str, Stateful]:
     if not isinstance(model, Part):
         raise ArgumentError(
-            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}"
+            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}; "
+            f"write portanet.{who}(path, model)"
         )
     found = {**({} if optimizer is None else {"optimizer": optimizer}), **parts}
     for name, part in found.items():
@@ -162,7 +164,10 @@ def _check_fit(
         if came != wanted:
             faults.append(f"{name} is {came} in the file, {wanted} in the model")
     if faults:
-        raise ArgumentError(f"load: {path} does not fit this model: {'; '.join(sorted(faults))}")
+        raise ArgumentError(
+            f"load: {path} does not fit this model: {'; '.join(sorted(faults))}; the model must "
+            "be made like the saved one"
+        )
 
 
 def _form(array: Array) -> str:

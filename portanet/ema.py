@@ -5,13 +5,14 @@ from contextlib import contextmanager
 
 from portanet.backends import backend_of
 from portanet.checks import check_number, dtype_name, short
+from portanet.constructors import CalledType
 from portanet.errors import ArgumentError, OrderError
 from portanet.layer import Part, moved
 from portanet.state import State, check_like, entry
 from portanet.typing import Array
 
 
-class ExponentialMovingAverage:
+class ExponentialMovingAverage(metaclass=CalledType):
     """mean <- decay mean + (1 - decay) value, for every parameter of a model.
 
     The mean starts from the model's values when this object is made. Call update() after each step,
@@ -43,7 +44,7 @@ class ExponentialMovingAverage:
         if not isinstance(model, Part) or not model.parameters():
             raise ArgumentError(
                 f"ExponentialMovingAverage: model must be a network with parameters, is "
-                f"{short(model)}"
+                f"{short(model)}; for example Sequential([Linear(3, 1)], loss)"
             )
         self.model, self.decay = model, _checked_decay(decay)
         # copies, as compiled steps write parameters in place
@@ -105,9 +106,7 @@ class ExponentialMovingAverage:
 
 
 def _checked_decay(decay: float) -> float:
-    if check_number("ExponentialMovingAverage", "decay", decay, 0, 1) == 1:
-        raise ArgumentError("ExponentialMovingAverage: decay must be a number in [0, 1), is 1")
-    return float(decay)
+    return float(check_number("ExponentialMovingAverage", "decay", decay, 0, 1, open_high=True))
 
 
 def _beside(array: Array, value: Array) -> Array:

@@ -5,18 +5,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from portanet.backends import backend_of
-from portanet.checks import check_count
+from portanet.checks import check_count, check_flag
+from portanet.constructors import CalledType
 from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
 from portanet.data.epoch import checked_order, checked_slice, is_in_data_order
 from portanet.data.lazy_batch import Batch, cut
-from portanet.errors import ArgumentError
+from portanet.elsewhere import OfLoaders
+from portanet.errors import ArgumentError, short
 from portanet.layer import Layer
 from portanet.overrides import is_overridden
 from portanet.random import Key, check_seed, generator_at, next_key
 
 
-class DataLoader:
+class DataLoader(OfLoaders, metaclass=CalledType):
     """Cuts a data set into batches, epoch after epoch.
 
     Every sample comes once an epoch: the last batch is shorter where batch_size does not divide
@@ -48,7 +50,8 @@ class DataLoader:
     ) -> None:
         self.ds = ds
         self.batch_size = batch_size
-        self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
+        self.shuffle = check_flag("DataLoader", "shuffle", shuffle)
+        self.drop_last = check_flag("DataLoader", "drop_last", drop_last)
         self.key = (
             next_key("shuffle") if seed is None else Key(check_seed("DataLoader", seed), "shuffle")
         )
@@ -56,7 +59,7 @@ class DataLoader:
         if len(self) == 0:
             raise ArgumentError(
                 f"DataLoader: batch_size must be at most the {len(ds)} samples with "
-                f"drop_last=True, is {batch_size}"
+                f"drop_last=True, is {batch_size}; for example batch_size={len(ds)}"
             )
 
     @property
@@ -68,8 +71,7 @@ class DataLoader:
     def ds(self, ds: Dataset) -> None:
         if not isinstance(ds, Dataset):
             raise ArgumentError(
-                f"DataLoader: ds must be a Dataset, is {type(ds).__name__}; "
-                "make one with Dataset(X, y)"
+                f"DataLoader: ds must be a Dataset, is {short(ds)}; make one with Dataset(X, y)"
             )
         self._ds = ds
 

@@ -5,7 +5,6 @@ from typing import Any
 from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.draws import dropout_mask
-from portanet.errors import ArgumentError
 from portanet.layer import Layer
 from portanet.random import next_key
 from portanet.typing import Array
@@ -40,9 +39,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = check_number("Dropout", "p", p, 0, 1)
-        if p == 1:
-            raise ArgumentError("Dropout: p must be in [0, 1), is 1, which would drop everything")
+        self.p = check_number("Dropout", "p", p, 0, 1, open_high=True)
         self.key, self.step = next_key("dropout"), 0
 
     def forward(self, x: Array, *, training: bool = False) -> Array:

@@ -5,6 +5,7 @@ from math import prod
 from portanet.backends import array_namespace
 from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError
+from portanet.guesses import divisor
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
@@ -42,7 +43,10 @@ class GroupNorm(Layer):
         self.groups = check_count("GroupNorm", "groups", groups)
         self.channels = check_count("GroupNorm", "channels", channels)
         if channels % groups:
-            raise ArgumentError(f"GroupNorm: groups must divide channels = {channels}, is {groups}")
+            raise ArgumentError(
+                f"GroupNorm: groups must divide channels = {channels}, is {groups}; for example "
+                f"groups={divisor(channels, groups)}"
+            )
         self.eps = check_number("GroupNorm", "eps", eps, 0, 1, open_low=True)
         self.weights = Parameter(zeros((channels,)) + 1) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None

@@ -39,7 +39,8 @@ class _Classes(Loss):
         who = type(self).__name__
         if class_weights is not None and isinstance(class_weights, int | float):
             raise ArgumentError(
-                f"{who}: class_weights must be numbers, one per class, is {short(class_weights)}"
+                f"{who}: class_weights must be numbers, one per class, is {short(class_weights)}; "
+                "for example class_weights=[1.0, 2.0]"
             )
         if axis == 0 or not isinstance(axis, int):
             raise ArgumentError(
@@ -91,7 +92,7 @@ class _Classes(Loss):
             bad, wanted = bad | (y >= n_classes), f"class indices from 0 to {n_classes - 1}"
         if self.ignore_index is not None:
             bad = bad & (y != self.ignore_index)
-        advice = "Number the classes from 0, or give the network more outputs; "
+        advice = "Number the classes from 0 (y - 1), or give the network more outputs; "
         refuse(who, y, bad, wanted, advice + "ignore_index=... excludes targets.")
 
     def element_weights(self, y: Array, dtype: Dtype) -> Array | None:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portanet.checks import check_count
+from portanet.constructors import CalledType
 from portanet.errors import ArgumentError, DataError, short
 from portanet.schedules._checks import Schedule, check_options, check_rising, check_schedules
 from portanet.state import State, Stateful, entry
 
 
-class Composed:
+class Composed(metaclass=CalledType):
     """A schedule composed of others: its state is that of its parts."""
 
     def parts(self) -> Sequence[Schedule]:

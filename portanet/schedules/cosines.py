@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from math import cos, inf, pi
 
 from portanet.checks import check_choice, check_count, check_number
+from portanet.constructors import CalledType
 from portanet.schedules._checks import check_options
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(metaclass=CalledType):
     """lowest + (lr - lowest) (1 + cos(π step / n_steps)) / 2; lowest from then on.
 
     PyTorch's CosineAnnealingLR, which increases again after n_steps (T_max). With `restarts` the
@@ -46,7 +47,7 @@ class Cosine:
 
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(metaclass=CalledType):
     """Up from lr / start to lr in a share of n_steps, then down to lr / start / end.
 
     Both ways along half a cosine, or with annealing="linear" along straight lines.

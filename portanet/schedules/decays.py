@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from math import inf
 
 from portanet.checks import check_count
+from portanet.constructors import CalledType
 from portanet.schedules._checks import check_options, check_rising
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(metaclass=CalledType):
     """lr, at every step.
 
     >>> Constant(0.1)(1000)
@@ -28,7 +29,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class StepDecay:
+class StepDecay(metaclass=CalledType):
     """lr gamma^(step // every) (StepLR of PyTorch).
 
     >>> schedule = StepDecay(0.8, every=10, gamma=0.5)
@@ -50,7 +51,7 @@ class StepDecay:
 
 
 @dataclass(frozen=True)
-class MultiStep:
+class MultiStep(metaclass=CalledType):
     """lr gamma^(number of milestones reached) (MultiStepLR of PyTorch).
 
     >>> schedule = MultiStep(0.8, [10, 30], gamma=0.5)
@@ -72,7 +73,7 @@ class MultiStep:
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(metaclass=CalledType):
     """lr gamma^step (ExponentialLR of PyTorch).
 
     >>> Exponential(0.8, 0.5)(2)
@@ -91,7 +92,7 @@ class Exponential:
 
 
 @dataclass(frozen=True)
-class Polynomial:
+class Polynomial(metaclass=CalledType):
     """(lr - lowest) (1 - step / n_steps)^power + lowest; lowest from then on.
 
     power = 1 is a straight line (PolynomialLR of PyTorch, where lowest is 0).
