@@ -131,7 +131,7 @@ def check_takes(who: str, x: Array, layer: Any) -> None:
     suspect = "integers" in inner or not type(layer).__module__.startswith("portanet.")
     try:
         integers = suspect and is_integer(x)
-    except DtypeError:
+    except (AttributeError, DtypeError):
         raise no_array(who, "x", x) from None
     if integers:
         name = type(layer).__name__

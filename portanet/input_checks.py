@@ -18,7 +18,7 @@ def check_input(
     if kind == "integers":
         try:
             integers = is_integer(x)
-        except DtypeError:
+        except (AttributeError, DtypeError):
             raise no_array(who, name, x) from None
         if not integers:
             raise DtypeError(

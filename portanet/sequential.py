@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from portanet.chain import check_chain
-from portanet.checks import is_float
+from portanet.checks import is_float, no_array
 from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, ShapeError, short
 from portanet.input_checks import check_input
 from portanet.layer import Layer
@@ -208,6 +208,8 @@ class Sequential(Layer):
 
     def _check(self, x: Arrays) -> None:
         """Look at x once, at the door, in the words of portanet and not of a library's."""
+        if isinstance(x, list | tuple) and x and not hasattr(x[0], "shape"):  # no arrays: numbers
+            raise no_array("Sequential", "x", x)
         first, layer = self.first_parameter(), self.layers[0]
         kinds = parts_of(layer.kinds(x))
         for name, part, kind in zip(labels("x", x), parts_of(x), kinds, strict=True):

@@ -12,7 +12,7 @@ def check_outputs(who: str, y_hat: Array) -> None:
     """Raise DtypeError or ShapeError unless y_hat is (N, ...) of floats."""
     try:
         floats = is_float(y_hat)
-    except DtypeError:
+    except (AttributeError, DtypeError):
         raise no_array(who, "y_hat", y_hat) from None
     if not floats:
         raise DtypeError(

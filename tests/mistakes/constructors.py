@@ -110,7 +110,7 @@ MISTAKES = {
     "workers": Mistake(lambda: loader(num_workers=4), CallError,
         "DataLoader: ", "no argument num_workers", "num_workers=4", "write DataLoader(ds, batch_size"),
     "Dataset without targets": Mistake(lambda: Dataset(np.ones((6, 3))), CallError,
-        "Dataset: ", "needs y", "ndarray of shape (6, 3)", "Dataset(X, y)"),
+        "Dataset: ", "needs y", "ndarray of shape (6, 3)", "Dataset(X, y, "),
     "Trainer with a model only": Mistake(lambda: Trainer(model()), CallError,
         "Trainer: ", "needs optimizer and train_dl", "Sequential(Linear(3, 4)", "Trainer(model, optimizer, train_dl"),
     "metrics": Mistake(lambda: Trainer(model(), None, None, metrics=["accuracy"]), CallError,

@@ -82,8 +82,6 @@ MISTAKES = {
         "Dataset: ", "X must be an array", "is None", "numpy.asarray"),
     "no targets": Mistake(lambda: Dataset(X, None), DtypeError,
         "Dataset: ", "y must be an array", "is None", "numpy.asarray"),
-    "a dict": Mistake(lambda: Dataset({"a": [1.0]}, Y), DtypeError,
-        "Dataset: ", "X must be an array", "is {'a': [1.0]}", "numpy.asarray"),
     "a generator": Mistake(lambda: Dataset((x for x in X), Y), DtypeError,
         "Dataset: ", "X must be an array", "is generator object", "numpy.asarray(list(X))"),
     "a path": Mistake(lambda: Dataset("data.csv", Y), DtypeError,

@@ -172,7 +172,7 @@ MISTAKES = {
     "two inputs of one name": Mistake(one_name_twice, ArgumentError,
         "Graph: ", "a name of its own", "[Input('x'), Input('x')]", "Input('left')"),
     "numbers among wires": Mistake(lambda: Add()([Input(), X]), ArgumentError,
-        "Add(): ", "a list of wires must hold nothing else", "holds ndarray of shape (6, 3)", "by an Input"),
+        "Add(): ", "layers that are called on wires must be given nothing else", "got ndarray of shape (6, 3)", "by an Input"),
     "a sum of wires": Mistake(lambda: Input("a") + Input("b"), ArgumentError,
         "Input('a'): ", "joined by layers", "came Input('b')", "Add()([a, b])"),
     "a wire and numbers": Mistake(lambda: X * Input("a"), ArgumentError,

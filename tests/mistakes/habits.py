@@ -27,7 +27,6 @@ NETWORK = {
     "cpu": ("moves to a GPU", "model.to('numpy')"),
     "fit": ("write", "Trainer(model, optimizer, train_dl).train(n_epochs)"),
     "compile": ("the loss is given to", "Sequential(layers, criterion)"),
-    "predict": ("model.forward(x) gives the outputs", "model.criterion.link(outputs)"),
     "add": ("a network is made of a list", "Sequential([*model.layers, layer], criterion)"),
     "requires_grad": ("nothing is recorded here", "layer.freeze()"),
     "half": ("dtypes are float32 and float64", "model.to(dtype='float32')"),

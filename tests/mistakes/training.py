@@ -83,8 +83,6 @@ MISTAKES = {
         "Trainer: ", "metric must be a function such as accuracy", "is 'accuracy'", "metric=accuracy"),
     "a metric that was called": Mistake(lambda: parts(metric=accuracy(np.ones((6, 1), F4), Y)), ArgumentError,
         "Trainer: ", "metric must be a function such as accuracy", "is 0.5", "metric=accuracy"),
-    "a list of metrics": Mistake(lambda: parts(metric=[accuracy]), ArgumentError,
-        "Trainer: ", "metric must be a function such as accuracy", "is [the function accuracy]", "metric=accuracy"),
     "half an epoch": Mistake(lambda: trainer().train(0.5), ArgumentError,
         "Trainer.train: ", "n_epochs must be an integer >= 0", "is 0.5", "n_epochs="),
     "epochs as a float": Mistake(lambda: trainer().train(1e1), ArgumentError,
