@@ -414,7 +414,7 @@ DAMAGES = {  # the part, the entry, its damaged value (None: it is missing), wor
     "no history": ("trainer", "history", None, "Trainer.load_state: the state must have history, a list"),
     "streams of one number": ("trainer", "streams", [3], "state of trainer is damaged"),
     "a decay of words": ("ema", "decay", "x", "decay of the state must be a number, is 'x'"),
-    "a decay of 2": ("ema", "decay", 2, r"decay must be a number in \[0, 1\], is 2"),
+    "a decay of 2": ("ema", "decay", 2, r"decay must be a number in \[0, 1\), is 2"),
 }  # fmt: skip
 
 

@@ -176,7 +176,7 @@ def test_another_metric_is_computed():
 @pytest.mark.parametrize(
     ("part", "value", "message"),
     [
-        ("train_dl", data(), "train_dl must be a DataLoader.*is <"),
+        ("train_dl", data(), "train_dl must be a DataLoader.*is Dataset object"),
         ("val_dl", np.ones((3, 2)), r"val_dl must be a DataLoader.*is ndarray of shape \(3, 2\)"),
         ("optimizer", 0.1, "optimizer must be one such as SGD"),
         ("metric", "acc", "metric must be a function such as accuracy, is 'acc'"),

@@ -10,7 +10,7 @@ from portanet.errors import PortanetError
 from portanet.metrics.measured import Measured, measured
 from portanet.sequential import Sequential
 from portanet.several import Arrays, joined, map_parts, n_samples
-from portanet.training.metric import failed, one_number, work_on_a_batch
+from portanet.training.metric import about_failed, one_number, work_on_a_batch
 from portanet.training.staged import Staged
 
 
@@ -55,7 +55,8 @@ def try_metric(model: Sequential, metric: Any, staged: Staged) -> None:
         except PortanetError:
             raise
         except Exception as error:
-            raise failed(model, metrics, staged.batches, error) from error
+            error.add_note(about_failed(model, metrics, staged.batches))
+            raise
     staged.tried = metrics
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from portanet.backends import backend_of
 from portanet.checks import is_float, skip_value_checks
 from portanet.data import Batches
-from portanet.errors import ArgumentError, DtypeError, ShapeError, short
+from portanet.errors import DtypeError, ShapeError, short
 from portanet.metrics.measured import Measured
 from portanet.sequential import Sequential
 from portanet.typing import Array
@@ -43,10 +43,8 @@ def one_number(metric: Metric, value: Any) -> Array | float:
     return value if value.shape == () else xp.reshape(value, ())
 
 
-def failed(
-    model: Sequential, metrics: dict[str, Measured], batches: Batches, error: Exception
-) -> ArgumentError:
-    """Return the error for a metric that raises one of its own: what it was called with."""
+def about_failed(model: Sequential, metrics: dict[str, Measured], batches: Batches) -> str:
+    """Return a note for the error that a metric has raised: what it was called with."""
     with skip_value_checks(), batches.in_data_order():
         x, y = next(iter(batches))
         y_hat = model.forward(x)
@@ -54,9 +52,9 @@ def failed(
     one = next(failing, next(iter(metrics.values())))
     name = getattr(one.metric, "__name__", type(one.metric).__name__)
     shapes = one.predictions(model.criterion, y_hat).shape, one.targets(y).shape
-    return ArgumentError(
+    return (
         f"Trainer: metric {name} must return one number for (predictions, y), as accuracy does; it "
-        f"raised {type(error).__name__}. Try {name}(predictions, y) with predictions of shape "
+        f"raised this error. Try {name}(predictions, y) with predictions of shape "
         f"{tuple(shapes[0])} and y of shape {tuple(shapes[1])}, as in the first batch"
     )
 
