@@ -12,6 +12,11 @@ _ARGUMENTS_OF_TO = {
 }  # fmt: skip
 
 
+def dtype_like(name: str) -> bool:
+    """Return whether a name is one of a dtype, such as "float64"."""
+    return name in ("float32", "float64", "float16", "half", "double")
+
+
 def advice(name: str, names: Sequence[str]) -> str:
     """Return the end of a sentence about an unknown name, with the backend that it means.
 
@@ -22,5 +27,7 @@ def advice(name: str, names: Sequence[str]) -> str:
     if device in _ARGUMENTS_OF_TO:
         which = f", device={number}" if device == "cuda" and number.isdecimal() else ""
         return f"; for {short(name)} use .to({_ARGUMENTS_OF_TO[device]}{which})"
+    if dtype_like(name):
+        return f"; a dtype is .to(dtype={name!r})"
     similar = get_close_matches(name.lower(), names, 1)
     return f"; did you mean {similar[0]!r}?" if similar else ""

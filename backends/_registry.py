@@ -8,7 +8,7 @@ import importlib
 from typing import Any
 
 from portanet.backends._addition import check_addition
-from portanet.backends._advice import advice
+from portanet.backends._advice import advice, dtype_like
 from portanet.backends._protocol import Backend
 from portanet.errors import (
     ArgumentError,
@@ -61,7 +61,12 @@ def get(name: str, device: Any = None) -> Backend:
     backend 'numpy' on cpu
     """
     if not isinstance(name, str):
-        raise ArgumentError(f"get: name must be one of {', '.join(names())}, is {short(name)}")
+        what = getattr(name, "__name__", "")
+        example = f".to(dtype={what!r})" if dtype_like(what) else "model.to('cupy')"
+        raise ArgumentError(
+            f"get: name must be one of {', '.join(names())}, is {short(name)}; for example "
+            f"{example}"
+        )
     backend = _made(name, device)
     key = (name, _hashable(backend.device))  # looked up anew: CuPy's default is the current device
     if key not in _working:

@@ -176,7 +176,9 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"portanet.{name}")
     if name not in _HOME_OF:
-        raise AttributeError(f"module 'portanet' has no attribute {name!r}")
+        from portanet.unknown_name import unknown_name
+
+        raise unknown_name(name, __all__)
     value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
     return value
 

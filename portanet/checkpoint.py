@@ -99,7 +99,8 @@ def load(
     missing = sorted(set(parts) - set(numbers))
     if missing:
         raise ArgumentError(
-            f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}"
+            f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}; load "
+            "without it, or save it, too"
         )
     held = _held(model)
     report = fit_of(path, of_part["model"], held, extra)
@@ -144,7 +145,8 @@ def _all_parts(
 ) -> dict[str, Stateful]:
     if not isinstance(model, Part):
         raise ArgumentError(
-            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}"
+            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}; "
+            f"write portanet.{who}(path, model)"
         )
     found = {**({} if optimizer is None else {"optimizer": optimizer}), **parts}
     for name, part in found.items():

@@ -56,16 +56,24 @@ def read(path: FilePath) -> tuple[dict[str, Array], dict[str, dict[str, Any]], A
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
-        raise FileNotFoundError(f"load: there is no file {path}")
+        if Path(path).is_dir():
+            raise IsADirectoryError(f"load: {path} must be a file, is a folder; name a file in it")
+        raise FileNotFoundError(
+            f"load: there is no file {path}; portanet.save(path, model) writes one"
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise DataError(f"load: {path} is not a complete safetensors file: {error}") from error
+        raise DataError(
+            f"load: {path} is not a complete safetensors file: {error}; it must be one that "
+            "portanet.save(path, model) has written"
+        ) from error
     if metadata.get("format") != FORMAT:
         raise DataError(
-            f"load: {path} must be a {FORMAT!r}, is {metadata.get('format', 'some other file')!r}"
+            f"load: {path} must be a {FORMAT!r}, is {metadata.get('format', 'some other file')!r}; "
+            "it must be one that portanet.save(path, model) has written"
         )
     return arrays, _numbers(path, metadata), _parsed(path, "extra", metadata.get("extra", "null"))
 

@@ -69,7 +69,10 @@ def refuse_differences(
     for name in report.other_shapes:
         wanted, came = _form(held[name].peek()), _form(arrays[name])
         faults.append(f"{name} is {came} in the file, {wanted} in the model")
-    raise ArgumentError(f"load: {path} does not fit this model: {'; '.join(sorted(faults))}")
+    raise ArgumentError(
+        f"load: {path} does not fit this model: {'; '.join(sorted(faults))}; the model must be made "
+        "like the saved one, or strict=False loads what fits"
+    )
 
 
 def _form(array: Array) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from operator import index
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from portanet.backends import array_namespace, backend_of
 from portanet.errors import ArgumentError, DtypeError, PlacementError
 from portanet.errors import short as short
+from portanet.guesses import as_float, probably_meant
 from portanet.typing import Array
 
 FLOATS = ("float32", "float64")
@@ -83,7 +84,10 @@ def is_integer(x: Array) -> bool:
 
 def check_alike(who: object, name: str, x: Array, other: str, like: Array) -> None:
     """Raise PlacementError or DtypeError unless x is on the device of `like`, in its dtype."""
-    here, there = backend_of(x), backend_of(like)
+    try:
+        here, there = backend_of(x), backend_of(like)
+    except DtypeError:
+        raise no_array(who, name, x) from None
     if here is not there:
         raise PlacementError(
             f"{who}: {name} must be on the device of {other}, {there}; it is on {here}. Move the "
@@ -101,6 +105,22 @@ def check_alike(who: object, name: str, x: Array, other: str, like: Array) -> No
         )
 
 
+def no_array(who: object, name: str, x: Any) -> DtypeError:
+    """Return the error for something that is no array, with what makes one of it."""
+    advice = f"make one with numpy.asarray({name}, 'float32')"
+    if hasattr(x, "to_numpy"):
+        advice = f"make one with {name}.to_numpy('float32')"
+    elif x is None:
+        advice = "a function without `return` gives None"
+    elif hasattr(x, "X"):
+        advice = "its inputs are dataset.X"
+    elif hasattr(x, "value"):
+        advice = f"its array is {name}.value"
+    elif type(x).__name__ == "Wire":
+        advice = "call the layer itself, layer(x), to wire a Graph"
+    return DtypeError(f"{who}: {name} must be an array, is {short(x)}; {advice}")
+
+
 def check_takes(who: object, x: Array, layer: Any) -> None:
     """Raise DtypeError for integers where a layer of the user seems to lack takes = "integers".
 
@@ -109,7 +129,11 @@ def check_takes(who: object, x: Array, layer: Any) -> None:
     """
     inner = {getattr(part, "takes", "") for part in layer.named_parts().values()}
     suspect = "integers" in inner or not type(layer).__module__.startswith("portanet.")
-    if suspect and is_integer(x):
+    try:
+        integers = suspect and is_integer(x)
+    except (AttributeError, DtypeError):
+        raise no_array(who, "x", x) from None
+    if integers:
         name = type(layer).__name__
         raise DtypeError(
             f"{who}: x must be floats, as {name}.takes says, is {dtype_name(x.dtype)}; if {name} "
@@ -144,13 +168,10 @@ def check_number(
         and (value < high if open_high else value <= high)
     )
     if not fits:
-        opening, closing = (
-            "(" if open_low else "[",
-            ")" if open_high or high == float("inf") else "]",
-        )
+        opening, closing = "(" if open_low else "[", ")" if open_high or high == inf else "]"
         raise ArgumentError(
             f"{who}: {name} must be a number in {opening}{low:g}, {high:g}{closing}, is "
-            f"{short(value)}"
+            f"{short(value)}; for example {name}={probably_meant(value, low, high)}"
         )
     return value
 
@@ -162,8 +183,21 @@ def check_count(who: str, name: str, value: Any, low: int = 1) -> int:
     except TypeError:  # not an integer of any library
         number = low - 1
     if number < low:
-        raise ArgumentError(f"{who}: {name} must be an integer >= {low}, is {short(value)}")
+        example = max(low, round(as_float(value, 1)))
+        raise ArgumentError(
+            f"{who}: {name} must be an integer >= {low}, is {short(value)}; for example "
+            f"{name}={example}"
+        )
     return number
+
+
+def check_flag(who: str, name: str, value: Any) -> bool:
+    """Return value. Raises ArgumentError unless it is True or False (also 1, 0, or NumPy's)."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        raise ArgumentError(
+            f"{who}: {name} must be True or False, is {short(value)}; for example {name}=True"
+        )
+    return bool(value)
 
 
 def check_choice(who: str, name: str, value: Any, choices: tuple[str, ...]) -> str:

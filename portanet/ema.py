@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from portanet.backends import backend_of
 from portanet.checks import check_number, dtype_name, short
+from portanet.constructors import CalledType
 from portanet.errors import ArgumentError, OrderError
 from portanet.layer import Part, moved
 from portanet.options import Option
@@ -15,7 +16,7 @@ from portanet.typing import Array
 _REST = "rest"  # in the names of a state
 
 
-class ExponentialMovingAverage:
+class ExponentialMovingAverage(metaclass=CalledType):
     """mean <- decay mean + (1 - decay) value, for every parameter of a model.
 
     The mean starts from the model's values when this object is made. Call update() after each step,
@@ -50,7 +51,7 @@ class ExponentialMovingAverage:
         if not isinstance(model, Part) or not model.parameters():
             raise ArgumentError(
                 f"ExponentialMovingAverage: model must be a network with parameters, is "
-                f"{short(model)}"
+                f"{short(model)}; for example Sequential([Linear(3, 1)], loss)"
             )
         self.model, self.decay = model, decay
         # copies, as compiled steps write parameters in place

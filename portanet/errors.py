@@ -4,6 +4,8 @@
     ├── ShapeError        (ValueError)    an array has the wrong shape
     ├── DtypeError        (TypeError)     an array has the wrong dtype, or is not an array
     ├── ArgumentError     (ValueError)    an argument has an invalid value
+    │   └── CallError     (TypeError)     a constructor has no such argument, or lacks one
+    ├── MissingNameError  (AttributeError) something has another name here, or is not needed
     ├── DataError         (ValueError)    the data or a file have invalid contents
     ├── OrderError        (RuntimeError)  a method is called before the one it depends on
     ├── SharedParameterError (ValueError) one parameter is used in two places
@@ -18,12 +20,11 @@ Messages read: who, what was wanted, what came, what to do.
 """
 
 from reprlib import Repr
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 _MAX_LENGTH = 80  # characters of a value that a message shows
 _MAX_LINE = 200  # and of another error
-_REPR = Repr()  # long lists, strings and dicts are cut before their text is made
-_REPR.maxstring = _REPR.maxother = _MAX_LENGTH
 
 
 class PortanetError(Exception):
@@ -40,6 +41,14 @@ class DtypeError(PortanetError, TypeError):
 
 class ArgumentError(PortanetError, ValueError):
     """An argument has an invalid value."""
+
+
+class CallError(ArgumentError, TypeError):
+    """A constructor is called with an argument that it does not have, or without one it needs."""
+
+
+class MissingNameError(PortanetError, AttributeError):
+    """Something that other libraries have under this name is called otherwise, or not needed."""
 
 
 class DataError(PortanetError, ValueError):
@@ -86,19 +95,54 @@ class LastLayerWarning(UserWarning):
     """The last layer does not return what the loss expects: Softmax before CrossEntropy, say."""
 
 
+class _Short(Repr):
+    """Texts of values: long lists, strings and dicts are cut before their text is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = _MAX_LENGTH
+
+    def repr1(self, x: Any, level: int) -> str:
+        """Return the text of a value, or of one in a list: never numbers of an array."""
+        if isinstance(x, type):
+            return f"the class {x.__name__}"
+        if isinstance(x, FunctionType | BuiltinFunctionType | MethodType):
+            return f"the function {x.__qualname__}"
+        if type(x).__module__ == "numpy" and hasattr(x, "item") and not _shape(x):
+            return repr(x.item())
+        if isinstance(x, ModuleType):
+            return f"the module {x.__name__}"
+        if isinstance(x, list) and x and isinstance(x[0], list | tuple):
+            return f"list of {len(x)} {type(x[0]).__name__}s"
+        if hasattr(x, "dtype" if not hasattr(x, "columns") else "columns") and _shape(x):
+            return f"{type(x).__name__} of shape {_shape(x)}"
+        return super().repr1(x, level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """Return an object's text; its class only if that has an address or an array in it."""
+        text = super().repr_instance(x, level)
+        is_plain = " at 0x" not in text and "array(" not in text and "\n" not in text
+        return text if is_plain else f"{type(x).__name__} object"
+
+
+_REPR = _Short()
+
+
 def short(value: Any) -> str:
     """Return a short text of any value for a message: class and shape of an array, a clipped repr.
 
     >>> import numpy as np
-    >>> short(np.zeros((64, 9))), short("0.1")
-    ('ndarray of shape (64, 9)', "'0.1'")
-    >>> short(list(range(1000)))
-    '[0, 1, 2, 3, 4, 5, ...]'
+    >>> short(np.zeros((64, 9))), short("0.1"), short(int)
+    ('ndarray of shape (64, 9)', "'0.1'", 'the class int')
+    >>> short(list(range(1000))), short((np.zeros((64, 9)), np.zeros(64)))
+    ('[0, 1, 2, 3, 4, 5, ...]', '(ndarray of shape (64, 9), ndarray of shape (64,))')
     """
-    if hasattr(value, "dtype") and getattr(value, "shape", ()) and not isinstance(value, type):
-        return f"{type(value).__name__} of shape {tuple(value.shape)}"
     text = _REPR.repr(value)
     return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 3]}..."
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return tuple(getattr(x, "shape", ()))
 
 
 def one_line(error: BaseException) -> str:

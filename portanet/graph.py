@@ -7,6 +7,7 @@ from portanet.calls import add_to, call_of, given_in, only
 from portanet.checks import short
 from portanet.errors import ShapeError
 from portanet.layer import Layer
+from portanet.places import name_place
 from portanet.several import SEVERAL, Arrays, check_same_form, like, map_parts, parts_of
 from portanet.sharing import SharedGradients
 from portanet.summary import Row
@@ -123,15 +124,19 @@ class Graph(Layer):
     def forward(self, x: Arrays, *, training: bool = False, **sides: Array) -> Any:
         """Return the output, or of several a list or a dict."""
         values, memories = self._arrays(x, sides), []
-        for call in self.calls:
-            given, named = given_in(call, values)
-            if not call.layer:
-                values.append(given[call.item])
-                memories.append(map_parts(lambda _: None, given))
-                continue
-            layer = self.layers[call.layer]
-            values.append(layer.forward(given, training=training, **named))
-            memories.append(layer.take_memory() if training else None)
+        try:
+            for call in self.calls:
+                given, named = given_in(call, values)
+                if not call.layer:
+                    values.append(given[call.item])
+                    memories.append(map_parts(lambda _: None, given))
+                    continue
+                layer = self.layers[call.layer]
+                values.append(layer.forward(given, training=training, **named))
+                memories.append(layer.take_memory() if training else None)
+        except Exception as error:
+            name_place(error, self)
+            raise
         if training:
             self._saved = (memories, None if sides else map_parts(lambda _: None, x))
         return map_parts(lambda i: values[i], self.outputs)

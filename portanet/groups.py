@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from portanet.constructors import CalledType
 from portanet.errors import ArgumentError, short
 from portanet.layer import Parameter
 from portanet.rule import Rule
@@ -11,7 +12,7 @@ Belongs = Callable[[str, Parameter], bool]
 Numbers = dict[str, tuple[Rule, int, dict[str, float]]]  # rule, age and scalars, by parameter
 
 
-class Group:
+class Group(metaclass=CalledType):
     """Options of an optimizer for the parameters where belongs(name, parameter) is true.
 
     If several groups match, the first one applies.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portanet.checks import check_alike, check_takes, dtype_name, is_float, is_integer
+from portanet.checks import check_alike, check_takes, dtype_name, is_float, is_integer, no_array
 from portanet.errors import DtypeError
 from portanet.parameter import Parameter
 from portanet.typing import Array
@@ -16,10 +16,14 @@ def check_input(
     `first` is one of the network's parameters, None if it has none.
     """
     if kind == "integers":
-        if not is_integer(x):
+        try:
+            integers = is_integer(x)
+        except (AttributeError, DtypeError):
+            raise no_array(who, name, x) from None
+        if not integers:
             raise DtypeError(
                 f"{who}: {name} must be integers, as {type(layer).__name__} wants, is "
-                f"{dtype_name(x.dtype)}"
+                f"{dtype_name(x.dtype)}; cast it with astype('int64')"
             )
     elif kind == "floats":
         check_takes(who, x, layer)

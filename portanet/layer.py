@@ -27,6 +27,7 @@ class Layer(Part):
     none (set it in `__init__`).
     """
 
+    how_to_call: ClassVar[str] = "{}()(x)"
     takes: ClassVar[str] = "floats"  # or "integers": the kind of numbers that forward wants
     input_names: tuple[str, ...] = ()  # of a layer that takes several arrays by name
     returns: ClassVar[str] = "numbers"  # or "probabilities", "log-probabilities", "as its input"

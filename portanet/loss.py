@@ -8,7 +8,6 @@ from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import check_alike, is_float, skips_value_checks
 from portanet.errors import ArgumentError, LastLayerWarning, ShapeError
 from portanet.layer import Layer, Part
-from portanet.sequential import Sequential
 from portanet.several import unweighted
 from portanet.targets import as_column, check_outputs, refuse, without_column
 from portanet.typing import Array, Dtype
@@ -33,6 +32,7 @@ class Loss(Part):
     say), which are the input of metrics.
     """
 
+    how_to_call: ClassVar[str] = "{}()(y_hat, y)"
     targets: ClassVar[str] = "floats"  # or "classes": integers are class indices, not numbers
     several: ClassVar[bool] = False  # whether it takes y_hat and y of several arrays
     expects: ClassVar[str] = "numbers"  # y_hat; or "logits", "probabilities", "log-probabilities"
@@ -96,7 +96,7 @@ class Loss(Part):
 
         Softmax before CrossEntropy is such a pair: it trains, but slowly and to a larger loss.
         """
-        self.check_returned(_returned(network), stacklevel=4)
+        self.check_returned(network.returns, stacklevel=5)
 
     def check_returned(self, returned: str, stacklevel: int) -> None:
         """Warn with LastLayerWarning if a layer returns what this loss computes."""
@@ -198,14 +198,6 @@ class Loss(Part):
             refuse(
                 who, sample_weight, ~(sample_weight >= 0), "numbers >= 0", advice, "sample_weight"
             )
-
-
-def _returned(layer: Layer) -> str:
-    """Return what a layer's output is: the attribute `returns` of the last layer that has one."""
-    if not isinstance(layer, Sequential):
-        return layer.returns
-    kinds = (_returned(inner) for inner in reversed(layer.layers))
-    return next((kind for kind in kinds if kind != "as its input"), "as its input")
 
 
 def _weighted(x: Array, sample_weight: Array, factor: Array) -> Array:

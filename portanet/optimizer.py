@@ -5,11 +5,18 @@ from typing import Any
 
 from portanet.clipping import clipped
 from portanet.commit import update_together
+from portanet.elsewhere import OfOptimizers
 from portanet.errors import ArgumentError, OrderError
 from portanet.groups import Group, GroupRules, Numbers
 from portanet.layer import Parameter, Part
 from portanet.optimizer_memory import OptimizerMemory
-from portanet.optimizer_options import OF_THE_WALK, check_common, check_model, option_names
+from portanet.optimizer_options import (
+    OF_THE_WALK,
+    check_common,
+    check_groups,
+    check_model,
+    option_names,
+)
 from portanet.reprs import call_of
 from portanet.rule import Rule, Schedule, Slots
 from portanet.state import State, Stateful
@@ -17,7 +24,7 @@ from portanet.typing import Array
 from portanet.versioned import advance_version
 
 
-class Optimizer(Rule):
+class Optimizer(OfOptimizers, Rule):
     """Walks over a model's parameters and moves each by a rule: its own, or that of a group.
 
     `lr` is the learning rate: a number > 0, or a schedule (portanet.schedules), which is a function
@@ -53,6 +60,7 @@ class Optimizer(Rule):
     ) -> None:
         names = option_names(self)
         check_model(type(self).__name__, model)
+        check_groups(type(self).__name__, groups)
         self.model, self.lr = model, lr
         self.clip_norm, self.clip_value, self.accumulate = clip_norm, clip_value, accumulate
         self.memory = OptimizerMemory()

@@ -84,7 +84,8 @@ class OptimizerMemory:
                 state = "no gradient" if grad is None else "a gradient that was used before"
                 raise OrderError(
                     f"{who}: {name} has {state}; run model.forward(x, training=True), the "
-                    "criterion and model.backward() before each step()"
+                    "criterion and model.backward() before each step(); the backward of a layer "
+                    "of yours must set .grad"
                 )
             if grad.shape != value.shape or grad.dtype != value.dtype:
                 check_like(who, f"the gradient of {name}", grad, value)

@@ -47,7 +47,20 @@ def check_model(who: str, model: Any) -> None:
     """Raise ArgumentError unless a model is a network with parameters."""
     if not isinstance(model, Part):
         raise ArgumentError(
-            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}"
+            f"{who}: model must be a network such as Sequential([...], loss), is {short(model)}; "
+            f"give the network itself, {who}(model, ...)"
         )
     if not model.named_parameters():
-        raise ArgumentError(f"{who}: the model has no parameters, so there is nothing to train")
+        raise ArgumentError(
+            f"{who}: the model has no parameters, so there is nothing to train: it must be a "
+            f"network with parameters, is {short(model)}; add a layer such as Linear"
+        )
+
+
+def check_groups(who: str, groups: Any) -> None:
+    """Raise ArgumentError unless groups are a list of Group."""
+    if not isinstance(groups, Sequence) or not all(isinstance(g, Group) for g in groups):
+        raise ArgumentError(
+            f"{who}: groups must be a list of Group, is {short(groups)}; write "
+            "groups=[Group(is_vector, weight_decay=0.0)]"
+        )

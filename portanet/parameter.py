@@ -5,9 +5,11 @@ copy, and the next step takes it back, changed or not: what was read never chang
 is written or assigned is what the next step starts from, as if nothing had been compiled.
 """
 
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from portanet.checks import dtype_name
+from portanet.elsewhere import OfParameters
+from portanet.errors import DtypeError, short
 from portanet.typing import Array
 from portanet.versioned import advance_version
 
@@ -86,13 +88,23 @@ class Holder:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_array": self.value, "_lender": None}
 
+    def _refuse(self, other: Any) -> NoReturn:
+        who = type(self).__name__
+        raise DtypeError(
+            f"{who}: operators take arrays, came a {who} and {short(other)}; its array is .value"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __pow__ = _refuse
+    __array_ufunc__ = None  # NumPy leaves array @ parameter to the methods above
+
     def __repr__(self) -> str:
         shape, dtype, _ = self.form
         frozen = ", frozen" * (getattr(self, "trainable", True) is False)
         return f"{type(self).__name__}({shape}, {dtype_name(dtype)}{frozen})"
 
 
-class Parameter(Holder):
+class Parameter(OfParameters, Holder):
     """A value that training changes, and dL/dvalue once a backward pass has set it.
 
     The value is rebound, never written in place, so that immutable arrays work too. Optimizers

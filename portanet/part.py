@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
+from portanet.elsewhere import OfNetworks
 from portanet.errors import OrderError, SharedParameterError
 from portanet.parameter import Buffer, Parameter
 from portanet.reprs import own_call
@@ -13,7 +14,7 @@ from portanet.typing import Array
 from portanet.versioned import Versioned
 
 
-class Part(Versioned):
+class Part(OfNetworks, Versioned):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
     _saved: Any = None
@@ -157,9 +158,11 @@ class Part(Versioned):
         saved, self._saved = self._saved, None
         if saved is None:
             name = type(self).__name__
+            own = not type(self).__module__.startswith("portanet.")
             raise OrderError(
                 f"{name}.backward() has nothing to work from: call {name}.forward(..., "
                 "training=True) before each backward(), and use a layer once in a network"
+                + ("; forward must set self._saved if training" if own else "")
             )
         return saved
 

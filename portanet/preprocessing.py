@@ -6,6 +6,7 @@ import numpy as np
 
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import dtype_name, is_float, short
+from portanet.constructors import CalledType
 from portanet.errors import DataError, DtypeError, OrderError, ShapeError
 from portanet.layer import moved
 from portanet.moments import centred, root_mean_square
@@ -13,7 +14,7 @@ from portanet.state import State
 from portanet.typing import Array
 
 
-class Normalizer:
+class Normalizer(metaclass=CalledType):
     """x' = (x - mean) / std for each column, with the mean and std of the data it was fitted to.
 
     Shapes: X (N, ...). std divides by N, as in scikit-learn's StandardScaler. A column that is
@@ -28,6 +29,7 @@ class Normalizer:
     array([[-1., 0.], [ 1., 0.]])
     """
 
+    how_to_call = "{}().fit(X)"
     mean: Array = None
     std: Array = None
 
@@ -35,7 +37,10 @@ class Normalizer:
         """Compute mean and std of X."""
         X = _floats(X)
         if X.ndim < 2 or X.shape[0] == 0:
-            raise ShapeError(f"normalize: X must be (N, ...) with N >= 1, is {tuple(X.shape)}")
+            raise ShapeError(
+                f"normalize: X must be (N, ...) with N >= 1, is {tuple(X.shape)}"
+                + ("; one column is X[:, None]" if X.ndim == 1 else "; give samples")
+            )
         xp = array_namespace(X)
         if not bool(xp.all(xp.isfinite(X))):
             raise DataError(
@@ -57,7 +62,7 @@ class Normalizer:
         if X.shape[1:] != self.mean.shape:
             raise ShapeError(
                 f"normalize: X must have the columns {tuple(self.mean.shape)} that were fitted, "
-                f"has {tuple(X.shape[1:])}"
+                f"has {tuple(X.shape[1:])}; give the same columns"
             )
         backend = backend_of(X)
         if backend is not backend_of(self.mean):
@@ -104,7 +109,10 @@ def _floats(X: Array) -> Array:
     if not hasattr(X, "dtype") or not hasattr(X, "ndim") or hasattr(X, "columns"):
         X = np.asarray(X)
     if getattr(X.dtype, "kind", "") in "OSUV" and isinstance(X.dtype, np.dtype):
-        raise DtypeError(f"normalize: X must be numbers, is of dtype {X.dtype}")
+        raise DtypeError(
+            f"normalize: X must be numbers, is of dtype {X.dtype}; encode text as numbers, or "
+            "X.astype('float32') where each text is a number"
+        )
     xp = array_namespace(X)
     if is_float(X):
         return X

@@ -116,5 +116,9 @@ def next_key(purpose: str) -> Key:
 def check_seed(who: str, n: int) -> int:
     """Return n as an int. Raises ArgumentError unless it is an integer in [0, 2**64)."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n < 2**64:
-        raise ArgumentError(f"{who}: the seed must be an integer in [0, 2**64), is {short(n)}")
+        example = "seed(0)" if who == "seed" else "seed=0"
+        raise ArgumentError(
+            f"{who}: the seed must be an integer in [0, 2**64), is {short(n)}; for example "
+            f"{example}"
+        )
     return int(n)

@@ -16,7 +16,7 @@ from math import inf, isfinite, nan
 from typing import Any, NoReturn, Self
 
 from portanet.checks import check_number
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, short
 from portanet.layer import Part
 from portanet.options import WithOptions
 from portanet.typing import Array
@@ -82,7 +82,7 @@ class Rule(WithOptions):
         if not (isfinite(value) and value >= 0):
             raise ArgumentError(
                 f"{type(self).__name__}: {name} must be a number in [0, inf), but the schedule "
-                f"{number!r} gives {came!r} for step {n_before}"
+                f"{short(number)} gives {short(came)} for step {n_before}; it must return a number"
             )
         return value
 
@@ -94,10 +94,10 @@ class Rule(WithOptions):
 def check_rate(who: str, name: str, rate: Any) -> None:
     """Raise ArgumentError unless a learning rate is a number > 0 or may be a schedule."""
     if isinstance(rate, Part | type):
-        kind = "the class" if isinstance(rate, type) else "the layer or loss"
+        kind = "" if isinstance(rate, type) else "the layer or loss "
         raise ArgumentError(
             f"{who}: {name} must be a number > 0 or a schedule such as "
-            f"portanet.schedules.Cosine(1e-3, 100), is {kind} {rate!r}"
+            f"portanet.schedules.Cosine(1e-3, 100), is {kind}{short(rate)}"
         )
     if not callable(rate):
         check_number(who, name, rate, 0, float("inf"), open_low=True)

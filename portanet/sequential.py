@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from portanet.checks import is_float
-from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, short
+from portanet.chain import check_chain
+from portanet.checks import is_float, no_array
+from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, ShapeError, short
 from portanet.input_checks import check_input
-from portanet.layer import Layer, Part
+from portanet.layer import Layer
+from portanet.places import name_place, of_samples
 from portanet.several import Arrays, labels, map_parts, parts_of
 from portanet.sharing import SharedGradients
 from portanet.sides import NO_SIDES, given_to, split, taken_grads
@@ -38,23 +40,12 @@ class Sequential(Layer):
     (2, 1)
     """
 
+    how_to_call = "{}([Linear(3, 4), ReLU()], criterion)"
     sums = "layers"
     predictor: Any = None  # of `predict`, once it was called; no part of the network
 
     def __init__(self, layers: Sequence[Layer], criterion: Any = None) -> None:
-        if not isinstance(layers, Sequence) or not layers:
-            raise ArgumentError(f"Sequential: layers must be a list of layers, is {short(layers)}")
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise ArgumentError(
-                    f"Sequential: layers[{i}] must be a Layer, is {short(layer)}"
-                    + ("; make one of it with ()" if isinstance(layer, type) else "")
-                )
-        if criterion is not None and not isinstance(criterion, Part):
-            raise ArgumentError(
-                "Sequential: criterion must be a loss such as BCEWithLogits(), is "
-                f"{short(criterion)}"
-            )
+        check_chain(layers, criterion, Layer)
         self.layers = list(layers)
         self.criterion: Any = criterion  # a Loss, which stands on a floor above
         if hasattr(criterion, "check_last_layer"):
@@ -64,6 +55,12 @@ class Sequential(Layer):
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The kind of numbers that the first layer wants."""
         return self.layers[0].takes
+
+    @property
+    def returns(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the last layer returns; if it returns what it gets, what that is."""
+        kinds = (layer.returns for layer in reversed(self.layers))
+        return next((kind for kind in kinds if kind != "as its input"), "as its input")
 
     def kinds(self, x: Arrays) -> Any:
         """Return what the numbers of each array must be: side inputs are taken as they are."""
@@ -94,8 +91,10 @@ class Sequential(Layer):
             self._check(x)
             for layer in self.layers:
                 x = layer.forward(x, training=training, **given_to(layer, sides))
-        except (DtypeError, PlacementError):
-            check_uniform(self)  # if a parameter is not like the others, x is right
+        except Exception as error:
+            if isinstance(error, DtypeError | PlacementError):
+                check_uniform(self)  # if a parameter is not like the others, x is right
+            name_place(error, self)
             raise
         return x
 
@@ -109,9 +108,13 @@ class Sequential(Layer):
                 )
             grad = self.criterion.backward()
         shared = SharedGradients(self.layers)
-        for layer in reversed(self.layers):
-            grad = layer.backward(grad)
-            shared.add(layer)
+        try:
+            for layer in reversed(self.layers):
+                grad = layer.backward(grad)
+                shared.add(layer)
+        except Exception as error:
+            name_place(error, self)
+            raise
         return grad
 
     def predict(self, X: Any, *, batch_size: int = 1024) -> Any:
@@ -149,7 +152,7 @@ class Sequential(Layer):
 
         return predict_proba(self, X, batch_size)
 
-    def summary(self, shape: Any) -> str:
+    def summary(self, shape: Any = None) -> str:
         """Return a table of the layers for samples of a shape: outputs, parameters, bytes.
 
         Of several inputs `shape` is a dict of shapes, or arrays of one sample or more: side inputs
@@ -165,15 +168,24 @@ class Sequential(Layer):
         2 Linear(20, 1)   (N, 1)           21     84
         total             (N, 1)          641  2,564
         """
+        if not isinstance(shape, Sequence | dict) and not hasattr(shape, "dtype"):
+            raise ArgumentError(
+                "Sequential.summary: shape must be the shape of one sample, is "
+                f"{short(shape)}; for 30 features write model.summary((30,))"
+            )
         if isinstance(shape, dict):
             x, sides = split(self, map_parts(self._sample, shape, self.kinds(shape)))
         else:
             x, sides = self._sample(shape, self.takes), NO_SIDES
         self._check(x)
         rows = []
-        for i, layer in enumerate(self.layers):
-            x, of_layer = layer.summary_rows(str(i), x, **given_to(layer, sides))
-            rows += of_layer
+        try:
+            for i, layer in enumerate(self.layers):
+                x, of_layer = layer.summary_rows(str(i), x, **given_to(layer, sides))
+                rows += of_layer
+        except ShapeError as error:
+            name_place(error, self)
+            raise ShapeError(of_samples(error, "N")) from None
         return table([*rows, row_of("total", x, self.parameters())])
 
     def _sample(self, shape: Any, kind: str) -> Array:
@@ -196,6 +208,8 @@ class Sequential(Layer):
 
     def _check(self, x: Arrays) -> None:
         """Look at x once, at the door, in the words of portanet and not of a library's."""
+        if isinstance(x, list | tuple) and x and not hasattr(x[0], "shape"):  # no arrays: numbers
+            raise no_array("Sequential", "x", x)
         first, layer = self.first_parameter(), self.layers[0]
         kinds = parts_of(layer.kinds(x))
         for name, part, kind in zip(labels("x", x), parts_of(x), kinds, strict=True):

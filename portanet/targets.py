@@ -2,23 +2,32 @@
 
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of
-from portanet.checks import dtype_name, is_float
+from portanet.backends import Backend, array_namespace, backend_of
+from portanet.checks import dtype_name, is_float, no_array
 from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
 from portanet.typing import Array
 
 
 def check_outputs(who: str, y_hat: Array) -> None:
     """Raise DtypeError or ShapeError unless y_hat is (N, ...) of floats."""
-    if not is_float(y_hat):
-        raise DtypeError(f"{who}: y_hat must be floats, is {dtype_name(y_hat.dtype)}")
+    try:
+        floats = is_float(y_hat)
+    except (AttributeError, DtypeError):
+        raise no_array(who, "y_hat", y_hat) from None
+    if not floats:
+        raise DtypeError(
+            f"{who}: y_hat must be floats, is {dtype_name(y_hat.dtype)}; the network's outputs "
+            "come first, criterion(y_hat, y)"
+        )
     if y_hat.ndim == 0:
-        raise ShapeError(f"{who}: y_hat must be (N, ...), is a single number")
+        raise ShapeError(
+            f"{who}: y_hat must be (N, ...), is a single number; one prediction is y_hat[None]"
+        )
 
 
 def check_place(who: str, y_hat: Array, y: Array) -> None:
-    """Raise PlacementError unless y is on the device of y_hat."""
-    here, there = backend_of(y), backend_of(y_hat)
+    """Raise PlacementError unless y is on the device of y_hat, DtypeError for what is no array."""
+    there, here = _home(who, "y_hat", y_hat), _home(who, "y", y)
     if here is not there:
         raise PlacementError(
             f"{who}: y must be on the device of y_hat, {there}; it is on {here}. "
@@ -26,14 +35,35 @@ def check_place(who: str, y_hat: Array, y: Array) -> None:
         )
 
 
+def _home(who: str, name: str, x: Array) -> Backend:
+    try:
+        return backend_of(x)
+    except DtypeError:
+        raise no_array(who, name, x) from None
+
+
 def as_column(who: str, y_hat: Array, y: Array) -> Array:
     """Return y in y_hat's shape: unchanged, or (N,) as a column (N, 1). Raises ShapeError."""
+    if not hasattr(y, "shape"):
+        raise no_array(who, "y", y)
     wanted, came = tuple(y_hat.shape), tuple(y.shape)
     if came == wanted:
         return y
     if wanted == (*came, 1) or (*wanted, 1) == came:
         return array_namespace(y).reshape(y, wanted)
-    raise ShapeError(f"{who}: y must have y_hat's shape {wanted}, is {came}")
+    raise ShapeError(
+        f"{who}: y must have y_hat's shape {wanted}, is {came}; {_shape_advice(wanted, came)}"
+    )
+
+
+def _shape_advice(wanted: tuple[int, ...], came: tuple[int, ...]) -> str:
+    """Return what to do about targets of another shape than the outputs."""
+    if len(came) == 0 or came[0] != wanted[0]:
+        return "there must be one target for each output, and y_hat comes first: (y_hat, y)"
+    if len(wanted) < len(came) and len(wanted) == 1:
+        return "y_hat comes first: (y_hat, y)"
+    n = came[1] if len(came) > 1 else 1
+    return f"for these targets the network needs {n} output{'s' * (n > 1)}, Linear(..., {n})"
 
 
 def without_column(x: Array) -> Array:

@@ -9,7 +9,9 @@ from portanet.callbacks.callback import Callback
 from portanet.checks import check_count, skip_value_checks
 from portanet.compiler import CompiledStep, NotCompiledWarning
 from portanet.compiler.runtime.epoch_loss import EpochLoss
+from portanet.constructors import CalledType
 from portanet.data import DataLoader
+from portanet.elsewhere import OfTrainers
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
 from portanet.sequential import Sequential
@@ -28,7 +30,7 @@ from portanet.typing import Array
 from portanet.uniform import check_uniform
 
 
-class Trainer:
+class Trainer(OfTrainers, metaclass=CalledType):
     """Trains a model on batches, and says after each epoch how it does on other data.
 
     `metric(predictions, y)` is computed over the whole validation set, on the device, and returns

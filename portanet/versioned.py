@@ -5,12 +5,9 @@ tells it whether anybody has assigned to one of them since, at the cost of one c
 """
 
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-if TYPE_CHECKING:
-    from abc import ABCMeta as _AbstractMeta
-else:
-    _AbstractMeta = type(Protocol)  # an ABCMeta: a layer may also derive from an ABC or a Protocol
+from portanet.constructors import CalledType
 
 _next = count(1).__next__  # no number comes twice, whichever thread asks
 LATEST = [0]  # the version, for those who ask in every step: LATEST[0]
@@ -28,13 +25,8 @@ class _Version:
         return LATEST[0]
 
 
-class VersionedType(_AbstractMeta):
+class VersionedType(CalledType):
     """The type of versioned classes: assignments to their own attributes count, too."""
-
-    # An ABC's own check takes twice as long, and a step makes many of them. It would also ask for
-    # classes that were registered: to be a layer, a class derives from Layer.
-    __instancecheck__ = type.__instancecheck__
-    __subclasscheck__ = type.__subclasscheck__
 
     # The version advances before the change, in case an interrupt comes between the two, and after
     # it, in case another thread has looked between the two.

@@ -41,6 +41,16 @@ class Wire:
             "its index, wire[0], wire[1]"
         )
 
+    def _refuse(self, other: Any) -> NoReturn:
+        raise ArgumentError(
+            f"{self!r}: wires are joined by layers, not by operators; came {short(other)}. Write "
+            "Add()([a, b]) for a + b, Multiply()([a, b]) for a * b"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __matmul__ = __rmatmul__ = __pow__ = _refuse
+    __array_ufunc__ = None  # NumPy leaves array + wire to the methods above
+
     def __repr__(self) -> str:
         if self.item is not None:
             return f"{self.inputs[0]!r}[{self.item!r}]"
@@ -73,7 +83,7 @@ def wires_of(name: str, wires: Any) -> list[Wire]:
         if not isinstance(wire, Wire):
             raise ArgumentError(
                 f"Graph: {name} must be Inputs, or what layers return that are called on them; "
-                f"got {short(wire)}"
+                f"got {short(wire)}; write x = Input(), and layer(x)"
             )
     return found
 
@@ -89,7 +99,8 @@ def named(layers: Sequence[Any], names: Mapping[str, Any]) -> dict[str, Any]:
     wrong = [n for n in names if n in known.values() or "." in n or n.isdigit() or n not in found]
     if wrong:
         raise ArgumentError(
-            f"Graph: names must be of layers in the graph, a word for each; {wrong[0]!r} is not"
+            f"Graph: names must be of layers in the graph, a word for each; {wrong[0]!r} is not; "
+            "write names={'hidden': layer} with a layer of the graph"
         )
     return found
 

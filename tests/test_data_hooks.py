@@ -155,14 +155,14 @@ class Batched(DataLoader):
 @pytest.mark.parametrize(
     ("batch", "kind", "message"),
     [
-        (X, DtypeError, r"Batched: a batch must be a pair \(x, y\), is ndarray; yield the inputs"),
+        (X, DtypeError, r"Batched: a batch must be a pair \(x, y\), is ndarray of shape \(23, 3\); yield the inputs"),
         ((X, Y, Y), DtypeError, r"Batched: a batch must be a pair \(x, y\), is tuple of length 3"),
         ((X, Y[:4]), ShapeError, r"Batched: y must have one entry for each of the 23 samples in X, has 4"),
         ((X[:0], Y[:0]), DataError, r"Batched: X must hold samples, has the shape \(0, 3\)"),
         ((X * np.nan, Y), DataError, r"X must be finite, 69 of"),
         ((X, np.full(23, np.inf)), DataError, r"y must be finite"),
         ((X, 3 * Y), DataError, r"BCEWithLogits: y must hold labels 0 and 1"),
-        ((X[:, :2], Y), ShapeError, r"the network cannot take X of shape \(23, 2\): Linear"),
+        ((X[:, :2], Y), ShapeError, r"the network cannot take X of shape \(23, 2\): layers.0 Linear"),
     ],
 )  # fmt: skip
 def test_their_batches_are_checked(batch, kind, message):

@@ -47,5 +47,5 @@ def test_what_is_shared_counts_once_in_the_total():
 
 
 def test_samples_that_do_not_fit():
-    with pytest.raises(ShapeError, match=r"Linear\(3, 2\): x must be \(N, 3\), is \(1, 4\)"):
+    with pytest.raises(ShapeError, match=r"Linear\(3, 2\): x must be \(N, 3\), is \(N, 4\)"):
         Sequential([Linear(3, 2)]).summary((4,))

@@ -270,7 +270,7 @@ def test_lengths_are_looked_at_before_training():
     X, y = tokens()
     model = classifier()
     too_long = dict(X, lengths=X["lengths"] + 2)
-    with pytest.raises(DataError, match=r"LSTM\(4, 5\): lengths must be in \[0, 6\]"):
+    with pytest.raises(DataError, match=r"layers.1 LSTM\(4, 5, .*\): lengths must be in \[0, 6\]"):
         Trainer(model, SGD(model, lr=0.1), DataLoader(Dataset(too_long, y), 20)).train(1)
     step = compile_step(model, SGD(model, lr=0.1))
     for _ in range(4):

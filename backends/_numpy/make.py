@@ -19,5 +19,7 @@ KERNELS = LazyKernels(
 def make(device: object = None) -> StandardBackend:
     """Return the NumPy backend; its one device is "cpu"."""
     if device not in (None, "cpu"):
-        raise ArgumentError(f"backend 'numpy': device must be 'cpu', is {device!r}")
+        raise ArgumentError(
+            f"backend 'numpy': device must be 'cpu', is {device!r}; a GPU is .to('cupy')"
+        )
     return StandardBackend("numpy", xp, "cpu", KERNELS)

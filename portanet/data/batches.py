@@ -19,7 +19,7 @@ from portanet.data.epoch import in_data_order
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
 from portanet.data.numbers import check_finite, is_mapped, native
 from portanet.data.staging import Staging
-from portanet.errors import DataError, DtypeError
+from portanet.errors import DataError, DtypeError, short
 from portanet.layer import Layer
 from portanet.several import Arrays, labels, like, map_parts, parts_of
 from portanet.typing import Array
@@ -137,8 +137,9 @@ def _checked(who: str, batch: Any) -> Batch:
     """Return a batch that a subclass has made as arrays. Raises what Dataset raises."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         length = f" of length {len(batch)}" if isinstance(batch, tuple | list) else ""
+        came = f"{type(batch).__name__}{length}" if length else short(batch)
         raise DtypeError(
-            f"{who}: a batch must be a pair (x, y), is {type(batch).__name__}{length}; yield the "
+            f"{who}: a batch must be a pair (x, y), is {came}; yield the "
             "inputs and the targets of its samples"
         )
     X, y = all_numbers("X", batch[0]), all_numbers("y", batch[1])

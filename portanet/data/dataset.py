@@ -8,8 +8,10 @@ import numpy as np
 
 from portanet.backends import backend_of
 from portanet.checks import dtype_name
+from portanet.constructors import CalledType
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import as_numbers, check_finite, is_mapped
+from portanet.elsewhere import OfLoaders
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError, ShapeError
 from portanet.overrides import is_overridden
 from portanet.several import (
@@ -27,7 +29,7 @@ from portanet.several import (
 from portanet.typing import Array
 
 
-class Dataset:
+class Dataset(OfLoaders, metaclass=CalledType):
     """Inputs X and targets y, sample by sample along the first axis.
 
     Shapes: X (N, ...), y (N,) or (N, ...), N >= 1. Both are arrays of one backend, memory maps, or
@@ -155,7 +157,10 @@ def check_pair(who: str, X: Arrays, y: Arrays) -> None:
     check_alike_samples(who, X, y)
     for name, x in zip(labels("X", X), parts_of(X), strict=True):
         if prod(x.shape) == 0:
-            raise DataError(f"{who}: {name} must hold samples, has the shape {tuple(x.shape)}")
+            raise DataError(
+                f"{who}: {name} must hold samples, has the shape {tuple(x.shape)}; give one row "
+                "or more, of one number or more"
+            )
 
 
 def check_alike_samples(who: str, X: Arrays, y: Arrays = ()) -> None:
@@ -171,8 +176,14 @@ def check_alike_samples(who: str, X: Arrays, y: Arrays = ()) -> None:
         if other.shape[0] != x.shape[0]:
             raise ShapeError(
                 f"{who}: {label} must have one entry for each of the {x.shape[0]} samples in "
-                f"{name}, has {other.shape[0]}"
+                f"{name}, has {other.shape[0]}; {_pair_advice(name, x, other)}"
             )
+
+
+def _pair_advice(name: str, x: Array, other: Array) -> str:
+    if x.ndim == 2 and x.shape[1] == other.shape[0]:
+        return f"samples are the rows of {name}: give {name}.T"
+    return "take the same rows of both"
 
 
 def rows_of(x: Array, index: Any) -> Array:

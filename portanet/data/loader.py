@@ -5,19 +5,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from portanet.backends import backend_of
-from portanet.checks import check_count
+from portanet.checks import check_count, check_flag
+from portanet.constructors import CalledType
 from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
 from portanet.data.epoch import checked_order, checked_slice, is_in_data_order
 from portanet.data.lazy_batch import Batch, cut
-from portanet.errors import ArgumentError
+from portanet.elsewhere import OfLoaders
+from portanet.errors import ArgumentError, short
 from portanet.layer import Layer
+from portanet.options import Option
 from portanet.overrides import is_overridden
 from portanet.random import Key, check_seed, generator_at, next_key
 from portanet.reprs import call_of
 
 
-class DataLoader:
+class DataLoader(OfLoaders, metaclass=CalledType):
     """Cuts a data set into batches, epoch after epoch.
 
     Every sample comes once an epoch: the last batch is shorter where batch_size does not divide
@@ -38,6 +41,9 @@ class DataLoader:
     [(2, 1), (1, 1)]
     """
 
+    shuffle = Option(check_flag)
+    drop_last = Option(check_flag)
+
     def __init__(
         self,
         ds: Dataset,
@@ -49,7 +55,7 @@ class DataLoader:
     ) -> None:
         self.ds = ds
         self.batch_size = batch_size
-        self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
+        self.shuffle, self.drop_last = shuffle, drop_last
         self.key = (
             next_key("shuffle") if seed is None else Key(check_seed("DataLoader", seed), "shuffle")
         )
@@ -57,7 +63,7 @@ class DataLoader:
         if len(self) == 0:
             raise ArgumentError(
                 f"DataLoader: batch_size must be at most the {len(ds)} samples with "
-                f"drop_last=True, is {batch_size}"
+                f"drop_last=True, is {batch_size}; for example batch_size={len(ds)}"
             )
 
     @property
@@ -69,8 +75,7 @@ class DataLoader:
     def ds(self, ds: Dataset) -> None:
         if not isinstance(ds, Dataset):
             raise ArgumentError(
-                f"DataLoader: ds must be a Dataset, is {type(ds).__name__}; "
-                "make one with Dataset(X, y)"
+                f"DataLoader: ds must be a Dataset, is {short(ds)}; make one with Dataset(X, y)"
             )
         self._ds = ds
 

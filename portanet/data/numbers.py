@@ -1,5 +1,7 @@
 """What a data set accepts, and how it becomes an array of real numbers."""
 
+from collections.abc import Iterator, Sequence, Sized
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import dtype_name, is_float, is_integer
 from portanet.data.frames import frame_to_numpy, is_frame
-from portanet.errors import DataError, DtypeError, ShapeError
+from portanet.errors import DataError, DtypeError, ShapeError, short
 from portanet.typing import Array
 
 _DATES = "subtract a start and divide by a unit, such as numpy.timedelta64(1, 'D')"
@@ -142,13 +144,25 @@ def _is_array(x: Any) -> bool:
 
 
 def _to_numpy(name: str, x: Any) -> np.ndarray:
+    if not isinstance(x, Sequence) and not hasattr(x, "__array__") and not isinstance(x, Number):
+        advice = f"numpy.asarray(list({name}))" if isinstance(x, Iterator) else "numpy.asarray(...)"
+        raise DtypeError(f"Dataset: {name} must be an array, is {short(x)}; make one with {advice}")
+    if isinstance(x, str):
+        raise DtypeError(
+            f"Dataset: {name} must be an array, is {short(x)}; read a file first, for example with "
+            "numpy.loadtxt"
+        )
     try:
         return np.asarray(x)
-    except ValueError as error:  # rows of different lengths
-        raise DtypeError(
-            f"Dataset: {name} must be an array or what numpy.asarray makes one of, is "
-            f"{type(x).__name__} ({error})"
-        ) from error
+    except ValueError:
+        raise DtypeError(f"Dataset: {name} must have rows of one length{_lengths(x)}") from None
+
+
+def _lengths(rows: Any) -> str:
+    """Return the lengths of rows, the shortest and the longest, and what to do about them."""
+    lengths = sorted({len(row) for row in rows if isinstance(row, Sized)})
+    came = f", they are of {lengths[0]} and {lengths[-1]}" if len(lengths) > 1 else ""
+    return f"{came}; pad or cut them to one length, or give numbers for rows"
 
 
 def _without_mask(name: str, x: np.ma.MaskedArray) -> np.ndarray:

@@ -7,6 +7,7 @@ from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
 from portanet.data.numbers import check_exact, check_fits, check_whole
 from portanet.errors import PlacementError, ShapeError
+from portanet.places import of_samples
 from portanet.several import (
     SEVERAL,
     Arrays,
@@ -133,12 +134,10 @@ class Staging:
         try:
             return self._model.forward(map_parts(lambda part: part[:1, ...], x))
         except ShapeError as error:  # it names the one sample's shape, which nobody has given
-            said = str(error)
-            for part in parts_of(x):
-                said = said.replace(str((1, *part.shape[1:])), str(tuple(part.shape)))
+            said = of_samples(error, parts_of(x)[0].shape[0])
             raise ShapeError(
                 f"DataLoader: the network cannot take X of shape {shapes_of(x)}: {said}"
-            ) from error
+            ) from None
 
 
 def contiguous(x: Array) -> Array:

@@ -12,7 +12,9 @@ def check_channels(
 ) -> None:
     """Raise ShapeError unless axis 1 of x has `channels` entries and x.ndim is one of ndims."""
     if x.ndim < 2 or x.shape[1] != channels or (ndims and x.ndim not in ndims):
-        raise ShapeError(f"{who}: x must be {wanted}, is {tuple(x.shape)}")
+        fits = x.ndim >= 2 and (not ndims or x.ndim in ndims)
+        advice = f"for this x channels={x.shape[1]}" if fits else "channels are axis 1 of x"
+        raise ShapeError(f"{who}: x must be {wanted}, is {tuple(x.shape)}; {advice}")
 
 
 def other_axes(x: Array) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from math import sqrt
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count
 from portanet.errors import ArgumentError, ShapeError
+from portanet.guesses import divisor
 from portanet.layer import Layer
 from portanet.layers.attention_functions import (
     check_mask,
@@ -79,7 +80,8 @@ class MultiHeadAttention(Layer):
         self.n_heads = n_heads
         if n_features % n_heads:
             raise ArgumentError(
-                f"{who}: n_heads must divide n_features = {n_features}, is {n_heads}"
+                f"{who}: n_heads must divide n_features = {n_features}, is {n_heads}; for "
+                f"example n_heads={divisor(n_features, n_heads)}"
             )
         self.causal = bool(causal)
         self.query = Linear(n_features, n_features, bias=bias, rng=rng)

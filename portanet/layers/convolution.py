@@ -1,11 +1,12 @@
 """Convolutions of sequences and images, channels first: a sequence is an image of height 1."""
 
-from math import prod
+from math import gcd, prod
 from typing import ClassVar
 
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count
 from portanet.errors import ArgumentError
+from portanet.guesses import divisor
 from portanet.initializers import fan_in_uniform, zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers.convolution_functions import conv2d, conv2d_backward_w, conv2d_backward_x
@@ -138,7 +139,8 @@ def _check_channels(who: str, n_inp: int, n_out: int, groups: int) -> tuple[int,
         check_count(who, name, value)
     if n_inp % groups or n_out % groups:
         raise ArgumentError(
-            f"{who}: groups must divide n_inp = {n_inp} and n_out = {n_out}, is {groups}"
+            f"{who}: groups must divide n_inp = {n_inp} and n_out = {n_out}, is {groups}; for "
+            f"example groups={divisor(gcd(n_inp, n_out), groups)}"
         )
     return n_inp, n_out, groups
 

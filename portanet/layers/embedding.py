@@ -75,7 +75,8 @@ class Embedding(Layer):
         if self.padding_index is not None:
             if self.padding_index >= n_tokens:
                 raise ArgumentError(
-                    f"Embedding: padding_index must be in [0, {n_tokens}), is {padding_index}"
+                    f"Embedding: padding_index must be in [0, {n_tokens}), is {padding_index}; "
+                    "make n_tokens larger, or use another token"
                 )
             table[self.padding_index] = 0
         self.weights = Parameter(table)
@@ -116,8 +117,8 @@ class Embedding(Layer):
     def _check(self, x: Array) -> None:
         if not is_integer(x):
             raise DtypeError(
-                f"{self!r}: x must be integers, is {dtype_name(x.dtype)}; cast it with "
-                "astype('int64'), and if this is a part of a layer of yours, set "
+                f"{self!r}: x must be integers, is {dtype_name(x.dtype)}; give integers, "
+                "x.astype('int64'), and if a layer of yours passes them on to this one, set "
                 'takes = "integers" in its class'
             )
         here, there = backend_of(x), self.backend

@@ -5,6 +5,7 @@ from math import prod
 from portanet.backends import array_namespace
 from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError
+from portanet.guesses import divisor
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
@@ -47,7 +48,10 @@ class GroupNorm(Layer):
     ) -> None:
         self.groups, self.channels, self.eps = groups, channels, eps
         if channels % groups:
-            raise ArgumentError(f"GroupNorm: groups must divide channels = {channels}, is {groups}")
+            raise ArgumentError(
+                f"GroupNorm: groups must divide channels = {channels}, is {groups}; for example "
+                f"groups={divisor(channels, groups)}"
+            )
         self.weights = Parameter(zeros((channels,)) + 1) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
 

@@ -70,7 +70,8 @@ class Multiply(Layer):
 def _check_axis(who: str, name: str, axis: Any) -> int:
     if not isinstance(axis, int) or axis == 0:
         raise ArgumentError(
-            f"{who}: {name} must be an integer, and not 0, the batch; is {short(axis)}"
+            f"{who}: {name} must be an integer, and not 0, the batch; is {short(axis)}; the "
+            "features are Concat(1)"
         )
     return axis
 
@@ -131,7 +132,8 @@ def _check_shapes(
         raise ShapeError(f"{who!r}: x must be a list of arrays, is {short(x)}; call it on a list")
     shapes = [tuple(part.shape) for part in x]
     if len({kept(shape) for shape in shapes}) != 1:
-        raise ShapeError(f"{who!r}: the inputs must have {wanted}, are {shapes}")
+        advice = "" if isinstance(who, Concat) else "; Concat() puts them side by side"
+        raise ShapeError(f"{who!r}: the inputs must have {wanted}, are {shapes}{advice}")
 
 
 def _product(arrays: Sequence[Array]) -> Array:

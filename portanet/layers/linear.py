@@ -1,5 +1,7 @@
 """The linear layer."""
 
+from math import prod
+
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count
 from portanet.errors import ShapeError
@@ -52,8 +54,7 @@ class Linear(Layer):
         n_inp = self.weights.value.shape[0]
         if x.ndim < 2 or x.shape[-1] != n_inp:
             raise ShapeError(
-                f"{self!r}: x must be (N, {n_inp}), is {tuple(x.shape)}"
-                + ("; one sample is x[None, :]" if tuple(x.shape) == (n_inp,) else "")
+                f"{self!r}: x must be (N, {n_inp}), is {tuple(x.shape)}; {self._advice(x)}"
             )
         if training:
             self._saved = x
@@ -67,6 +68,19 @@ class Linear(Layer):
         if self.bias is not None:
             self.bias.grad = array_namespace(g).sum(g, axis=0)
         return grad @ self.weights.value.T
+
+    def _advice(self, x: Array) -> str:
+        """Return what to do about x of a wrong shape."""
+        (n_inp, n_out), shape = self.weights.value.shape, tuple(x.shape)
+        if x.ndim == 0:
+            return f"give a batch, such as numpy.zeros((1, {n_inp}), 'float32')"
+        if shape == (n_inp,) and n_inp > 1:
+            return "one sample is x[None, :]"
+        if x.ndim == 1:
+            return "samples of one feature are x[:, None]"
+        if prod(shape[1:]) == n_inp:
+            return "put Flatten() before this layer"
+        return f"for this x it is Linear({shape[-1]}, {n_out})"
 
     def __repr__(self) -> str:
         n_inp, n_out = self.weights.peek().shape

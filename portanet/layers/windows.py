@@ -105,6 +105,10 @@ def make_window(
     kernel = pair(who, "kernel", kernel, n_axes, 1)
     stride = pair(who, "stride", stride, n_axes, 1)
     dilation = pair(who, "dilation", dilation, n_axes, 1)
+    if isinstance(padding, str) and padding != "same":
+        raise ArgumentError(
+            f"{who}: padding must be integers or 'same', is {short(padding)}; padding=0 adds none"
+        )
     if padding != "same":
         around = pair(who, "padding", padding, n_axes, 0, filling=0)
         vertical, horizontal = (around[0], around[0]), (around[1], around[1])
@@ -130,7 +134,13 @@ def check_images(who: object, n_axes: int, x: Array, channels: int | None) -> No
             advice = "; add a channel axis with x[:, None, ...]"
         elif x.ndim == n_axes + 2 and shape[-1] == channels:
             advice = "; channels are axis 1: permute the axes"
-        raise ShapeError(f"{who}: x must be {wanted}, is {shape}{advice}")
+        raise ShapeError(
+            f"{who}: x must be {wanted}, is {shape}{advice or _channels(shape, n_axes)}"
+        )
+
+
+def _channels(shape: tuple[int, ...], n_axes: int) -> str:
+    return f"; for this x it has {shape[1]} channels" if len(shape) == n_axes + 2 else ""
 
 
 def check_fits(who: object, window: Window, n_axes: int, size: tuple[int, ...]) -> None:
@@ -138,7 +148,10 @@ def check_fits(who: object, window: Window, n_axes: int, size: tuple[int, ...]) 
     images = (1, *size)[-2:]
     if min(window.output_size((images[0], images[1]))) < 1:
         need = tuple(max(1, n) for n in window.input_size((1, 1)))[2 - n_axes :]
-        raise ShapeError(f"{who}: x must be at least {_by(need)} for the kernel, is {_by(size)}")
+        raise ShapeError(
+            f"{who}: x must be at least {_by(need)} for the kernel, is {_by(size)}; choose a "
+            "smaller kernel, or add padding"
+        )
 
 
 def _by(size: tuple[int, ...]) -> str:

@@ -26,7 +26,10 @@ class _Binary(Loss):
             bad, wanted = ~((y >= 0) & (y <= 1)), "numbers in [0, 1]"
         else:
             bad, wanted = (y != 0) & (y != 1), "labels 0 and 1"
-        advice = "Map -1 and 1, or 1 and 2, to 0 and 1; for probabilities use soft_targets=True."
+        advice = (
+            "Map -1 and 1, or 1 and 2, to 0 and 1; for probabilities use soft_targets=True, for "
+            "more than two classes CrossEntropy."
+        )
         refuse(type(self).__name__, y, bad, wanted, advice)
 
     def decisions(self, y_hat: Array) -> Array:

@@ -19,7 +19,10 @@ _SUM_TOLERANCE = 1e-3  # more than float32 rounds, less than percentages or logi
 
 def _check_weights(who: str, name: str, weights: Any) -> Weights:
     if weights is not None and isinstance(weights, int | float):
-        raise ArgumentError(f"{who}: {name} must be numbers, one per class, is {short(weights)}")
+        raise ArgumentError(
+            f"{who}: {name} must be numbers, one per class, is {short(weights)}; for example "
+            f"{name}=[1.0, 2.0]"
+        )
     return parse_weights(who, name, weights)
 
 
@@ -98,7 +101,7 @@ class _Classes(Loss):
             bad, wanted = bad | (y >= n_classes), f"class indices from 0 to {n_classes - 1}"
         if self.ignore_index is not None:
             bad = bad & (y != self.ignore_index)
-        advice = "Number the classes from 0, or give the network more outputs; "
+        advice = "Number the classes from 0 (y - 1), or give the network more outputs; "
         refuse(who, y, bad, wanted, advice + "ignore_index=... excludes targets.")
 
     def element_weights(self, y: Array, dtype: Dtype) -> Array | None:

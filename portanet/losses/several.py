@@ -151,7 +151,7 @@ class Losses(Loss):
             return
         check_same_form("Losses", "the losses", self.losses, "the Graph's outputs", last.outputs)
         for key in keys_of(self.losses):
-            self.losses[key].check_returned(last.returned(last.outputs[key]), stacklevel=4)
+            self.losses[key].check_returned(last.returned(last.outputs[key]), stacklevel=5)
 
     def _each(self, method: str, y_hat: Arrays) -> Any:
         check_same_form("Losses", "y_hat", y_hat, "the losses", self.losses)

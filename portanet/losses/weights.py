@@ -47,7 +47,7 @@ def weights_like(who: str, name: str, weights: Weights, y_hat: Array, axis: int)
     if value.shape[0] != n:
         raise ShapeError(
             f"{who}: {name} must be {n} numbers, one for each entry of y_hat along axis {axis}, "
-            f"are {value.shape[0]}"
+            f"are {value.shape[0]}; give one per class"
         )
     xp, shape = array_namespace(y_hat), [1] * y_hat.ndim
     shape[axis] = n

@@ -10,9 +10,9 @@ from portanet.typing import Array
 
 def class_indices(who: str, y_hat: Array, y: Array, axis: int) -> tuple[Array, Array, int | None]:
     """Return predicted (-1 for NaN) and true class indices, (M,), and C (None: probabilities)."""
+    check_place(who, y_hat, y)
     xp, shape = array_namespace(y_hat), tuple(y_hat.shape)
     index = index_dtype(y_hat)
-    check_place(who, y_hat, y)
     if y_hat.ndim < 2 or shape[axis] == 1:
         y = xp.astype(as_column(who, y_hat, y), y_hat.dtype)
         predicted, true, n_classes, unknown = y_hat > 0.5, y > 0.5, None, y_hat != y_hat
@@ -21,7 +21,8 @@ def class_indices(who: str, y_hat: Array, y: Array, axis: int) -> tuple[Array, A
         wanted = shape[:axis] + shape[axis + 1 :]
         if tuple(y.shape) not in (wanted, (*shape[:axis], 1, *shape[axis + 1 :])):
             raise ShapeError(
-                f"{who}: for scores {shape} y must be {wanted}, class indices, is {tuple(y.shape)}"
+                f"{who}: for scores {shape} y must be {wanted}, class indices, is "
+                f"{tuple(y.shape)}; of one-hot rows they are y.argmax(axis)"
             )
         predicted, true = xp.argmax(y_hat, axis=axis), y
         unknown = xp.any(y_hat != y_hat, axis=axis)

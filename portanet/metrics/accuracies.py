@@ -31,9 +31,9 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1) -> Array:
     >>> float(accuracy(np.asarray([[0.9], [0.2], [0.6]]), np.asarray([1, 0, 0]))) == 2 / 3
     True
     """
-    xp = array_namespace(y_hat)
     predicted, true, _ = class_indices("accuracy", y_hat, y, axis)
-    share = ratio(count((predicted == true) & (true >= 0)), count(true >= 0), xp.nan, y_hat)
+    nan = array_namespace(y_hat).nan
+    share = ratio(count((predicted == true) & (true >= 0)), count(true >= 0), nan, y_hat)
     return nan_unless_known(share, predicted, true)
 
 

@@ -47,7 +47,8 @@ def measured(metric: Any, criterion: Any) -> dict[str, Measured]:
         label = f"metric[{key!r}]" if several else "metric"
         if not callable(one) or isinstance(one, type):
             raise ArgumentError(
-                f"Trainer: {label} must be a function such as accuracy, is {short(one)}"
+                f"Trainer: {label} must be a function such as accuracy, is {short(one)}; pass it "
+                f"without calling it, {label}=accuracy"
             )
         if outputs is not None and key not in outputs:
             raise ArgumentError(

@@ -75,7 +75,7 @@ def _scores(who: str, y_hat: Array, y: Array) -> tuple[Array, Array]:
     if y_hat.ndim > 2 or (y_hat.ndim == 2 and y_hat.shape[1] > 1):
         raise ShapeError(
             f"{who}: y_hat must be (N,), (N, 1) or (N, 2), scores of two classes, is "
-            f"{tuple(y_hat.shape)}"
+            f"{tuple(y_hat.shape)}; for one class k against the others give y_hat[:, k] and y == k"
         )
     y = as_column(who, y_hat, y)
     # + 0.0 copies a column to contiguous memory (PyTorch warns of searches in strided arrays)

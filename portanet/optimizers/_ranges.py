@@ -1,7 +1,6 @@
 """The ranges of the options that many rules share."""
 
 from portanet.checks import check_number
-from portanet.errors import ArgumentError
 from portanet.rule import Rule
 
 
@@ -19,5 +18,4 @@ def check_ranges(
     for name in at_least_zero:
         check_number(who, name, getattr(rule, name), 0, float("inf"))
     for name in below_one:
-        if check_number(who, name, getattr(rule, name), 0, 1) == 1:
-            raise ArgumentError(f"{who}: {name} must be a number in [0, 1), is 1")
+        check_number(who, name, getattr(rule, name), 0, 1, open_high=True)

@@ -57,7 +57,9 @@ class SGD(Optimizer):
         check_number("SGD", "momentum", self.momentum, 0, 1)
         check_number("SGD", "weight_decay", self.weight_decay, 0, float("inf"))
         if self.nesterov and not self.momentum:
-            raise ArgumentError("SGD: nesterov needs a momentum > 0, such as momentum=0.9")
+            raise ArgumentError(
+                "SGD: nesterov needs a momentum > 0, it is 0; for example momentum=0.9"
+            )
 
     def init(self, value: Array) -> Slots:
         """Return a velocity of 0; without momentum there are no slots."""

@@ -44,4 +44,7 @@ def check_rising(who: str, name: str, values: Sequence[Any]) -> None:
     for value in values:
         check_count(who, name, value)
     if any(a >= b for a, b in pairwise(values)):
-        raise ArgumentError(f"{who}: {name} must increase, are {short(list(values))}")
+        raise ArgumentError(
+            f"{who}: {name} must increase, are {short(list(values))}; "
+            f"sort them: {short(sorted(values))}"
+        )

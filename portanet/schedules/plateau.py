@@ -3,12 +3,13 @@
 from typing import Any
 
 from portanet.checks import check_choice, check_count, check_number
+from portanet.constructors import CalledType
 from portanet.options import Option
 from portanet.reprs import own_call
 from portanet.state import State, entry
 
 
-class Plateau:
+class Plateau(metaclass=CalledType):
     """lr, multiplied by `factor` whenever reports of a metric have stopped improving.
 
         trainer = Trainer(model, SGD(model, lr=Plateau(0.1, patience=2)), train_dl, val_dl)

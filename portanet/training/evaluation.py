@@ -6,10 +6,11 @@ from portanet.backends import array_namespace
 from portanet.checks import skip_value_checks
 from portanet.compiler import CompiledStep
 from portanet.data import Batches
+from portanet.errors import PortanetError
 from portanet.metrics.measured import Measured, measured
 from portanet.sequential import Sequential
 from portanet.several import Arrays, joined, map_parts, n_samples
-from portanet.training.metric import one_number, work_on_a_batch
+from portanet.training.metric import about_failed, one_number, work_on_a_batch
 from portanet.training.staged import Staged
 
 
@@ -49,7 +50,13 @@ def try_metric(model: Sequential, metric: Any, staged: Staged) -> None:
     if staged.tried == metrics:
         return
     if not work_on_a_batch(model, metrics, staged.batches):
-        evaluate(model, metric, staged, compiled=None)
+        try:
+            evaluate(model, metric, staged, compiled=None)
+        except PortanetError:
+            raise
+        except Exception as error:
+            error.add_note(about_failed(model, metrics, staged.batches))
+            raise
     staged.tried = metrics
 
 

@@ -4,7 +4,7 @@ from math import inf
 from typing import Any
 
 from portanet.checks import check_count
-from portanet.data import DataLoader
+from portanet.data import DataLoader, Dataset
 from portanet.errors import ArgumentError, ShapeError, short
 from portanet.layer import Layer
 from portanet.metrics.measured import measured
@@ -18,8 +18,7 @@ def check_parts(model: Any, optimizer: Any, train_dl: Any, val_dl: Any, metric: 
     if not isinstance(model, Sequential) or model.criterion is None:
         raise ArgumentError(
             "Trainer: model must be a network with a loss, Sequential(layers, criterion), is "
-            f"{short(model)}"
-            + ("; put it in one: Sequential([layer], loss)" if isinstance(model, Layer) else "")
+            f"{short(model)}" + _model_advice(model)
         )
     if not isinstance(optimizer, Optimizer):
         raise ArgumentError(
@@ -41,7 +40,14 @@ def check_loader(name: str, dl: Any) -> None:
     if not isinstance(dl, DataLoader):
         raise ArgumentError(
             f"Trainer: {name} must be a DataLoader(Dataset(X, y), batch_size), is {short(dl)}"
+            + ("; write DataLoader(dataset, batch_size)" if isinstance(dl, Dataset) else "")
         )
+
+
+def _model_advice(model: Any) -> str:
+    if isinstance(model, Optimizer):
+        return "; the order is Trainer(model, optimizer, train_dl)"
+    return "; put it in one: Sequential([layer], loss)" if isinstance(model, Layer) else ""
 
 
 def epochs_and_steps(n_epochs: int | None, n_steps: int | None) -> tuple[float, float]:
@@ -62,5 +68,5 @@ def check_losses(who: str, losses: Any, y: Arrays) -> None:
     if getattr(losses, "shape", None) != (n,):
         raise ShapeError(
             f"{who}.step: must return the losses of the batch, shape ({n},), as "
-            f"Trainer.step does; returned {short(losses)}"
+            f"Trainer.step does; returned {short(losses)}. End it with return super().step(x, y)"
         )

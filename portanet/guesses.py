@@ -1,0 +1,32 @@
+"""What was probably meant by a value that is refused: the end of a message gives an example."""
+
+from math import isfinite, nan
+from typing import Any
+
+import numpy as np
+
+
+def divisor(n: int, like: int) -> int:
+    """Return the divisor of n that is nearest to another number, the smaller of two.
+
+    >>> divisor(10, 3), divisor(8, 100)
+    (2, 8)
+    """
+    return min((d for d in range(1, n + 1) if n % d == 0), key=lambda d: abs(d - like))
+
+
+def probably_meant(value: Any, low: float, high: float) -> str:
+    """Return a number in a range that may have been meant: a percentage, a slip of the sign."""
+    number = as_float(value, 0.1)
+    share = number / 100 if number > 1 else 0.1
+    guesses = (number, abs(number), share, 0.1, low + 1)
+    return f"{next((guess for guess in guesses if low < guess < high), low):g}"
+
+
+def as_float(value: Any, otherwise: float) -> float:
+    """Return the number that a value or a text is, `otherwise` if it is none."""
+    try:
+        number = float(value) if isinstance(value, str | int | float | np.generic) else nan
+    except ValueError:
+        number = nan
+    return number if isfinite(number) else otherwise

@@ -1,0 +1,35 @@
+"""The error for a name that portanet does not have: what it is called here."""
+
+import sys
+from difflib import get_close_matches
+from importlib.util import find_spec
+
+from portanet.errors import MissingNameError
+from portanet.foreign import NAMES
+
+
+def unknown_name(name: str, known: list[str]) -> AttributeError | ImportError:
+    """Return the error for portanet.name.
+
+    For `from portanet import name` that is an ImportError: of an AttributeError Python would keep
+    nothing but the name. A submodule that is not loaded yet stays an AttributeError, as Python
+    imports it then.
+    """
+    message = f"portanet: there is no {name} here{_advice(name, known)}"
+    if _is_import() and find_spec(f"portanet.{name}") is None:
+        return ImportError(message)
+    return MissingNameError(message)
+
+
+def _advice(name: str, known: list[str]) -> str:
+    if name in NAMES:
+        return f"; what you may want is {NAMES[name]}"
+    lower = {other.lower(): other for other in known}
+    near = [lower[n] for n in get_close_matches(name.lower(), list(lower), 3)]
+    return f"; like it are {', '.join(near)}" if near else "; dir(portanet) lists what there is"
+
+
+def _is_import() -> bool:
+    """Return whether an import statement asks: it looks whether a package has its names."""
+    frame = sys._getframe(3)  # beyond unknown_name and portanet.__getattr__
+    return frame.f_code.co_name == "_handle_fromlist"
