@@ -70,8 +70,8 @@ def refuse_differences(
         wanted, came = _form(held[name].peek()), _form(arrays[name])
         faults.append(f"{name} is {came} in the file, {wanted} in the model")
     raise ArgumentError(
-        f"load: {path} does not fit this model: {'; '.join(sorted(faults))}; the model must be made "
-        "like the saved one, or strict=False loads what fits"
+        f"load: {path} does not fit this model: {'; '.join(sorted(faults))}; the model must be "
+        "made like the saved one, or strict=False loads what fits"
     )
 
 
