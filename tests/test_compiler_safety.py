@@ -213,6 +213,18 @@ def test_a_model_on_a_backend_without_an_engine_trains_as_it_is_written():
     both.train(batches(5)).assert_compiled()
 
 
+def test_an_optimizer_of_a_part_moves_that_part_uncompiled():
+    """A GAN's generator is trained through the discriminator, which stays as it is."""
+    part, rest = Sequential([Linear(4, 4)]), Linear(4, 1)
+    step = portanet.compile_step(Sequential([part, rest], BCEWithLogits()), SGD(part, lr=0.1))
+    before = part[0].weights.value, rest.weights.value
+    x, y = np.ones((2, 4), F4), np.ones((2, 1), F4)
+    with pytest.warns(portanet.NotCompiledWarning, match="made for another model than the step's"):
+        [step(x, y) for _ in range(3)]
+    assert np.all(part[0].weights.value != before[0])
+    assert np.all(rest.weights.value == before[1])
+
+
 def test_what_changes_in_every_step_is_given_up():
     both = twins(Dropout(0.3))
     for i, (x, y) in enumerate(batches(3 * MAX_VAIN)):

@@ -104,6 +104,8 @@ class _Tracing:
         return self.trace
 
     def _run(self, x: Arrays, y: Arrays) -> None:
+        if self.optimizer.model is not self.model:
+            raise TraceError("the optimizer was made for another model than the step's")
         tape, trace = self.tape, self.trace
         names = {id(part): name for name, part in self.named.items()}
         tape.place_at_work = lambda: place_at_work(names)
