@@ -78,9 +78,7 @@ def written(model, characters, start, n, seed=0):
     rng, found = np.random.default_rng(seed), list(start)
     for _ in range(n):
         window = np.searchsorted(characters, found[-LENGTH:])[None, :]
-        x = model.backend.asarray(window, model.backend.index_dtype())
-        scores = model.backend.to_numpy(model.forward(x))[0, -1].astype("f8")
-        probabilities = np.exp(scores - scores.max())
+        probabilities = model.backend.to_numpy(model.predict_proba(window))[0, -1].astype("f8")
         found.append(rng.choice(characters, p=probabilities / probabilities.sum()))
     return "".join(found)
 
