@@ -34,14 +34,10 @@ SHARED = {  # functions that make the data, or judge what was made
     "gan": ("points", "score"), "gpt": ("text",), "lengths": ("texts",), "siamese": ("pairs",),
     "dates": ("dates",),
 }  # fmt: skip
-<<<<<<< HEAD
-TWIN_SCORES = SCORES | {"gpt": ({"n_epochs": 4, "d": 32, "n_blocks": 1}, 0.22)}
-=======
 TWIN_SCORES = SCORES | {
     "gpt": ({"n_epochs": 4, "d": 32, "n_blocks": 1}, 0.22),
     "unet": ({"n_epochs": 5, "n_train": 500}, 0.5),
 }
->>>>>>> h5/h5
 
 
 def loaded(path):
