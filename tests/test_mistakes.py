@@ -6,13 +6,23 @@ import pickle
 import re
 
 import pytest
-from mistakes import base, constructors, datasets, elsewhere, habits, losses, networks, training
+from mistakes import (
+    base,
+    constructors,
+    datasets,
+    files,
+    habits,
+    losses,
+    networks,
+    own_layers,
+    training,
+)
 
 import portanet
 from portanet import SGD, Layer, Linear, Sequential
 from portanet.errors import CallError, MissingNameError, PortanetError, ShapeError
 
-AREAS = (constructors, networks, losses, training, datasets, habits, elsewhere)
+AREAS = (constructors, networks, losses, training, datasets, habits, own_layers, files)
 MISTAKES = {name: row for area in AREAS for name, row in area.MISTAKES.items()}
 LONGEST = 400
 # Python's own words for its own errors, numbers of arrays, addresses of objects
