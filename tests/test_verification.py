@@ -32,6 +32,8 @@ from portanet.compiler.verification.compare import by_noise, difference, some_ul
 from portanet.compiler.verification.judge import Judge, announce
 from portanet.compiler.verification.noise import NoisyTape
 from portanet.compiler.verification.scales import scales
+from portanet.compiler.verification.step_check import StepCheck
+from portanet.errors import OrderError
 from portanet.losses import MSE
 
 
@@ -299,3 +301,17 @@ def test_a_judgement_that_takes_long_says_so(caplog):
     assert not caplog.records
     announce(0.5)
     assert caplog.messages == ["portanet: verifying a step in float64, some 6 s"]
+
+
+def test_gradients_of_a_step_that_was_taken_as_written_count_as_used(monkeypatch):
+    """After a plan was found wrong: asking for another step without new gradients is an error."""
+    model = Sequential([Linear(5, 4), ReLU(), Linear(4, 3)], MSE())
+    optimizer = SGD(model, lr=0.1)
+    step = compile_step(model, optimizer)
+    monkeypatch.setattr(StepCheck, "_first_difference", lambda self: "nothing is right")
+    x, y = np.ones((8, 5), np.float32), np.zeros((8, 3), np.float32)
+    with pytest.warns(NotCompiledWarning, match="nothing is right"):
+        for _ in range(3):
+            step(x, y)
+            with pytest.raises(OrderError, match="a gradient that was used before"):
+                optimizer.step()

@@ -163,6 +163,8 @@ class StepCheck:
         pairs = own.pairs()
         update_together([target for target, _ in pairs], [new for _, new in pairs])
         self._assign(grads)
+        trainable = self.optimizer.trainable()
+        state.used = {name: parameter.grad for name, parameter in trainable.items()}
         return losses
 
     def _assign(self, grads: dict[str, Array]) -> None:
