@@ -15,7 +15,14 @@ from portanet.backends import backend_of, get
 from portanet.checkpoint_file import FilePath, check_target, read, write
 from portanet.checkpoint_fit import fit_of, refuse_differences
 from portanet.checks import dtype_name, short
-from portanet.errors import ArgumentError, DataError, PortanetError
+from portanet.errors import (
+    ArgumentError,
+    CheckpointError,
+    DataError,
+    DtypeError,
+    PortanetError,
+    ShapeError,
+)
 from portanet.layer import Buffer, Parameter, Part, moved
 from portanet.state import State, Stateful
 from portanet.typing import Array
@@ -79,9 +86,10 @@ def load(
     loaded, others keep their values, and a LoadReport says which, with `extra` in it. So a new head
     gets an old body; an optimizer starts anew with it, as the state of the old one does not fit.
 
-    Raises ArgumentError with the names of everything that is missing, unexpected or of another
-    shape or dtype (strict=False: if a dtype differs, or nothing fits); DataError if the file is
-    damaged or not a checkpoint; FileNotFoundError if there is none.
+    Raises CheckpointError, which is an ArgumentError and a DataError, if the file is damaged or not
+    a checkpoint, or if it does not fit: with the names of everything that is missing, unexpected or
+    of another shape or dtype (strict=False: if a dtype differs, or nothing fits). OSError, with the
+    path, if the file cannot be read, such as FileNotFoundError if there is none.
 
     >>> import tempfile
     >>> from portanet import Linear, ReLU, Sequential
@@ -98,7 +106,7 @@ def load(
         of_part.setdefault(part, {})[key] = array
     missing = sorted(set(parts) - set(numbers))
     if missing:
-        raise ArgumentError(
+        raise CheckpointError(
             f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}; load "
             "without it, or save it, too"
         )
@@ -130,11 +138,13 @@ def _load_parts(path: FilePath, parts: Mapping[str, Stateful], states: dict[str,
 def _load_part(path: FilePath, name: str, part: Stateful, state: State) -> None:
     try:
         part.load_state(state)
+    except (ArgumentError, DataError, DtypeError, ShapeError) as error:
+        raise CheckpointError(f"load: {path} does not fit {name}: {error}") from error
     except PortanetError as error:
         error.add_note(f"This was raised while loading {name} from {path}.")
         raise
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
             f"load: {path}: the state of {name} is damaged, or of another version of portanet: "
             f"{type(error).__name__}: {error}"
         ) from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from portanet.checks import dtype_name
-from portanet.errors import ArgumentError
+from portanet.errors import CheckpointError
 from portanet.layer import Buffer, Parameter
 from portanet.typing import Array
 
@@ -42,7 +42,7 @@ class LoadReport:
 def fit_of(path: Any, arrays: Mapping[str, Array], held: Held, extra: Any) -> LoadReport:
     """Return which arrays of a file fit a model's, by name, dtype and shape.
 
-    Raises ArgumentError if a dtype differs, as nothing is cast unasked, or if no array fits.
+    Raises CheckpointError if a dtype differs, as nothing is cast unasked, or if no array fits.
     """
     common = [name for name in held if name in arrays]
     other = [name for name in common if _form(arrays[name]) != _form(held[name].peek())]
@@ -63,13 +63,13 @@ def fit_of(path: Any, arrays: Mapping[str, Array], held: Held, extra: Any) -> Lo
 def refuse_differences(
     path: Any, report: LoadReport, arrays: Mapping[str, Array], held: Held
 ) -> NoReturn:
-    """Raise ArgumentError with all differences between a file and a model."""
+    """Raise CheckpointError with all differences between a file and a model."""
     faults = [f"missing {name}" for name in report.missing]
     faults += [f"unexpected {name}" for name in report.unexpected]
     for name in report.other_shapes:
         wanted, came = _form(held[name].peek()), _form(arrays[name])
         faults.append(f"{name} is {came} in the file, {wanted} in the model")
-    raise ArgumentError(
+    raise CheckpointError(
         f"load: {path} does not fit this model: {'; '.join(sorted(faults))}; the model must be "
         "made like the saved one, or strict=False loads what fits"
     )

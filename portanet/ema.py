@@ -95,7 +95,7 @@ class ExponentialMovingAverage(metaclass=CalledType):
     def load_state(self, state: State) -> None:
         """Continue from a saved state.
 
-        Raises ArgumentError, DataError, ShapeError or DtypeError if it does not fit the model.
+        Raises ArgumentError, CheckpointError, ShapeError or DtypeError unless it fits the model.
         """
         parameters, means, rests = self.model.named_parameters(), {}, {}
         for path, array in state.arrays.items():
@@ -113,7 +113,7 @@ class ExponentialMovingAverage(metaclass=CalledType):
         for name, p in parameters.items():
             for array in (means[name], rests.get(name, means[name])):
                 check_like("ExponentialMovingAverage", name, array, p.value)
-        self.decay = entry("ExponentialMovingAverage", state, "decay", "a number")
+        self.decay = entry("ExponentialMovingAverage", state, "decay", "a finite number")
         self._means, self._rests = (
             {name: _beside(array, parameters[name].value) for name, array in arrays.items()}
             for arrays in (means, rests)

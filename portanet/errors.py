@@ -7,6 +7,7 @@
     │   └── CallError     (TypeError)     a constructor has no such argument, or lacks one
     ├── MissingNameError  (AttributeError) something has another name here, or is not needed
     ├── DataError         (ValueError)    the data or a file have invalid contents
+    │   └── CheckpointError (ArgumentError) a checkpoint is damaged, or does not fit
     ├── OrderError        (RuntimeError)  a method is called before the one it depends on
     ├── SharedParameterError (ValueError) one parameter is used in two places
     ├── GradientError     (AssertionError) a gradient disagrees with finite differences
@@ -53,6 +54,16 @@ class MissingNameError(PortanetError, AttributeError):
 
 class DataError(PortanetError, ValueError):
     """The data or a file have invalid contents: NaN, unknown labels, no samples, damage."""
+
+
+class CheckpointError(ArgumentError, DataError):
+    """A checkpoint is damaged, or its contents do not fit the objects that are to go on from it.
+
+    Nothing has been changed by the load that raises it. Load an older file if this one is damaged;
+    make model, optimizer and other parts like the saved ones if it does not fit. It is a DataError
+    and an ArgumentError, which were raised for one or the other before there was this class. What
+    the operating system refuses is an OSError, such as FileNotFoundError.
+    """
 
 
 class OrderError(PortanetError, RuntimeError):

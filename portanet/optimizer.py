@@ -19,7 +19,7 @@ from portanet.optimizer_options import (
 )
 from portanet.reprs import call_of
 from portanet.rule import Rule, Schedule, Slots
-from portanet.state import State, Stateful
+from portanet.state import State, Stateful, entry, load_together, sorted_slots
 from portanet.typing import Array
 from portanet.versioned import advance_version
 
@@ -194,19 +194,20 @@ class Optimizer(OfOptimizers, Rule):
     def load_state(self, state: State) -> None:
         """Go on from a state, with arrays of any backend, such as the host's.
 
-        Raises ArgumentError, ShapeError or DtypeError, before anything has changed, unless it is
-        the state of such a rule for such a model.
+        Raises ArgumentError, CheckpointError, ShapeError or DtypeError, and has changed nothing
+        then, unless it is the state of such a rule for such a model.
         """
         who, numbers, schedules = type(self).__name__, state.numbers, self._stateful_schedules()
         if numbers.get("rule") != who:
             raise ArgumentError(f"{who}: wanted the state of {who}, is of {numbers.get('rule')}")
-        if len(numbers["schedules"]) != len(schedules):
+        states = entry(who, state, "schedules", "a list of dicts")
+        if len(states) != len(schedules):
             raise ArgumentError(f"{who}: the state is of an optimizer with other schedules")
         parameters = self.model.named_parameters()
         wanted = {n: set(self.rule_of(n, p).init(p.value)) for n, p in parameters.items()}
+        sorted_slots(who, state, parameters, wanted)  # raises before a schedule has changed
+        load_together(schedules, [State({}, of_schedule) for of_schedule in states])
         self.memory.load(who, state, parameters, wanted)
-        for schedule, of_schedule in zip(schedules, numbers["schedules"], strict=True):
-            schedule.load_state(State({}, of_schedule))
 
     def _stateful_schedules(self) -> list[Any]:
         rates = [self.lr, *self._groups.learning_rates()]

@@ -1,10 +1,11 @@
 """State: what a checkpoint saves of an object, so that another one can continue from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from sys import float_info
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from portanet.checks import dtype_name, short
-from portanet.errors import ArgumentError, DataError, DtypeError, ShapeError
+from portanet.errors import ArgumentError, CheckpointError, DtypeError, ShapeError
 from portanet.layer import Parameter
 from portanet.typing import Array
 
@@ -32,36 +33,61 @@ class Stateful(Protocol):
         ...
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def is_count(value: Any) -> bool:
+    """Return whether a value from a file is an integer in [0, 2**63)."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value from a file is a number that a float can be, also inf and NaN."""
+    if isinstance(value, float):
+        return True
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    return is_int and abs(value) <= float_info.max
 
 
 _IS: dict[str, Callable[[Any], bool]] = {
-    "an integer >= 0": _is_count,
-    "a number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "a number or None": lambda value: value is None or _IS["a number"](value),
+    "an integer >= 0": is_count,
+    "a finite number": lambda value: is_number(value) and abs(value) <= float_info.max,
+    # a best value may be infinite, but NaN is never the best
+    "a number or None": lambda value: value is None or (is_number(value) and value == value),
     "a list": lambda value: isinstance(value, list),
+    "a list of dicts": lambda value: (
+        isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    ),
     "a dict of integers >= 0": lambda value: (
-        isinstance(value, dict) and all(map(_is_count, value.values()))
+        isinstance(value, dict) and all(map(is_count, value.values()))
     ),
 }
 
 
 def entry(who: str, state: State, name: str, wanted: str) -> Any:
-    """Return a number of a state. Raises DataError unless it is there and is what is wanted.
+    """Return a number of a state. Raises CheckpointError unless it is there and is what is wanted.
 
-    `wanted` is "an integer >= 0", "a number", "a number or None", "a list" or
-    "a dict of integers >= 0".
+    `wanted` is "an integer >= 0", "a finite number", "a number or None", "a list",
+    "a list of dicts" or "a dict of integers >= 0".
 
     >>> entry("Plateau", State({}, {"n_bad": 2}), "n_bad", "an integer >= 0")
     2
     """
     if name not in state.numbers:
-        raise DataError(f"{who}: the state must have {name}, {wanted}; it has none")
+        raise CheckpointError(f"{who}: the state must have {name}, {wanted}; it has none")
     value = state.numbers[name]
     if not _IS[wanted](value):
-        raise DataError(f"{who}: {name} of the state must be {wanted}, is {short(value)}")
+        raise CheckpointError(f"{who}: {name} of the state must be {wanted}, is {short(value)}")
     return value
+
+
+def load_together(parts: Sequence[Stateful], states: Sequence[State]) -> None:
+    """Load the states of several parts, or of none: if one does not fit, all are as before."""
+    before = [part.state() for part in parts]
+    try:
+        for part, state in zip(parts, states, strict=True):
+            part.load_state(state)
+    except BaseException:
+        for part, state in zip(parts, before, strict=True):
+            part.load_state(state)
+        raise
 
 
 def check_like(who: str, name: str, array: Array, value: Array) -> None:
@@ -99,6 +125,8 @@ def sorted_slots(
         into[key] = array
     for name in sorted({*slots, *sums} - set(parameters)):
         raise ArgumentError(f"{who}: the checkpoint contains {name}, which the model lacks")
+    if ageless := sorted(set(slots) - set(ages)):
+        raise CheckpointError(f"{who}: ages of the state must have {', '.join(ageless)}, lacks it")
     for name, of_name in slots.items():
         if set(of_name) != wanted[name]:
             needs, has = (", ".join(sorted(names)) for names in (wanted[name], of_name))

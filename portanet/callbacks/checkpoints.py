@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from portanet.atomic_file import remove_leftovers
 from portanet.callbacks.best import Best
 from portanet.callbacks.callback import Callback
 from portanet.checkpoint import save
@@ -23,7 +24,8 @@ class Checkpoints(Callback):
     "largest", best.safetensors is the one of the best epoch by the number `of` ("val_loss").
 
     `load(checkpoints.newest(), model, optimizer, trainer=trainer)` resumes a run: it goes on with
-    the same bits.
+    the same bits. A run that was killed while it saved leaves a file `….partial`, which the next
+    save of a run in this folder removes.
 
     Raises ArgumentError if an option is out of its range; OSError if a file cannot be written.
 
@@ -81,7 +83,8 @@ class Checkpoints(Callback):
             self.followed.load("Checkpoints", state)
 
     def save_now(self, trainer: Any) -> None:
-        """Save a run as it is, and remove what is older than the last `keep`."""
+        """Save a run as it is; remove what is older than the last `keep`, and partial files."""
+        remove_leftovers(self.folder, _NUMBER)
         self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
         if self.keep is not None:
             for path in sorted(self._files(), key=_step_of)[: -self.keep]:

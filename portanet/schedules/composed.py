@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portanet.checks import check_count
-from portanet.errors import ArgumentError, DataError, short
+from portanet.errors import ArgumentError, CheckpointError, short
 from portanet.schedules._checks import (
     Checked,
     Schedule,
@@ -13,7 +13,7 @@ from portanet.schedules._checks import (
     check_rising,
     check_schedules,
 )
-from portanet.state import State, Stateful, entry
+from portanet.state import State, Stateful, entry, load_together
 
 
 class Composed(Checked):
@@ -29,15 +29,16 @@ class Composed(Checked):
         return State({}, {"parts": states})
 
     def load_state(self, state: State) -> None:
-        """Continue from a saved state. Raises DataError unless it has the same parts."""
+        """Continue from a saved state. Raises CheckpointError unless it has the same parts."""
         who, states = type(self).__name__, entry(type(self).__name__, state, "parts", "a list")
         parts = self.parts()
-        for part, numbers in zip(parts, states, strict=False):
-            if isinstance(part, Stateful) != isinstance(numbers, dict) or len(parts) != len(states):
-                raise DataError(f"{who}: the state must be of {parts}, is {short(states)}")
-        for part, numbers in zip(parts, states, strict=True):
-            if isinstance(part, Stateful):
-                part.load_state(State({}, numbers))
+        wanted = [isinstance(part, Stateful) for part in parts]
+        if wanted != [isinstance(numbers, dict) for numbers in states]:
+            raise CheckpointError(f"{who}: the state must be of {parts}, is {short(states)}")
+        load_together(
+            [part for part in parts if isinstance(part, Stateful)],
+            [State({}, numbers) for numbers in states if isinstance(numbers, dict)],
+        )
 
 
 @dataclass(repr=False, unsafe_hash=True)

@@ -88,8 +88,8 @@ class Plateau(metaclass=CalledType):
         return State({}, numbers | {"n_bad": self._n_bad, "n_cooling": self._n_cooling})
 
     def load_state(self, state: State) -> None:
-        """Continue from a saved state. Raises DataError unless it is one of a Plateau."""
-        lr = entry("Plateau", state, "lr", "a number")
+        """Continue from a saved state. Raises CheckpointError unless it is one of a Plateau."""
+        lr = entry("Plateau", state, "lr", "a finite number")
         best = entry("Plateau", state, "best", "a number or None")
         n_bad = entry("Plateau", state, "n_bad", "an integer >= 0")
         n_cooling = entry("Plateau", state, "n_cooling", "an integer >= 0")

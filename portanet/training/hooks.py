@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.callbacks.callback import Callback
-from portanet.errors import ArgumentError, short
+from portanet.errors import ArgumentError, CheckpointError, short
 from portanet.overrides import is_overridden
-from portanet.state import State, Stateful
+from portanet.state import State, Stateful, load_together
 
 
 class Hooks:
@@ -59,11 +59,22 @@ def states_of(callbacks: Sequence[Callback]) -> State:
 
 
 def load_states(callbacks: Sequence[Callback], arrays: dict[str, Any], numbers: Any) -> None:
-    """Let callbacks go on from their states. What was saved of others is left."""
-    for name, callback in _stateful(callbacks).items():
-        if name in numbers:
-            own = {k.partition("/")[2]: a for k, a in arrays.items() if k.startswith(f"{name}/")}
-            callback.load_state(State(own, numbers[name]))
+    """Let callbacks go on from their states. What was saved of others is left.
+
+    Raises CheckpointError unless there is a dict for each; if it raises, all are as before.
+    """
+    if not isinstance(numbers, dict) or not all(isinstance(n, dict) for n in numbers.values()):
+        raise CheckpointError(
+            f"Trainer.load_state: callbacks of the state must be a dict for each, are "
+            f"{short(numbers)}"
+        )
+    states: dict[str, State] = {name: State({}, of_one) for name, of_one in numbers.items()}
+    for path, array in arrays.items():
+        name, _, key = path.partition("/")
+        if name in states:
+            states[name].arrays[key] = array
+    named = {name: part for name, part in _stateful(callbacks).items() if name in states}
+    load_together(list(named.values()), [states[name] for name in named])
 
 
 def _stateful(callbacks: Sequence[Callback]) -> dict[str, Any]:
