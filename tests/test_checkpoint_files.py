@@ -282,6 +282,8 @@ RUNS = {
     "past the last step": ("position", 5, "position of the state must be at most n_steps, 4, is 5"),
     "past the last batch": ("position", 3, "at most 2, the batches of an epoch, is 3; make the loader"),
     "within an epoch of no sums": ("position", 1, r"sums of the state must be two numbers.*are \[\]"),
+    "within an epoch that was not begun": (None, {"position": 1, "sums": [1.0, 2.0], "streams": [[0, "shuffle", 0, 0]]},
+        "within an epoch the loader must have begun one"),
     "callbacks of numbers": ("callbacks", {"Checkpoints-0": 3}, "callbacks of the state must be a dict"),
 }  # fmt: skip
 
@@ -289,8 +291,9 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_that_does_not_fit_is_refused(name, path):
     key, value, words = RUNS[name]
+    change = value if key is None else {key: value}
     content = saved_run(path)
-    path.write_bytes(with_numbers(content, lambda n: n["trainer"].update({key: value})))
+    path.write_bytes(with_numbers(content, lambda n: n["trainer"].update(change)))
     refused(path, parts_of_a_run(1), words)
 
 

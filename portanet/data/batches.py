@@ -66,7 +66,7 @@ class Batches:
         """
         loader = self.loader
         if start:
-            loader.epoch -= 1
+            loader.epoch = max(0, loader.epoch - 1)  # a subclass's order() may count none
         found = self._resident(loader, start) if self.resident else self._moved(loader, start)
         first = next(found, None)
         if start:

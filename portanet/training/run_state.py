@@ -50,6 +50,9 @@ def load_run_state(trainer: Any, state: State) -> None:
     streams = entry(_WHO, known, "streams", "a list")
     check_streams(streams, trainer.model, trainer.train_dl, trainer.val_dl)
     n_steps, position, sums = _place(trainer, known)
+    dl = trainer.train_dl
+    if position and not streams[0][-1] and not (dl.makes_batches() or dl.has_own_order()):
+        raise CheckpointError(f"{_WHO}: within an epoch the loader must have begun one, has not")
     load_states(trainer.callbacks, known.arrays, known.numbers["callbacks"])
     set_streams(streams, trainer.model, trainer.train_dl, trainer.val_dl)
     trainer.history = [dict(row) for row in history]
