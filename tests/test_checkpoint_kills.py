@@ -103,6 +103,12 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path):
     kill_often(tmp_path / "runs", 8, seed=0)
 
 
+def test_what_a_killed_save_of_another_step_has_left_is_removed(tmp_path):
+    (tmp_path / "step-0000099.safetensors.17-0.partial").write_bytes(b"half")
+    make([Checkpoints(tmp_path)]).train(1, log_level=0)
+    assert names(tmp_path) == ["step-0000004.safetensors"]
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         n = int(sys.argv[1])
