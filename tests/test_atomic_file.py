@@ -1,6 +1,7 @@
 """A file is replaced whole or not at all, whatever the disk says, and nothing is left beside it."""
 
 import errno
+import fcntl
 import os
 import resource
 import stat
@@ -163,6 +164,21 @@ def test_what_killed_processes_have_left_is_removed_and_what_is_being_written_is
     assert sorted(os.listdir(folder)) == [
         "notes.partial", "other.safetensors.17-0.partial", path.name
     ]  # fmt: skip
+
+
+def test_a_new_file_of_a_name_is_not_removed_for_the_old_one(path, monkeypatch):
+    """Between opening a partial file and locking it its writer may end, and another one begin."""
+    partial, flock = path.with_name(f"{path.name}.17-0.partial"), fcntl.flock
+    partial.write_bytes(b"first")
+
+    def late(number, how):
+        os.replace(partial, path)
+        partial.write_bytes(b"second")
+        flock(number, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    remove_leftovers(path.parent, path.name)
+    assert partial.read_bytes() == b"second"
 
 
 def test_threads_and_processes_may_write_one_path(path):
