@@ -18,6 +18,8 @@ def global_norm(grads: Sequence[Array]) -> Array:
     """
     xp = array_namespace(grads[0])
     flat = xp.concat([xp.reshape(grad, (-1,)) for grad in grads])
+    if flat.shape[0] == 0:
+        return xp.sum(flat)
     largest = xp.max(xp.abs(flat))
     scale = xp.where((largest > 0) & (largest < inf), largest, xp.ones_like(largest))
     scaled = flat / scale

@@ -107,5 +107,5 @@ def test_targets_of_any_dtype_are_taken():
 def test_what_cannot_be_checked_is_refused():
     with pytest.raises(ArgumentError, match="Linear is a layer, which has no targets y"):
         check_gradients(Linear(2, 1), X, X)
-    with pytest.raises(ArgumentError, match="part must be a layer or a loss, is <class"):
+    with pytest.raises(ArgumentError, match="part must be a layer or a loss, is the class Linear"):
         check_gradients(Linear, X)

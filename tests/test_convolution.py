@@ -58,7 +58,7 @@ REFUSED = [
     (lambda: Conv1d(3, 8, (3, 3)), ArgumentError, "kernel must be one integer or 1"),
     (lambda: Conv2d(3, 8, 3, stride=0), ArgumentError, "stride must be an integer >= 1"),
     (lambda: Conv2d(3, 8, 3, padding=-1), ArgumentError, "padding must be an integer >= 0"),
-    (lambda: Conv2d(3, 8, 3, padding="full"), ArgumentError, "padding must be an integer >= 0, is 'full'"),
+    (lambda: Conv2d(3, 8, 3, padding="full"), ArgumentError, "padding must be integers or 'same', is 'full'; padding=0 adds none"),
     (lambda: Conv2d(3, 8, 3, padding="same", stride=2), ArgumentError, r"padding='same' needs stride 1, stride is \(2, 2\)"),
     (lambda: Conv2d(3, 8, 3, groups=2), ArgumentError, "groups must divide n_inp = 3 and n_out = 8, is 2"),
     (lambda: Conv2d(0, 8, 3), ArgumentError, "n_inp must be an integer >= 1"),

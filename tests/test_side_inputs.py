@@ -169,8 +169,8 @@ def test_a_decoder_keeps_one_gradient_of_the_memory():
 @pytest.mark.parametrize(
     ("make", "shown"),
     [
-        (lambda: TransformerBlock(4, 2, causal=True), "TransformerBlock(4, 2, n_hidden=16, causal=True)"),
-        (lambda: TransformerDecoderBlock(4, 2), "TransformerDecoderBlock(4, 2, n_hidden=16)"),
+        (lambda: TransformerBlock(4, 2, causal=True), "TransformerBlock(4, 2, causal=True)"),
+        (lambda: TransformerDecoderBlock(4, 2), "TransformerDecoderBlock(4, 2)"),
         (lambda: TransformerDecoderBlock(4, 2, n_hidden=3, causal=False), "TransformerDecoderBlock(4, 2, n_hidden=3, causal=False)"),
     ],
 )  # fmt: skip
@@ -253,7 +253,7 @@ BAD = {
     "one gradient for three outputs": (lambda: backward(LSTM(4, 5, return_state=True)), ShapeError, r"backward must be given a list of 3 gradients"),
     "values for other keys": (lambda: MultiHeadAttention(4, 2).forward(X, X, values=X[:, :2]), ShapeError, r"values must be \(2, 3, 4\), one for each key, is \(2, 2, 4\)"),
     "values of doubles": (lambda: MultiHeadAttention(4, 2).forward(X, values=X * np.float64(1)), DtypeError, r"values must be float32"),
-    "no memory": (lambda: TransformerDecoderBlock(4, 2)(X), ArgumentError, r"TransformerDecoderBlock\(4, 2, n_hidden=16\): memory must be given"),
+    "no memory": (lambda: TransformerDecoderBlock(4, 2)(X), ArgumentError, r"TransformerDecoderBlock\(4, 2\): memory must be given"),
     "a mask for another memory": (lambda: decoded(memory_padding_mask=MASK[:, :2]), ShapeError, r"DecoderBlock.*: memory_padding_mask must be \(2, 3\), is \(2, 2\)"),
     "a mask for other tokens": (lambda: decoded(padding_mask=MASK[:1]), ShapeError, r"DecoderBlock.*: padding_mask must be \(2, 3\), is \(1, 3\)"),
     "a block's mask for other tokens": (lambda: TransformerBlock(4, 2).forward(X, padding_mask=MASK[:, :2]), ShapeError, r"TransformerBlock.*: padding_mask must be \(2, 3\)"),
