@@ -408,6 +408,22 @@ def test_handlers_come_back_and_a_second_signal_ends_at_once(tmp_path):
     assert checkpoints.newest() is None
 
 
+SHOWN = [
+    "EarlyStopping(3)",
+    "EarlyStopping(3, of='loss', best='largest', min_change=0.1, restore=False)",
+    "Checkpoints('runs')",
+    "Checkpoints('runs', every=2, every_steps=100, keep=None, best='largest', of='val_metric')",
+    "CSVLog('log.csv')",
+    "JSONLog('log.jsonl')",
+    "StopOnSignal(Checkpoints('runs'))",
+]
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_callbacks_are_shown_as_what_makes_them(text):
+    assert repr(eval(text)) == text
+
+
 MISTAKES = {
     "no list": (lambda: make(EarlyStopping(patience=1)), r"Trainer: callbacks must be a list, is EarlyStopping"),
     "a class": (lambda: make([EarlyStopping]), r"callbacks\[0\] must be a Callback.*make one of it with \(\)"),

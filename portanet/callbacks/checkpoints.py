@@ -11,6 +11,7 @@ from portanet.callbacks.callback import Callback
 from portanet.checkpoint import save
 from portanet.checks import check_count
 from portanet.errors import ArgumentError
+from portanet.reprs import call_of
 from portanet.state import State
 
 _NUMBER = re.compile(r"step-(\d+)\.safetensors")
@@ -97,7 +98,12 @@ class Checkpoints(Callback):
         return [path for path in self.folder.glob("step-*.safetensors") if _step_of(path) >= 0]
 
     def __repr__(self) -> str:
-        return f"Checkpoints({str(self.folder)!r})"
+        followed = self.followed
+        best = {} if followed is None else {"best": followed.best, "of": followed.of}
+        return call_of(
+            self, str(self.folder), every=self.every, every_steps=self.every_steps,
+            keep=self.keep, **best,
+        )  # fmt: skip
 
 
 def _step_of(path: Path) -> int:

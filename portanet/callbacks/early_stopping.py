@@ -5,6 +5,7 @@ from typing import Any
 from portanet.callbacks.best import Best
 from portanet.callbacks.callback import Callback
 from portanet.checks import check_count
+from portanet.reprs import call_of
 from portanet.snapshot import Snapshot
 from portanet.state import State
 
@@ -23,7 +24,7 @@ class EarlyStopping(Callback):
     Source: Prechelt, "Early stopping - but when?", 1998: the criterion UP_s, by epochs.
 
     >>> EarlyStopping(patience=3)
-    EarlyStopping(patience=3)
+    EarlyStopping(3)
     """
 
     def __init__(
@@ -58,4 +59,8 @@ class EarlyStopping(Callback):
         self.snapshot = Snapshot(dict(state.arrays)) if state.arrays else None
 
     def __repr__(self) -> str:
-        return f"EarlyStopping(patience={self.patience})"
+        followed = self.followed
+        return call_of(
+            self, self.patience, of=followed.of, best=followed.best,
+            min_change=followed.min_change, restore=self.restore,
+        )  # fmt: skip

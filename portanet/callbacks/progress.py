@@ -6,6 +6,7 @@ from typing import Any
 from portanet.backends._installing import WHERE, install
 from portanet.callbacks.callback import Callback
 from portanet.errors import ArgumentError
+from portanet.reprs import call_of
 
 
 class Progress(Callback):
@@ -46,6 +47,9 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def __repr__(self) -> str:
+        return call_of(self, always=self.always)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"always": self.always, "_bar": None}

@@ -67,5 +67,8 @@ class StopOnSignal(Callback):
             raise KeyboardInterrupt
         self.received = number
 
+    def __repr__(self) -> str:
+        return f"StopOnSignal({self.checkpoints})"
+
     def __getstate__(self) -> dict[str, Any]:
         return {"checkpoints": self.checkpoints, "received": None, "_before": {}}
