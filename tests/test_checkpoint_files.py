@@ -72,7 +72,7 @@ def test_the_library_of_the_format_reads_the_same(path):
         "model/bias": np.ones(1, np.float32),
         **{f"all/{t}": np.ones((2, 3), t) for t in ("bool", "int8", "uint16", "float16", "int64")},
         "all/none": np.ones((0, 3), np.float64), "all/big": np.arange(3, dtype=">f8"),
-        "all/scalar": np.asarray(7, np.complex64),
+        "all/scalar": np.asarray(7, np.float32),
     }  # fmt: skip
 
     class All:
