@@ -58,7 +58,7 @@ class Dataset(OfLoaders, metaclass=CalledType):
     ({'tokens': array([3, 0]), 'lengths': np.int64(1)}, np.int64(1))
     """
 
-    _checked: list[Any] | None = None  # the arrays as they were when they were last looked at
+    _checked: "_Checked | None" = None  # X and y as they were when they were last looked at
 
     sample_weight: Any = None
 
@@ -67,6 +67,9 @@ class Dataset(OfLoaders, metaclass=CalledType):
         self.checked()
 
     def __len__(self) -> int:
+        X: Any = getattr(self, "X", None)
+        if hasattr(X, "shape"):
+            return X.shape[0]
         self._require_arrays()
         return n_samples(self.X)
 
@@ -79,9 +82,17 @@ class Dataset(OfLoaders, metaclass=CalledType):
 
         With weights y is several.Weighted.
         """
-        self._require_arrays()
-        known, now = self._checked, arrays_of(self.X, self.y, self.sample_weight)
-        if known is None or len(now) != len(known) or any(map(is_not, now, known)):
+        return self._looked_at().batch
+
+    def arrays(self) -> list[Array]:
+        """Return all arrays of X and y, checked."""
+        return self._looked_at().arrays
+
+    def _looked_at(self) -> "_Checked":
+        """Return X and y as they are now, checked; at once if they are what they were."""
+        known = self._checked
+        if known is None or not known.holds(self):
+            self._require_arrays()
             X, y = all_numbers("X", self.X), all_numbers("y", self.y)
             check_pair("Dataset", X, y)
             for name, x in (("X", X), ("y", y)):
@@ -89,14 +100,8 @@ class Dataset(OfLoaders, metaclass=CalledType):
                     if not is_mapped(part):
                         check_finite(label, part)
             self.X, self.y, self.sample_weight = X, y, checked_weights(self.sample_weight, X)
-            self._checked = arrays_of(X, y, self.sample_weight)
-        if self.sample_weight is None:
-            return self.X, self.y
-        return self.X, Weighted.of(self.y, self.sample_weight)
-
-    def arrays(self) -> list[Array]:
-        """Return all arrays of X and y, checked."""
-        return arrays_of(*self.checked())
+            known = self._checked = _Checked(X, y, self.sample_weight)
+        return known
 
     def __repr__(self) -> str:
         X, y = (form_of(vars(self).get(name)) for name in ("X", "y"))
@@ -112,6 +117,28 @@ class Dataset(OfLoaders, metaclass=CalledType):
     def makes_batches(self) -> bool:
         """Return whether a subclass says what a batch is, by its own __getitem__."""
         return is_overridden(self, Dataset, "__getitem__")
+
+
+class _Checked:
+    """X, y and weights of a data set as they were when they were looked at."""
+
+    def __init__(self, X: Arrays, y: Arrays, weights: Array | None) -> None:
+        self.given = X, y, weights
+        self.batch: Batch = (X, y if weights is None else Weighted.of(y, weights))
+        self.arrays = arrays_of(*self.batch)
+        self.several = isinstance(X, SEVERAL) or isinstance(y, SEVERAL)
+
+    def holds(self, ds: "Dataset") -> bool:
+        """Return whether a data set still has these arrays."""
+        X, y, weights = self.given
+        if ds.X is not X or ds.y is not y or ds.sample_weight is not weights:
+            return False
+        if not self.several:
+            return True
+        now = arrays_of(X, y)  # which may have got other arrays
+        if weights is not None:
+            now.append(weights)
+        return len(now) == len(self.arrays) and not any(map(is_not, now, self.arrays))
 
 
 def all_numbers(name: str, x: Any) -> Arrays:
