@@ -155,6 +155,9 @@ class Trainer(OfTrainers, metaclass=CalledType):
                     print(format_row(len(self.history) - 1, row))
                 hooks.call("on_epoch_end", self, row)
                 epochs -= 1
+        except BaseException:
+            self.position = 0  # a new epoch follows, wherever in this one it came
+            raise
         finally:
             hooks.end(self)
 
@@ -235,12 +238,8 @@ class Trainer(OfTrainers, metaclass=CalledType):
         batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
         counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
         after = self._after_step(hooks, limit) if counted else None
-        try:
-            with skip_value_checks():
-                loss = self.steps.epoch(batches, start, after)
-        except BaseException:
-            self.position = 0  # a new epoch follows
-            raise
+        with skip_value_checks():
+            loss = self.steps.epoch(batches, start, after)
         if loss is None:
             return None
         self.n_steps += 0 if counted or n is None else n

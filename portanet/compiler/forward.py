@@ -21,6 +21,7 @@ from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.passes import inputs_on
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.forward_check import forward_difference
+from portanet.data.numbers import copy_finite
 from portanet.sequential import Sequential
 from portanet.several import SEVERAL, Arrays, by_name, kind_of, map_parts, parts_of, put_back
 
@@ -92,6 +93,24 @@ class CompiledForward:
             plan.inputs["x"][...] = x
             plan.replay()
             return plan.results["y_hat"].copy() if plan.form is None else _outputs(plan)
+        finally:
+            self._lock.release()
+
+    def at_once(self, x: np.ndarray) -> Any:
+        """Return the outputs for an array of floats if a plan replays them, else None.
+
+        Raises DataError unless all numbers are finite: they are looked at while they are copied.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            plan = self._plan((x.shape, x.dtype))
+            if plan is None:
+                return None
+            self.model.check_values(x)
+            copy_finite("X", plan.inputs["x"], x)
+            plan.replay()
+            return _outputs(plan)
         finally:
             self._lock.release()
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
@@ -70,23 +68,11 @@ class Staging:
 
     def inputs(self, X: Arrays) -> Arrays:
         """Return X where the model lies, as the model wants it."""
-        if self._is_ready(X):
-            self._model.check_values(X)
-            return contiguous(X)
         kinds = self._model.kinds(X)
         self._model.check_values(X)
         x = map_parts(self._input, like(X, labels("X", X)), X, kinds)
         self._check_extremes(x, X, kinds)
         return x
-
-    def _is_ready(self, X: Arrays) -> bool:
-        """Return whether X is one array that needs no cast and no move, as most that predict gets.
-
-        The general way takes as long as a small network for a batch.
-        """
-        if type(X) is not np.ndarray or self.backend.name != "numpy":
-            return False
-        return X.dtype == self.dtype and self._model.takes == "floats"
 
     def _input(self, name: str, x: Array, kind: str) -> Array:
         """Return one array of X, of a kind that the model takes, on its device."""
