@@ -10,6 +10,7 @@ PYTORCH_AS_IT_COMES = "PyTorch, eager, Adam not fused"
 OURS, WITHOUT_LLVM = "portanet, compiled", "portanet, compiled, without LLVM"
 READABLE, PYTORCH, JAX = "portanet, readable", "PyTorch, eager", "JAX, jit"
 WAITING, SKLEARN = "JAX, jit, waiting each step", "scikit-learn's MLPClassifier"
+PREDICT = "portanet, predict"
 FLOOR = "floor"  # whichever of the products is the fastest
 
 
@@ -55,6 +56,11 @@ def _inference(what: str, on_one: float) -> Aim:
     return Aim(text, what, OURS, PYTORCH, "≤", None, on_one, part="inference")
 
 
+def _predict(what: str) -> Aim:
+    text = f"inference, {what.replace('@', ', batch ')}: predict / compiled"
+    return Aim(text, what, PREDICT, OURS, "≤", None, 1.05, part="inference")
+
+
 AIMS = [
     Aim("blog: PyTorch / portanet", "blog", PYTORCH, OURS, "≥", 10, 20),
     Aim("blog: JAX / portanet", "blog", JAX, OURS, "≥", 2),
@@ -85,6 +91,8 @@ AIMS = [
     _inference("mnist@1000", 0.95),
     _inference("cnn@1", 0.8),
     _inference("cnn@64", 0.8),
+    _predict("mnist@1000"),
+    _predict("cnn@64"),
     *(
         _kept(n, peer)
         for n in ("blog", "mnist", "wide", "cnn", "transformer")

@@ -1,4 +1,4 @@
-"""Outputs alone: a forward pass of compile_forward beside PyTorch's, by batch size."""
+"""Outputs alone: compile_forward and predict beside a forward pass of PyTorch, by batch size."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 import portanet
-from benchmarks.claims import OURS, PYTORCH, READABLE
+from benchmarks.claims import OURS, PREDICT, PYTORCH, READABLE
 from benchmarks.contenders import NotInstalledError
 from benchmarks.contenders.pytorch import torch_with_threads
 from benchmarks.contenders.pytorch_twins import load_weights, twin
 from benchmarks.networks import NETWORKS, Network, batches, data, model
 from benchmarks.processes import answer, ask
 from benchmarks.turns import Runner, take_turns
+from portanet.prediction import WARM
 
 SIZES = {"mnist": (1, 1000), "cnn": (1, 64)}  # of batches, by network
 _TOLERANCE = 1e-4  # of the largest output: what rounding makes of one pass, and below any mistake
@@ -36,6 +37,8 @@ def work(name: str, size: int, threads: int, quick: bool) -> dict[str, Any]:
     inputs = {who: tensors if who == PYTORCH else parts for who in passes}
     for _ in range(2):  # the first call of compile_forward is traced, the second replayed
         refuse_difference({who: run(inputs[who][0]) for who, run in passes.items()})
+    predict_warmed(net, parts[0], passes[READABLE](parts[0]))
+    passes[PREDICT], inputs[PREDICT] = net.predict, parts
     if passes[OURS].refused:
         raise RuntimeError(f"{OURS}: {passes[OURS].refused}")
     runners = {
@@ -44,6 +47,14 @@ def work(name: str, size: int, threads: int, quick: bool) -> dict[str, Any]:
     }
     seconds, pause = (0.03, 0.02) if quick else (0.25, 0.25 if threads > 1 else 0.02)
     return {"seconds": take_turns(runners, 3 if quick else 9, seconds, pause), "reasons": reasons}
+
+
+def predict_warmed(net: Any, x: np.ndarray, outputs: np.ndarray) -> None:
+    """Call predict until it is compiled. Raises RuntimeError unless it names the largest output."""
+    for _ in range(WARM + 2):
+        classes = net.predict(x)
+    if net.predictor.refused or not np.array_equal(classes, outputs.argmax(axis=1)):
+        raise RuntimeError(f"{PREDICT}: {net.predictor.refused or 'predicts other classes'}")
 
 
 def pytorch(network: Network, parts: list[np.ndarray]) -> tuple[Any, list[Any]]:

@@ -63,7 +63,7 @@ def inference(results: Results) -> str:
     return (
         f"""## Inference
 
-The outputs of a batch: `compile_forward` with `fast=True`, the readable forward pass, and PyTorch's module in evaluation and inference mode.
+The outputs of a batch: `compile_forward` with `fast=True`, the readable forward pass, `predict` (checked, compiled, and the classes of the outputs), and PyTorch's module in evaluation and inference mode.
 
 {table(head, rows)}"""
         if rows

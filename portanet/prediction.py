@@ -34,6 +34,11 @@ class Predictor:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["_model"])
 
+    @property
+    def refused(self) -> str | None:
+        """Why batches are computed as they are written; None while nothing keeps from compiling."""
+        return self._forward.refused
+
     def outputs(self, X: Any, batch_size: int) -> list[Any]:
         """Return the outputs for the samples of X, a list with those of each batch."""
         check_count("predict", "batch_size", batch_size)
