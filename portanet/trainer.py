@@ -1,13 +1,12 @@
 """Trainer: a step that can be read aloud, and the loop around it."""
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
 from portanet.callbacks.callback import Callback
-from portanet.checks import check_count, skip_value_checks
-from portanet.compiler import CompiledStep, NotCompiledWarning
+from portanet.checks import check_count
+from portanet.compiler import CompiledStep
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.constructors import CalledType
 from portanet.data import DataLoader
@@ -17,20 +16,18 @@ from portanet.overrides import is_overridden
 from portanet.sequential import Sequential
 from portanet.several import Arrays
 from portanet.state import State
-from portanet.training.evaluation import evaluate, try_metric
+from portanet.training.epochs import Epochs
 from portanet.training.hooks import Hooks, check_callbacks
 from portanet.training.metric import Metric
-from portanet.training.own_steps import OwnSteps
 from portanet.training.parts import check_loader, check_parts, epochs_and_steps
 from portanet.training.row import fetch, format_row, warn_if_diverged
 from portanet.training.run_state import load_run_state, state_of
-from portanet.training.schedules import check_reports, report_epoch
-from portanet.training.staged import Staged, StagedLoaders
+from portanet.training.schedules import report_epoch
+from portanet.training.staged import StagedLoaders
 from portanet.typing import Array
-from portanet.uniform import check_uniform
 
 
-class Trainer(OfTrainers, metaclass=CalledType):
+class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     """Trains a model on batches, and says after each epoch how it does on other data.
 
     `metric(predictions, y)` is computed over the whole validation set, on the device, and returns
@@ -91,26 +88,9 @@ class Trainer(OfTrainers, metaclass=CalledType):
         self._loaders = StagedLoaders()
         self._has_warned = False  # that an own step is not compiled
 
-    @property
-    def compiled(self) -> CompiledStep | None:
-        """The compiled step of the present model and optimizer; None without `compile`."""
-        step = self._compiled
-        if step is None or (step.model is self.model and step.optimizer is self.optimizer):
-            return step
-        self._compiled = step.for_parts(self.model, self.optimizer)
-        return self._compiled
-
-    @compiled.setter
-    def compiled(self, step: CompiledStep | None) -> None:
-        self._compiled = step
-
     def __repr__(self) -> str:
         model, n = self.model, len(self.history)
         return f"Trainer({type(model).__name__} on {model.backend}, {self.optimizer}, {n} epochs)"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # what is staged stays with the loaders of this trainer
-        return vars(self) | {"_loaders": StagedLoaders()}
 
     def step(self, x: Arrays, y: Arrays) -> Array:
         """Forward, loss, backward, update. Returns the losses, shape (N,), on the device.
@@ -170,17 +150,6 @@ class Trainer(OfTrainers, metaclass=CalledType):
         """The mean loss of the present epoch so far, on the device."""
         return self.steps.running_loss()
 
-    @property
-    def steps(self) -> CompiledStep | OwnSteps:
-        """What takes the steps of an epoch: the compiled step, or `step` as it is written."""
-        compiled = None if self._own_step() else self.compiled
-        return OwnSteps(self, self._losses) if compiled is None else compiled
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """How many batches an epoch has; None if only the loader's own code knows."""
-        return None if self.train_dl.makes_batches() else len(self.train_dl)
-
     def evaluate(self, dl: DataLoader) -> tuple[float, Any]:
         """Return the mean loss over a loader's data, and the metric (None without one).
 
@@ -207,66 +176,5 @@ class Trainer(OfTrainers, metaclass=CalledType):
         """Go on from a state. Raises ArgumentError if it is of a trainer with other parts."""
         load_run_state(self, state)
 
-    def _check(self) -> None:
-        """Look at the parts again: each may have been replaced."""
-        check_parts(self.model, self.optimizer, self.train_dl, self.val_dl, self.metric)
-        check_uniform(self.model)
-
-    def _check_training(self) -> None:
-        """Raise now what would be raised after the first epoch, and warn of an own step."""
-        has_metric = self.val_dl is not None and callable(self.metric)
-        check_reports(self.optimizer, has_metric=has_metric)
-        copy_context().run(self._try_metric)
-        if self._own_step() and self.compiled is not None and not self._has_warned:
-            self._has_warned = True
-            warnings.warn(
-                f"running uncompiled: {type(self).__name__}.step is overridden (pass "
-                "compile=False to silence this warning)",
-                NotCompiledWarning,
-                stacklevel=3,
-            )
-
-    def _try_metric(self) -> None:
-        if self.val_dl is not None and self.metric is not None:
-            try_metric(self.model, self.metric, self._staged(self.val_dl))
-
     def _own_step(self) -> bool:
         return is_overridden(self, Trainer, "step")
-
-    def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
-        """Take a step with each batch; return the mean loss, on the device, None if stopped."""
-        batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
-        counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
-        after = self._after_step(hooks, limit) if counted else None
-        with skip_value_checks():
-            loss = self.steps.epoch(batches, start, after)
-        if loss is None:
-            return None
-        self.n_steps += 0 if counted or n is None else n
-        self.position = 0
-        return {"loss": loss}
-
-    def _after_step(self, hooks: Hooks, limit: float) -> Callable[[], bool]:
-        """Return what is called after each step; it returns whether the epoch is to stop there."""
-
-        def after() -> bool:
-            self.position, self.n_steps = self.position + 1, self.n_steps + 1
-            for callback in hooks.of_steps:
-                callback.on_step_end(self)
-            stops = self._stopping or self.n_steps >= limit
-            return stops and self.position != self.steps_per_epoch
-
-        return after
-
-    def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
-        """Return the mean loss and the metric over all data of a loader, on the device."""
-        if dl is None:
-            return {}
-        staged, compiled = self._staged(dl), self.compiled
-        if compiled is not None:
-            compiled.settle()
-        found = evaluate(self.model, self.metric, staged, compiled=compiled)
-        return {f"{prefix}{name}": value for name, value in found.items()}
-
-    def _staged(self, dl: DataLoader) -> Staged:
-        return self._loaders.find(dl, self.model, (self.train_dl, self.val_dl))

@@ -1,0 +1,57 @@
+"""Epochs: one epoch of a trainer, and the evaluation that follows it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.checks import skip_value_checks
+from portanet.data import DataLoader
+from portanet.training.evaluation import evaluate
+from portanet.training.hooks import Hooks
+from portanet.training.trainer_parts import TrainerParts
+
+
+class Epochs(TrainerParts):
+    """Takes the steps of an epoch, and evaluates the model on the data of a loader.
+
+    n_steps   how many batches have been taken in all
+    position  how many of them in an epoch that is not over
+    """
+
+    n_steps: int
+    position: int
+    _stopping: bool
+
+    def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
+        """Take a step with each batch; return the mean loss, on the device, None if stopped."""
+        batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
+        counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
+        after = self._after_step(hooks, limit) if counted else None
+        with skip_value_checks():
+            loss = self.steps.epoch(batches, start, after)
+        if loss is None:
+            return None
+        self.n_steps += 0 if counted or n is None else n
+        self.position = 0
+        return {"loss": loss}
+
+    def _after_step(self, hooks: Hooks, limit: float) -> Callable[[], bool]:
+        """Return what is called after each step; it returns whether the epoch is to stop there."""
+
+        def after() -> bool:
+            self.position, self.n_steps = self.position + 1, self.n_steps + 1
+            for callback in hooks.of_steps:
+                callback.on_step_end(self)
+            stops = self._stopping or self.n_steps >= limit
+            return stops and self.position != self.steps_per_epoch
+
+        return after
+
+    def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
+        """Return the mean loss and the metric over all data of a loader, on the device."""
+        if dl is None:
+            return {}
+        staged, compiled = self._staged(dl), self.compiled
+        if compiled is not None:
+            compiled.settle()
+        found = evaluate(self.model, self.metric, staged, compiled=compiled)
+        return {f"{prefix}{name}": value for name, value in found.items()}

@@ -1,0 +1,89 @@
+"""TrainerParts: what a trainer is made of, each part of which may be replaced between epochs."""
+
+import warnings
+from collections.abc import Mapping
+from contextvars import copy_context
+from typing import Any
+
+from portanet.compiler import CompiledStep, NotCompiledWarning
+from portanet.compiler.runtime.epoch_loss import EpochLoss
+from portanet.data import DataLoader
+from portanet.optimizer import Optimizer
+from portanet.sequential import Sequential
+from portanet.training.evaluation import try_metric
+from portanet.training.metric import Metric
+from portanet.training.own_steps import OwnSteps
+from portanet.training.parts import check_parts
+from portanet.training.schedules import check_reports
+from portanet.training.staged import Staged, StagedLoaders
+from portanet.uniform import check_uniform
+
+
+class TrainerParts:
+    """Has a model, an optimizer, loaders and a metric, and what takes their steps."""
+
+    model: Sequential
+    optimizer: Optimizer
+    train_dl: DataLoader
+    val_dl: DataLoader | None
+    metric: Metric | Mapping[str, Metric] | None
+    _losses: EpochLoss
+    _loaders: StagedLoaders
+    _has_warned: bool  # that an own step is not compiled
+
+    @property
+    def compiled(self) -> CompiledStep | None:
+        """The compiled step of the present model and optimizer; None without `compile`."""
+        step = self._compiled
+        if step is None or (step.model is self.model and step.optimizer is self.optimizer):
+            return step
+        self._compiled = step.for_parts(self.model, self.optimizer)
+        return self._compiled
+
+    @compiled.setter
+    def compiled(self, step: CompiledStep | None) -> None:
+        self._compiled = step
+
+    @property
+    def steps(self) -> CompiledStep | OwnSteps:
+        """What takes the steps of an epoch: the compiled step, or `step` as it is written."""
+        compiled = None if self._own_step() else self.compiled
+        return OwnSteps(self, self._losses) if compiled is None else compiled
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many batches an epoch has; None if only the loader's own code knows."""
+        return None if self.train_dl.makes_batches() else len(self.train_dl)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is staged stays with the loaders of this trainer
+        return vars(self) | {"_loaders": StagedLoaders()}
+
+    def _own_step(self) -> bool:
+        raise NotImplementedError
+
+    def _staged(self, dl: DataLoader) -> Staged:
+        return self._loaders.find(dl, self.model, (self.train_dl, self.val_dl))
+
+    def _check(self) -> None:
+        """Look at the parts again: each may have been replaced."""
+        check_parts(self.model, self.optimizer, self.train_dl, self.val_dl, self.metric)
+        check_uniform(self.model)
+
+    def _check_training(self) -> None:
+        """Raise now what would be raised after the first epoch, and warn of an own step."""
+        has_metric = self.val_dl is not None and callable(self.metric)
+        check_reports(self.optimizer, has_metric=has_metric)
+        copy_context().run(self._try_metric)
+        if self._own_step() and self.compiled is not None and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"running uncompiled: {type(self).__name__}.step is overridden (pass "
+                "compile=False to silence this warning)",
+                NotCompiledWarning,
+                stacklevel=3,
+            )
+
+    def _try_metric(self) -> None:
+        if self.val_dl is not None and self.metric is not None:
+            try_metric(self.model, self.metric, self._staged(self.val_dl))
