@@ -6,9 +6,12 @@ import numpy as np
 
 from portanet.checks import check_count, skip_value_checks
 from portanet.compiler import CompiledForward
-from portanet.data.dataset import Dataset, all_numbers, check_alike_samples, rows_of
-from portanet.data.numbers import check_finite, is_mapped, native
+from portanet.data.dataset import Dataset
+from portanet.data.numbers import is_mapped, native
+from portanet.data.rows import rows_of
+from portanet.data.samples import all_numbers, check_alike_samples
 from portanet.data.staging import Staging
+from portanet.data.values import check_finite
 from portanet.errors import ArgumentError
 from portanet.sequential import Sequential
 from portanet.several import Arrays, joined, labels, map_parts, n_samples, parts_of

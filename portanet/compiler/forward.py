@@ -21,7 +21,7 @@ from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.passes import inputs_on
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.verification.forward_check import forward_difference
-from portanet.data.numbers import copy_finite
+from portanet.data.values import copy_finite
 from portanet.sequential import Sequential
 from portanet.several import SEVERAL, Arrays, by_name, kind_of, map_parts, parts_of, put_back
 

@@ -2,6 +2,8 @@
 
     dataset.py      Dataset: inputs and targets, sample by sample
     numbers.py      what a data set accepts, and how it becomes arrays; frames.py: data frames
+    samples.py      whether these arrays belong together; values.py: whether their values are fit
+    rows.py         samples of an array by their numbers
     loader.py       DataLoader: the order of an epoch, and how it is cut into batches
     batches.py      Batches: a loader's batches on the model's device, in its dtype
     staging.py      the checks and the move to the device, for a whole data set or for a batch

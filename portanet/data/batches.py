@@ -14,11 +14,13 @@ import numpy as np
 from portanet.backends import backend_of
 from portanet.backends._numpy.workers import Workers, result_of
 from portanet.checks import dtype_name
-from portanet.data.dataset import all_numbers, check_pair, rows_of
 from portanet.data.epoch import in_data_order
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
-from portanet.data.numbers import check_finite, is_mapped, native
+from portanet.data.numbers import is_mapped, native
+from portanet.data.rows import rows_of
+from portanet.data.samples import all_numbers, check_pair
 from portanet.data.staging import Staging
+from portanet.data.values import check_finite
 from portanet.errors import DataError, DtypeError, short
 from portanet.layer import Layer
 from portanet.several import Arrays, labels, like, map_parts, parts_of

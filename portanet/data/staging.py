@@ -5,7 +5,7 @@ from typing import Any
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
-from portanet.data.numbers import check_exact, check_fits, check_whole
+from portanet.data.values import check_exact, check_fits, check_whole
 from portanet.errors import PlacementError, ShapeError
 from portanet.places import of_samples
 from portanet.several import (
