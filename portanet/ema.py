@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from portanet.backends import backend_of
 from portanet.checks import check_number, dtype_name, short
+from portanet.commit import update_together
 from portanet.constructors import CalledType
 from portanet.errors import ArgumentError, OrderError
 from portanet.layer import Part, moved
@@ -12,6 +13,7 @@ from portanet.options import Option
 from portanet.reprs import call_of
 from portanet.state import State, check_like, entry
 from portanet.typing import Array
+from portanet.versioned import advance_version
 
 _REST = "rest"  # in the names of a state
 
@@ -57,13 +59,13 @@ class ExponentialMovingAverage(metaclass=CalledType):
         # copies, as compiled steps write parameters in place
         self._means = {n: _copy(p.value) for n, p in model.named_parameters().items()}
         self._rests: dict[str, Array] = {}  # what the last rounding of each mean has added
-        self._swapped = False
+        self._own: dict[str, Array] | None = None  # within weights(), the model's own values
 
     def update(self) -> None:
         """Update the mean with the model's values."""
         self._refuse_swapped("update")
         for name, parameter in self.model.named_parameters().items():
-            value = parameter.value
+            value = parameter.peek()  # a compiled step need not take back what only it holds
             mean = _beside(self._means[name], value) if name in self._means else _copy(value)
             change = (1 - self.decay) * (value - mean)
             if name in self._rests:
@@ -75,17 +77,27 @@ class ExponentialMovingAverage(metaclass=CalledType):
     def weights(self) -> Iterator[None]:
         """Within this block the model has the mean's values."""
         self._refuse_swapped("weights")
-        parameters = self.model.named_parameters()
-        own = {name: _copy(p.value) for name, p in parameters.items()}  # a step may write in place
-        self._swapped = True
         try:
-            for name, p in parameters.items():
-                p.value = _beside(self._means.get(name, p.value), p.value)
+            named = self.model.named_parameters()
+            self._own = {name: p.value for name, p in named.items()}
+            self._assign(self._means)
             yield
         finally:
-            for name, p in parameters.items():
-                p.value = _beside(own[name], p.value)  # the model may be on another backend now
-            self._swapped = False
+            self.put_back()
+
+    def put_back(self) -> None:
+        """Give the model its own values, if an interrupt has cut the end of a block off."""
+        if self._own is not None:
+            self._assign(self._own)
+            self._own = None
+
+    def _assign(self, values: dict[str, Array]) -> None:
+        """Give the model values, all at once; it may be on another backend than they are."""
+        named = self.model.named_parameters()
+        now = {name: p.value for name, p in named.items()}  # a compiled step's memory gives them up
+        cells = [p.cell(_beside(values.get(n, now[n]), now[n])) for n, p in named.items()]
+        update_together(*zip(*cells, strict=True))
+        advance_version()
 
     def state(self) -> State:
         """Return the means, what their last rounding has added, and the decay."""
@@ -123,7 +135,7 @@ class ExponentialMovingAverage(metaclass=CalledType):
         return call_of(self, ..., decay=self.decay)
 
     def _refuse_swapped(self, method: str) -> None:
-        if self._swapped:
+        if self._own is not None:
             raise OrderError(
                 f"ExponentialMovingAverage.{method}(): within weights() the model has the mean's "
                 "values, not its own; call this after the block"

@@ -16,9 +16,11 @@ from portanet.overrides import is_overridden
 from portanet.sequential import Sequential
 from portanet.several import Arrays
 from portanet.state import State
+from portanet.training.averaging import WeightAverage
 from portanet.training.epochs import Epochs
 from portanet.training.hooks import Hooks, check_callbacks
 from portanet.training.metric import Metric
+from portanet.training.optimizer_options import OptimizerOptions
 from portanet.training.parts import check_loader, check_parts, epochs_and_steps
 from portanet.training.row import fetch, format_row, warn_if_diverged
 from portanet.training.run_state import load_run_state, state_of
@@ -42,6 +44,13 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     and a warning says why; `fast` is compile_step's. A `step` of a subclass, or one that is
     assigned, is called as it is.
 
+    `clip_norm`, `clip_value` and `accumulate` are the optimizer's options (portanet.Optimizer),
+    which may be given here or there. With `ema`, a decay in [0, 1) such as 0.999, an exponential
+    moving average of the weights (portanet.ExponentialMovingAverage) is updated whenever they move,
+    and validated in their place: val_loss and evaluate() are of the average, and so are the weights
+    that EarlyStopping restores; loss is of the weights that train. `with trainer.weights():` the
+    model has the average, for predict or save; a run that is saved has both.
+
     `callbacks` are called as training goes on (portanet.callbacks): early stopping, checkpoints,
     logs, progress. `n_steps` batches have been taken in all, `position` of them in an epoch that is
     not over.
@@ -51,7 +60,8 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     "val_metric": …}; without validation data or a metric the latter two are left out. Of several
     metrics each has an entry, "val_metric.price".
 
-    Raises ArgumentError if the parts do not belong together, at once and not in the first step.
+    Raises ArgumentError if the parts do not belong together, an option is out of its range, or one
+    was given to trainer and optimizer with two values: at once, and not in the first step.
 
     >>> import numpy as np, portanet
     >>> from portanet import BCEWithLogits, Dataset, DataLoader, Linear, SGD, Sequential, accuracy
@@ -74,6 +84,10 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         metric: Metric | Mapping[str, Metric] | None = None,
         *,
         callbacks: Sequence[Callback] = (),
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        accumulate: int | None = None,
+        ema: float | None = None,
         compile: bool = True,  # noqa: A002 - what people will type
         fast: bool | None = None,
     ) -> None:
@@ -81,6 +95,11 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         self.model, self.optimizer, self.metric = model, optimizer, metric
         self.train_dl, self.val_dl = train_dl, val_dl
         self.callbacks = check_callbacks(callbacks)
+        self._average = None if ema is None else WeightAverage(model, ema)
+        self._options = OptimizerOptions(
+            clip_norm=clip_norm, clip_value=clip_value, accumulate=accumulate
+        )
+        self._options.pass_on(optimizer)
         self.history: list[dict[str, float]] = []
         self.n_steps, self.position = 0, 0
         self._stopping, self._losses = False, EpochLoss(model)
@@ -115,7 +134,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         epochs, limit = epochs_and_steps(n_epochs, n_steps)
         check_count("Trainer.train", "log_level", log_level, 0)
         self._check()
-        hooks, self._stopping = Hooks(self.callbacks), False
+        hooks, self._stopping = Hooks(self.all_callbacks), False
         if epochs and limit:
             self._check_training()
         limit, diverged = self.n_steps + limit, False
@@ -137,6 +156,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
                 epochs -= 1
         except BaseException:
             self.position = 0  # a new epoch follows, wherever in this one it came
+            self._put_back()
             raise
         finally:
             hooks.end(self)

@@ -61,7 +61,13 @@ def trainer(road):
     return Trainer(model, SGD(model, lr=0.1), *loaders, accuracy, compile=road == "compiled")
 
 
-EVERYWHERE, ITSELF = (*WATCHED, contextlib.__file__), (str(FOLDER / "trainer.py"),)
+EVERYWHERE, ITSELF = (
+    (*WATCHED, contextlib.__file__),
+    (
+        str(FOLDER / "trainer.py"),
+        str(FOLDER / "training" / "epochs.py"),
+    ),
+)
 
 
 @pytest.mark.parametrize(

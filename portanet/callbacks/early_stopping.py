@@ -16,7 +16,8 @@ class EarlyStopping(Callback):
     `of` is a number of an epoch's row: "val_loss", "val_metric", "loss"; `best` is "smallest" or
     "largest"; a value is better if it is so by more than `min_change`. Where it ends training, the
     model gets the parameters and buffers of the best epoch, which are kept on the device
-    (restore=False: it keeps the last ones). Where train() ends otherwise it keeps the last ones,
+    (restore=False: it keeps the last ones): those that were validated, so with Trainer(ema=…) the
+    average. Where train() ends otherwise it keeps the last ones,
     and may go on with them; `model.restore(stopping.snapshot)` gives it the best.
 
     Raises ArgumentError if an option is out of its range, or an epoch has no such number.
@@ -39,7 +40,8 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:
         """Keep the best weights, or end training."""
         if self.followed.is_better(row):
-            self.snapshot = trainer.model.snapshot() if self.restore else None
+            with trainer.weights():
+                self.snapshot = trainer.model.snapshot() if self.restore else None
         elif self.followed.n_since >= self.patience:
             trainer.stop()
 

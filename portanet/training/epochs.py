@@ -51,7 +51,8 @@ class Epochs(TrainerParts):
         if dl is None:
             return {}
         staged, compiled = self._staged(dl), self.compiled
-        if compiled is not None:
-            compiled.settle()
-        found = evaluate(self.model, self.metric, staged, compiled=compiled)
+        with self.weights():
+            if compiled is not None:
+                compiled.settle()
+            found = evaluate(self.model, self.metric, staged, compiled=compiled)
         return {f"{prefix}{name}": value for name, value in found.items()}

@@ -77,6 +77,11 @@ def load_states(callbacks: Sequence[Callback], arrays: dict[str, Any], numbers: 
     load_together(list(named.values()), [states[name] for name in named])
 
 
+def names_of(callbacks: Sequence[Callback]) -> set[str]:
+    """Return the names under which states of callbacks are saved."""
+    return set(_stateful(callbacks))
+
+
 def _stateful(callbacks: Sequence[Callback]) -> dict[str, Any]:
     """Return the callbacks with a state by their names: kind and number among those of the kind."""
     named: dict[str, Any] = {}

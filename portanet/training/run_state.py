@@ -22,7 +22,7 @@ def state_of(trainer: Any) -> State:
                 f"Trainer.state: rows of history must be dicts of numbers by name, one is "
                 f"{short(row)}"
             )
-    callbacks = states_of(trainer.callbacks)
+    callbacks = states_of(trainer.all_callbacks)
     numbers = {
         "history": [dict(row) for row in trainer.history],
         "streams": streams_of(trainer.model, trainer.train_dl, trainer.val_dl),
@@ -53,7 +53,8 @@ def load_run_state(trainer: Any, state: State) -> None:
     dl = trainer.train_dl
     if position and not streams[0][-1] and not (dl.makes_batches() or dl.has_own_order()):
         raise CheckpointError(f"{_WHO}: within an epoch the loader must have begun one, has not")
-    load_states(trainer.callbacks, known.arrays, known.numbers["callbacks"])
+    load_states(trainer.all_callbacks, known.arrays, known.numbers["callbacks"])
+    trainer.begin_average(unless_in=known.numbers["callbacks"])
     set_streams(streams, trainer.model, trainer.train_dl, trainer.val_dl)
     trainer.history = [dict(row) for row in history]
     trainer.n_steps, trainer.position = n_steps, position

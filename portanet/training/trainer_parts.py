@@ -1,17 +1,22 @@
 """TrainerParts: what a trainer is made of, each part of which may be replaced between epochs."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from typing import Any
 
+from portanet.callbacks.callback import Callback
 from portanet.compiler import CompiledStep, NotCompiledWarning
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.data import DataLoader
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
+from portanet.training.averaging import WeightAverage
 from portanet.training.evaluation import try_metric
+from portanet.training.hooks import names_of
 from portanet.training.metric import Metric
+from portanet.training.optimizer_options import OptimizerOptions
 from portanet.training.own_steps import OwnSteps
 from portanet.training.parts import check_parts
 from portanet.training.schedules import check_reports
@@ -27,8 +32,11 @@ class TrainerParts:
     train_dl: DataLoader
     val_dl: DataLoader | None
     metric: Metric | Mapping[str, Metric] | None
+    callbacks: list[Callback]
     _losses: EpochLoss
     _loaders: StagedLoaders
+    _average: WeightAverage | None
+    _options: OptimizerOptions
     _has_warned: bool  # that an own step is not compiled
 
     @property
@@ -55,6 +63,29 @@ class TrainerParts:
         """How many batches an epoch has; None if only the loader's own code knows."""
         return None if self.train_dl.makes_batches() else len(self.train_dl)
 
+    @property
+    def all_callbacks(self) -> list[Callback]:
+        """The callbacks, and before them what updates the average of the weights."""
+        return self.callbacks if self._average is None else [self._average, *self.callbacks]
+
+    @contextmanager
+    def weights(self) -> Iterator[None]:
+        """Within this block the model has the weights that are validated.
+
+        With `ema` they are the average; without, or before a step, the model's own. Train outside.
+        """
+        with nullcontext() if self._average is None else self._average.weights(self.model):
+            yield
+
+    def begin_average(self, *, unless_in: Mapping[str, Any]) -> None:
+        """Forget the average of the weights, unless the callbacks of a state have it."""
+        if self._average is not None and not names_of([self._average]) & unless_in.keys():
+            self._average.begin(self.model)
+
+    def _put_back(self) -> None:
+        if self._average is not None:
+            self._average.mean.put_back()
+
     def __getstate__(self) -> dict[str, Any]:
         # what is staged stays with the loaders of this trainer
         return vars(self) | {"_loaders": StagedLoaders()}
@@ -69,6 +100,7 @@ class TrainerParts:
         """Look at the parts again: each may have been replaced."""
         check_parts(self.model, self.optimizer, self.train_dl, self.val_dl, self.metric)
         check_uniform(self.model)
+        self._options.pass_on(self.optimizer)
 
     def _check_training(self) -> None:
         """Raise now what would be raised after the first epoch, and warn of an own step."""
