@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from portanet.backends import array_namespace as array_namespace
     from portanet.backends import available as available
     from portanet.backends import backend_of as backend_of
+    from portanet.balancing import class_weights as class_weights
+    from portanet.balancing import positive_weight as positive_weight
     from portanet.checkpoint import load as load
     from portanet.checkpoint import save as save
     from portanet.compiler import NotCompiledWarning as NotCompiledWarning
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
 # `import portanet` costs next to nothing. The imports above are for type checkers; a test compares.
 _HOMES = {
     "portanet.backends": "array_namespace available backend_of",
+    "portanet.balancing": "class_weights positive_weight",
     "portanet.checkpoint": "load save",
     "portanet.compiler": "NotCompiledWarning compile_forward compile_step",
     "portanet.compiler.profiling": "profile",

@@ -28,7 +28,7 @@ FLOORS = [
     {"layer"},
     {"calls", "sequential"},
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
-    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "data", "atomic_file", "checkpoint", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "ema", "verify"},
+    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "balancing", "data", "atomic_file", "checkpoint", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "ema", "verify"},
     {"compiler"},
     {"callbacks", "prediction"},
     {"training"},

@@ -2,9 +2,11 @@
 
 import copy
 import gc
+import itertools
 import pickle
 import warnings
 import weakref
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -505,6 +507,42 @@ def test_what_schedules_are_told():
         ArgumentError, match=r"Trainer: .*best='largest' is told the metric.*val_dl and metric"
     ):
         t.train(1, log_level=0)
+
+
+def test_a_plateau_of_a_named_number(tmp_path):
+    """Of two metrics the second is followed; a run that is resumed reduces its rate when the whole run does."""
+
+    def run(seed=0):
+        portanet.seed(seed)
+        model, loader, n = network(), DataLoader(data(), 16), itertools.count()
+        metric = {"a": lambda y_hat, y: next(n) * 1.0, "b": lambda y_hat, y: 0.5}
+        schedule = Plateau(1e-3, patience=1, best="largest", of="val_metric.b")
+        return schedule, Trainer(model, SGD(model, lr=schedule), loader, loader, metric)
+
+    (whole, t), (_, first), (second, u) = run(), run(), run(1)
+    t.train(3, log_level=0)
+    first.train(2, log_level=0)
+    path = tmp_path / "run.safetensors"
+    portanet.save(path, first.model, first.optimizer, trainer=first)
+    portanet.load(path, u.model, u.optimizer, trainer=u)
+    assert second(0) == 1e-3
+    u.train(1, log_level=0)
+    assert whole(0) == second(0) == pytest.approx(1e-4)
+    assert [row["loss"] for row in t.history] == [row["loss"] for row in u.history]
+
+
+def test_a_plateau_of_a_number_that_there_is_not():
+    t = flat(Plateau(0.1, of="val_metric.b"))
+    with pytest.raises(
+        ArgumentError,
+        match=r"of must be one of an epoch's numbers, loss, val_loss, val_metric; is 'val_metric\.b'",
+    ):
+        t.train(1, log_level=0)
+    assert t.optimizer.n_steps == 0
+    with pytest.raises(
+        ArgumentError, match="Plateau: of must be the name of a number such as 'val_loss', is 3"
+    ):
+        Plateau(0.1, of=cast("Any", 3))
 
 
 # a run that diverges

@@ -4,9 +4,18 @@ from typing import Any
 
 from portanet.checks import check_choice, check_count, check_number
 from portanet.constructors import CalledType
+from portanet.errors import ArgumentError, short
 from portanet.options import Option
 from portanet.reprs import own_call
 from portanet.state import State, entry
+
+
+def _check_name(who: str, name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ArgumentError(
+            f"{who}: {name} must be the name of a number such as 'val_loss', is {short(value)}"
+        )
+    return value
 
 
 class Plateau(metaclass=CalledType):
@@ -14,8 +23,9 @@ class Plateau(metaclass=CalledType):
 
         trainer = Trainer(model, SGD(model, lr=Plateau(0.1, patience=2)), train_dl, val_dl)
 
-    A Trainer reports after each epoch: val_loss (loss without validation data), or with
-    best="largest" val_metric. In a loop of your own call `schedule.report(value)`.
+    A Trainer reports after each epoch the number `of` of its history, such as "val_metric.price";
+    without one val_loss (loss without validation data), or with best="largest" val_metric. In a
+    loop of your own call `schedule.report(value)`.
 
     A report is better if it is below best (1 - threshold), or with best="largest" above
     best (1 + threshold). After more than `patience` reports in a row that are not better the rate
@@ -41,6 +51,7 @@ class Plateau(metaclass=CalledType):
     patience = Option(check_count, 0)
     cooldown = Option(check_count, 0)
     best = Option(check_choice, ("smallest", "largest"))
+    of = Option(_check_name, none=True)
 
     def __init__(
         self,
@@ -52,9 +63,10 @@ class Plateau(metaclass=CalledType):
         cooldown: int = 0,
         lowest: float = 0.0,
         best: str = "smallest",
+        of: str | None = None,
     ) -> None:
         self.lr, self.factor, self.patience, self.threshold = lr, factor, patience, threshold
-        self.cooldown, self.lowest, self.best = cooldown, lowest, best
+        self.cooldown, self.lowest, self.best, self.of = cooldown, lowest, best, of
         self._best: float | None = None
         self._n_bad = self._n_cooling = 0
 

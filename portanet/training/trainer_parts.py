@@ -19,7 +19,7 @@ from portanet.training.metric import Metric
 from portanet.training.optimizer_options import OptimizerOptions
 from portanet.training.own_steps import OwnSteps
 from portanet.training.parts import check_parts
-from portanet.training.schedules import check_reports
+from portanet.training.schedules import check_reports, names_of_epoch
 from portanet.training.staged import Staged, StagedLoaders
 from portanet.uniform import check_uniform
 
@@ -104,8 +104,9 @@ class TrainerParts:
 
     def _check_training(self) -> None:
         """Raise now what would be raised after the first epoch, and warn of an own step."""
-        has_metric = self.val_dl is not None and callable(self.metric)
-        check_reports(self.optimizer, has_metric=has_metric)
+        criterion, is_validated = self.model.criterion, self.val_dl is not None
+        names = names_of_epoch(self.metric, criterion, is_validated=is_validated)
+        check_reports(self.optimizer, names)
         copy_context().run(self._try_metric)
         if self._own_step() and self.compiled is not None and not self._has_warned:
             self._has_warned = True
