@@ -11,6 +11,7 @@
     ├── OrderError        (RuntimeError)  a method is called before the one it depends on
     ├── SharedParameterError (ValueError) one parameter is used in two places
     ├── GradientError     (AssertionError) a gradient disagrees with finite differences
+    ├── DivergedError     (ArithmeticError) numbers of a run are NaN or infinite (callbacks.Guard)
     └── BackendError      (RuntimeError)
         ├── PlacementError (ValueError)   arrays are on different backends or devices
         └── MissingBackendError           a backend cannot run on this machine
@@ -76,6 +77,21 @@ class SharedParameterError(PortanetError, ValueError):
 
 class GradientError(PortanetError, AssertionError):
     """A gradient disagrees with finite differences."""
+
+
+class DivergedError(PortanetError, ArithmeticError):
+    """Numbers of a run have become NaN or infinite.
+
+    `epoch` is counted from 0, as it is printed; `step` is the number of the step in the run and
+    `batch` that of the batch in its epoch, both from 1; `place` is the layer, such as "layers.2".
+    None for what is not known; in validation there is no step.
+    """
+
+    def __init__(
+        self, message: str, *, epoch: int, step: int | None, batch: int | None, place: str | None
+    ) -> None:
+        super().__init__(message)
+        self.epoch, self.step, self.batch, self.place = epoch, step, batch, place
 
 
 class BackendError(PortanetError, RuntimeError):

@@ -149,10 +149,10 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
                 row = fetch(row, self.model.backend)
                 self.history.append(row)
                 report_epoch(self.optimizer, row)
-                diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
                 if log_level and len(self.history) % log_level == 0:
                     print(format_row(len(self.history) - 1, row))
                 hooks.call("on_epoch_end", self, row)
+                diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
                 epochs -= 1
         except BaseException:
             self.position = 0  # a new epoch follows, wherever in this one it came

@@ -30,6 +30,7 @@ FLOORS = [
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
     {"losses", "optimizers", "schedules", "metrics", "preprocessing", "balancing", "data", "atomic_file", "checkpoint", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "ema", "verify"},
     {"compiler"},
+    {"divergence"},
     {"callbacks", "prediction"},
     {"training"},
     {"trainer"},

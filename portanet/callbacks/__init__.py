@@ -7,6 +7,7 @@ from portanet.callbacks.callback import Callback
 from portanet.callbacks.checkpoints import Checkpoints
 from portanet.callbacks.curves import LearningCurves
 from portanet.callbacks.early_stopping import EarlyStopping
+from portanet.callbacks.guard import Guard
 from portanet.callbacks.logs import CSVLog, JSONLog
 from portanet.callbacks.progress import Progress
 from portanet.callbacks.signals import StopOnSignal
@@ -17,6 +18,7 @@ __all__ = [
     "Callback",
     "Checkpoints",
     "EarlyStopping",
+    "Guard",
     "JSONLog",
     "LearningCurves",
     "Progress",

@@ -13,8 +13,9 @@ class Callback:
                                   trainer.history, numbers of the host
     on_train_end(trainer)         train() ends, also by an exception
 
-    Hooks of several callbacks are called in the order of the list, but those that save a run
-    (`saves`) after all others, whose states they save. `trainer.stop()` ends training
+    Hooks of several callbacks are called in the order of the list, but those that may refuse an
+    epoch (`checks`) before all others, and those that save a run (`saves`) after all others, whose
+    states they save. `trainer.stop()` ends training
     after the step, or at the end of the epoch. A step waits for no device, unless a hook asks for
     numbers; one that is not defined costs nothing.
 
@@ -25,6 +26,7 @@ class Callback:
     ...         print(sorted(row))
     """
 
+    checks: ClassVar[bool] = False
     saves: ClassVar[bool] = False
 
     def on_train_start(self, trainer: Any) -> None:

@@ -1,6 +1,6 @@
 """Epochs: one epoch of a trainer, and the evaluation that follows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from portanet.checks import skip_value_checks
@@ -8,6 +8,7 @@ from portanet.data import DataLoader
 from portanet.training.evaluation import evaluate
 from portanet.training.hooks import Hooks
 from portanet.training.trainer_parts import TrainerParts
+from portanet.typing import Array
 
 
 class Epochs(TrainerParts):
@@ -23,16 +24,35 @@ class Epochs(TrainerParts):
 
     def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
         """Take a step with each batch; return the mean loss, on the device, None if stopped."""
-        batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
+        start, n = self.position, self.steps_per_epoch
         counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
-        after = self._after_step(hooks, limit) if counted else None
-        with skip_value_checks():
-            loss = self.steps.epoch(batches, start, after)
+        loss = self.take_steps(self._after_step(hooks, limit) if counted else None)
         if loss is None:
             return None
         self.n_steps += 0 if counted or n is None else n
         self.position = 0
         return {"loss": loss}
+
+    def take_steps(self, after: Callable[[], bool] | None = None) -> Array | None:
+        """Take the steps that the epoch has left; return its mean loss, on the device.
+
+        `after` is called after each; where it returns True they end there, and None is returned. No
+        callback is called, and nothing is counted: train() does that.
+        """
+        batches = self._staged(self.train_dl).batches
+        with skip_value_checks():
+            return self.steps.epoch(batches, self.position, after)
+
+    def batch_at(self, position: int) -> tuple[Any, Any]:
+        """Return x and y of a batch of the present epoch; with 0 a new one begins."""
+        return next(self._staged(self.train_dl).batches.lazy(position)).gathered()
+
+    def validation_batches(self) -> Iterator[tuple[Any, Any]]:
+        """Yield x and y of the validation data, in their order."""
+        if self.val_dl is not None:
+            batches = self._staged(self.val_dl).batches
+            with batches.in_data_order():
+                yield from batches
 
     def _after_step(self, hooks: Hooks, limit: float) -> Callable[[], bool]:
         """Return what is called after each step; it returns whether the epoch is to stop there."""

@@ -13,7 +13,7 @@ class Hooks:
     """Calls the hooks of several callbacks, in their order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self.callbacks = sorted(check_callbacks(callbacks), key=lambda callback: callback.saves)
+        self.callbacks = sorted(check_callbacks(callbacks), key=lambda c: (c.saves, not c.checks))
         self.of_steps = [c for c in self.callbacks if is_overridden(c, Callback, "on_step_end")]
 
     def call(self, hook: str, *arguments: Any) -> None:

@@ -29,7 +29,8 @@ def warn_if_diverged(epoch: int, row: dict[str, float]) -> bool:
         warnings.warn(
             f"Trainer: training has diverged: in epoch {epoch} {numbers}, not a finite number. "
             "Start again from weights that are finite; a smaller learning rate (lr), clip_norm=1.0 "
-            "or normalized inputs (portanet.normalize) usually help",
+            "or normalized inputs (portanet.normalize) usually help; with callbacks=[Guard()] "
+            "(portanet.callbacks) it is said in which step and layer it began",
             DivergedWarning,
             stacklevel=3,
         )
