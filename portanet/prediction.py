@@ -7,7 +7,6 @@ import numpy as np
 from portanet.checks import check_count, skip_value_checks
 from portanet.compiler import CompiledForward
 from portanet.data.dataset import Dataset
-from portanet.data.numbers import is_mapped, native
 from portanet.data.rows import rows_of
 from portanet.data.samples import all_numbers, check_alike_samples
 from portanet.data.staging import Staging
@@ -90,5 +89,5 @@ def _of_outputs(model: Sequential, X: Any, batch_size: int, what: str) -> Any:
 
 
 def _rows(X: Arrays, rows: slice) -> Arrays:
-    """Return some samples; of a memory map as arrays of their own."""
-    return map_parts(lambda x: native(x[rows]) if is_mapped(x) else rows_of(x, rows), X)
+    """Return some samples, as arrays in memory."""
+    return map_parts(lambda x: rows_of(x, rows), X)

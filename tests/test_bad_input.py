@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array
 
 import portanet
 from portanet import (
@@ -175,7 +175,9 @@ BAD = {
         r"Dataset: X must hold real numbers, is of dtype .*complex64"),
     "a single number for data": (lambda: Dataset(np.array(1.0), Y), ShapeError, r"Dataset: X must be \(N, \.\.\.\), is a single number"),
     "rows of two lengths": (lambda: Dataset([[1, 2], [3]], [0, 1]), DtypeError, r"Dataset: X must have rows of one length, they are of 1 and 2; pad"),
-    "a sparse matrix": (lambda: Dataset(csr_array(X), Y), DtypeError, r"X must be a dense array, is sparse; call X.toarray\(\)"),
+    "a sparse array of three axes": (lambda: Dataset(coo_array(np.ones((6, 2, 2))), Y), ShapeError,
+        r"Dataset: X must be a sparse matrix \(N, n\), has the shape \(6, 2, 2\); reshape it"),
+    "NaN in a sparse matrix": (lambda: Dataset(coo_array(with_nan(X)), Y), DataError, r"Dataset: X must be finite, 3 of"),
     "NaN in X": (lambda: Dataset(with_nan(X), Y), DataError, r"Dataset: X must be finite, 3 of its numbers are NaN or infinite; drop"),
     "NaN in y": (lambda: Dataset(X, with_nan(Y)), DataError, r"Dataset: y must be finite, 1 of"),
     "too large for float32": (lambda: train(x=np.full((6, 3), 1e300)), DataError, r"Dataset: X must fit into float32, which ends at 3\.4e\+38; it holds 1e\+300\. Scale it.*float64"),

@@ -65,6 +65,12 @@ OPTIONAL = {
     "scipy",
     "tqdm",
     "tensorboard",
+    "h5py",
+    "zarr",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "PIL",
 }
 FOR_LLVM = tuple(
     f"backends._llvm.{name}"

@@ -4,6 +4,8 @@
     numbers.py      what a data set accepts, and how it becomes arrays; frames.py: data frames
     samples.py      whether these arrays belong together; values.py: whether their values are fit
     rows.py         samples of an array by their numbers
+    lazy_array.py   LazyArray: what is read batch by batch; mapped.py: memory maps, stored.py: HDF5,
+                    zarr and their like, sparse.py: sparse matrices
     loader.py       DataLoader: the order of an epoch, and how it is cut into batches
     batches.py      Batches: a loader's batches on the model's device, in its dtype
     staging.py      the checks and the move to the device, for a whole data set or for a batch
@@ -11,13 +13,14 @@
 
 Data that fit are moved to the device once, and batches are gathered there; the order of an epoch
 is drawn on the host, so the batches of a seed are the same on every backend. What does not fit, or
-is a memory map, stays on the host: a thread gathers the next batch while the device works on this
+is a LazyArray, stays on the host: a thread gathers the next batch while the device works on this
 one. What a subclass makes of Dataset.__getitem__, DataLoader.__iter__, order or slices is used.
 """
 
 from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
+from portanet.data.lazy_array import LazyArray
 from portanet.data.lazy_batch import Batch, LazyBatch
 from portanet.data.loader import DataLoader
 
-__all__ = ["Batch", "Batches", "DataLoader", "Dataset", "LazyBatch"]
+__all__ = ["Batch", "Batches", "DataLoader", "Dataset", "LazyArray", "LazyBatch"]

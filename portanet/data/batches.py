@@ -15,8 +15,8 @@ from portanet.backends import backend_of
 from portanet.backends._numpy.workers import Workers, result_of
 from portanet.checks import dtype_name
 from portanet.data.epoch import in_data_order
+from portanet.data.lazy_array import in_memory, is_lazy
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
-from portanet.data.numbers import is_mapped, native
 from portanet.data.rows import rows_of
 from portanet.data.samples import all_numbers, check_pair
 from portanet.data.staging import Staging
@@ -93,7 +93,7 @@ class Batches:
 
     def _fits(self, *data: Array) -> bool:
         """Return whether the data may lie on the device as a whole."""
-        if any(map(is_mapped, data)):
+        if any(map(is_lazy, data)):
             return False
         free = self.backend.free_memory()
         n_numbers = sum(prod(x.shape) for x in data if not self._lies_there(x))
@@ -144,7 +144,7 @@ def _checked(who: str, batch: Any) -> Batch:
             f"{who}: a batch must be a pair (x, y), is {came}; yield the "
             "inputs and the targets of its samples"
         )
-    X, y = all_numbers("X", batch[0]), all_numbers("y", batch[1])
+    X, y = (in_memory(all_numbers(name, x)) for name, x in zip("Xy", batch, strict=True))
     check_pair(who, X, y)
     for name, x in (("X", X), ("y", y)):
         for label, part in zip(labels(name, x), parts_of(x), strict=True):
@@ -170,7 +170,7 @@ def _read(X: Arrays, y: Arrays, order: np.ndarray | None, part: slice) -> Batch:
     rows: Any = part if order is None else order[part]
 
     def read(label: str, x: Array) -> Array:
-        found = native(np.asarray(x[rows]) if is_mapped(x) else rows_of(x, rows))
+        found = rows_of(x, rows)
         check_finite(label, found)
         return found
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from portanet.checks import dtype_name
 from portanet.constructors import CalledType
+from portanet.data.lazy_array import is_lazy, sources_of
 from portanet.data.lazy_batch import Batch
-from portanet.data.numbers import is_mapped
 from portanet.data.rows import rows_of
 from portanet.data.samples import all_numbers, check_pair, checked_weights
 from portanet.data.values import check_finite
@@ -30,9 +30,12 @@ from portanet.typing import Array
 class Dataset(OfLoaders, metaclass=CalledType):
     """Inputs X and targets y, sample by sample along the first axis.
 
-    Shapes: X (N, ...), y (N,) or (N, ...), N >= 1. Both are arrays of one backend, memory maps, or
-    what numpy.asarray understands (lists, data frames), which is converted once. To change the
-    data of a data set in use, assign another X or y: what is written into them may go unnoticed.
+    Shapes: X (N, ...), y (N,) or (N, ...), N >= 1. Both are arrays of one backend, or lists or data
+    frames, which are converted once, or what is read batch by batch and never as a whole: memory
+    maps, arrays of HDF5 and zarr (anything with a shape, a NumPy dtype and x[rows]), and sparse
+    matrices of SciPy's, whose rows are made dense. docs/data.md says more about each. To change
+    the data of a data set in use, assign another X or y: what is written into them may go
+    unnoticed.
 
     `sample_weight` (N,), numbers >= 0, are the samples' weights in the loss: the mean is
     Σ w_i l_i / Σ w_i, of a batch and of an epoch. Batches then have them with the targets, as y.
@@ -47,7 +50,8 @@ class Dataset(OfLoaders, metaclass=CalledType):
     `super().__init__(X, y)`.
 
     Raises ShapeError if the lengths differ, DtypeError unless both are real numbers, DataError if
-    there are no samples or one is not finite, PlacementError if X and y lie on two backends.
+    there are no samples or one is not finite (what is read batch by batch raises it with its
+    batch), PlacementError if X and y lie on two backends.
 
     >>> data = Dataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
     >>> len(data), data[1]
@@ -95,10 +99,11 @@ class Dataset(OfLoaders, metaclass=CalledType):
             check_pair("Dataset", X, y)
             for name, x in (("X", X), ("y", y)):
                 for label, part in zip(labels(name, x), parts_of(x), strict=True):
-                    if not is_mapped(part):
+                    if not is_lazy(part):
                         check_finite(label, part)
-            self.X, self.y, self.sample_weight = X, y, checked_weights(self.sample_weight, X)
-            known = self._checked = _Checked(X, y, self.sample_weight)
+            weights = checked_weights(self.sample_weight, X)
+            self.X, self.y, self.sample_weight = sources_of(X), sources_of(y), weights
+            known = self._checked = _Checked(X, y, weights)
         return known
 
     def __repr__(self) -> str:
@@ -121,22 +126,20 @@ class _Checked:
     """X, y and weights of a data set as they were when they were looked at."""
 
     def __init__(self, X: Arrays, y: Arrays, weights: Array | None) -> None:
-        self.given = X, y, weights
+        self.given = sources_of(X), sources_of(y), weights
         self.batch: Batch = (X, y if weights is None else Weighted.of(y, weights))
         self.arrays = arrays_of(*self.batch)
-        self.several = isinstance(X, SEVERAL) or isinstance(y, SEVERAL)
+        self.parts = arrays_of(*self.given[:2])
 
     def holds(self, ds: "Dataset") -> bool:
         """Return whether a data set still has these arrays."""
         X, y, weights = self.given
         if ds.X is not X or ds.y is not y or ds.sample_weight is not weights:
             return False
-        if not self.several:
+        if not isinstance(X, SEVERAL) and not isinstance(y, SEVERAL):
             return True
         now = arrays_of(X, y)  # which may have got other arrays
-        if weights is not None:
-            now.append(weights)
-        return len(now) == len(self.arrays) and not any(map(is_not, now, self.arrays))
+        return len(now) == len(self.parts) and not any(map(is_not, now, self.parts))
 
 
 def form_of(data: Any) -> str:

@@ -10,6 +10,7 @@ from portanet.constructors import CalledType
 from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
 from portanet.data.epoch import checked_order, checked_slice, is_in_data_order
+from portanet.data.lazy_array import is_lazy
 from portanet.data.lazy_batch import Batch, cut
 from portanet.elsewhere import OfLoaders
 from portanet.errors import ArgumentError, short
@@ -95,7 +96,7 @@ class DataLoader(OfLoaders, metaclass=CalledType):
     def __iter__(self) -> Iterator[Batch]:
         order, parts = self.next_epoch()
         ds = self.ds
-        if ds.makes_batches():
+        if ds.makes_batches() or any(map(is_lazy, ds.arrays())):
             return (ds.__getitem__(part if order is None else order[part]) for part in parts)
         backend = backend_of(ds.arrays()[0])
         rows = None if order is None else backend.asarray(order, backend.index_dtype())

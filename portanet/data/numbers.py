@@ -8,6 +8,10 @@ import numpy as np
 
 from portanet.backends import array_namespace
 from portanet.data.frames import frame_to_numpy, is_frame
+from portanet.data.lazy_array import is_lazy
+from portanet.data.mapped import MappedArray, is_mapped
+from portanet.data.sparse import SparseArray, is_sparse
+from portanet.data.stored import StoredArray, is_stored
 from portanet.errors import DataError, DtypeError, ShapeError, short
 from portanet.typing import Array
 
@@ -21,19 +25,15 @@ _CLASSES = (
 def as_numbers(name: str, x: Any) -> Array:
     """Return x, the X or y of a data set, as an array (N, ...) of real numbers.
 
-    Lists and data frames are converted, the byte order becomes the machine's; memory maps are left
-    on the disk. Raises DtypeError, ShapeError or DataError if x is no such array.
+    Lists and data frames are converted, the byte order becomes the machine's. Memory maps, arrays
+    in files and sparse matrices become LazyArrays. Raises DtypeError, ShapeError or DataError if x
+    is no such array.
     """
     x = _as_array(name, x)
     _check_real(name, x)
     if x.ndim == 0:
         raise ShapeError(f"Dataset: {name} must be (N, ...), is a single number")
-    return x if is_mapped(x) else native(x)
-
-
-def is_mapped(x: Any) -> bool:
-    """Return whether x is a memory map: its numbers are read and checked batch by batch."""
-    return isinstance(x, np.memmap)
+    return native(x)
 
 
 def native(x: Array) -> Array:
@@ -47,13 +47,19 @@ def _as_array(name: str, x: Any) -> Array:
     """Return x as an array of any backend and of any dtype."""
     if isinstance(x, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in x):
         x = np.ma.asarray(x)  # numpy.asarray leaves the masks out
-    if hasattr(x, "tocsr"):
-        raise DtypeError(f"Dataset: {name} must be a dense array, is sparse; call {name}.toarray()")
+    if is_lazy(x):
+        return x
+    if is_sparse(x):
+        return SparseArray(name, x)
     if is_frame(x):
         return frame_to_numpy(name, x)
     if isinstance(x, np.ma.MaskedArray):
         return _without_mask(name, x)
-    return x if _is_array(x) else _to_numpy(name, x)
+    if is_mapped(x):
+        return MappedArray(x)
+    if _is_array(x):
+        return x
+    return StoredArray(name, x) if is_stored(x) else _to_numpy(name, x)
 
 
 def _is_array(x: Any) -> bool:
@@ -99,12 +105,12 @@ def _without_mask(name: str, x: np.ma.MaskedArray) -> np.ndarray:
 
 def _check_real(name: str, x: Array) -> None:
     dtype = x.dtype
-    is_numpy = isinstance(dtype, np.dtype)
-    if is_numpy and dtype.kind not in "biuf":
-        raise DtypeError(
-            f"Dataset: {name} must hold real numbers, is of dtype {dtype}; {_advice(name, x)}"
-        )
-    if not array_namespace(x).isdtype(dtype, ("bool", "integral", "real floating")):
+    if isinstance(dtype, np.dtype):
+        if dtype.kind not in "biuf":
+            raise DtypeError(
+                f"Dataset: {name} must hold real numbers, is of dtype {dtype}; {_advice(name, x)}"
+            )
+    elif not array_namespace(x).isdtype(dtype, ("bool", "integral", "real floating")):
         raise DtypeError(f"Dataset: {name} must hold real numbers, is of dtype {dtype}")
 
 
@@ -114,6 +120,8 @@ def _advice(name: str, x: np.ndarray) -> str:
         return _DATES
     if x.dtype.kind == "c":
         return f"give parts of it, such as {name}.real"
+    if is_lazy(x) and x.dtype.kind not in "SUT":
+        return "write it as numbers, in rows of one length"
     text = x.dtype.kind in "SUT" or any(isinstance(v, str | bytes) for v in x.flat)
     if text and name.startswith("y"):
         return _CLASSES

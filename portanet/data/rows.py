@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import backend_of
+from portanet.data.lazy_array import is_lazy
 from portanet.typing import Array
 
 
 def rows_of(x: Array, index: Any) -> Array:
     """Return x[index] on any backend; an array of sample numbers lies on the host."""
+    if is_lazy(x):
+        return x[index]
     if isinstance(index, slice):
         return x[index, ...]
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and not isinstance(x, np.ndarray):

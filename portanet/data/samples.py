@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from portanet.backends import backend_of
+from portanet.data.lazy_array import home_of, in_memory
 from portanet.data.numbers import as_numbers
 from portanet.data.values import check_finite
 from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
@@ -34,12 +34,12 @@ def checked_weights(weights: Any, X: Arrays) -> Array | None:
     """Return sample weights as an array. Raises unless there is one number >= 0 for each sample."""
     if weights is None:
         return None
-    weights, n = as_numbers("sample_weight", weights), n_samples(X)
+    weights, n = in_memory(as_numbers("sample_weight", weights)), n_samples(X)
     if tuple(weights.shape) != (n,):
         raise ShapeError(
             f"Dataset: sample_weight must be ({n},), one for each sample, is {tuple(weights.shape)}"
         )
-    here, there = backend_of(weights), backend_of(parts_of(X)[0])
+    here, there = home_of(weights), home_of(parts_of(X)[0])
     if here is not there:
         raise PlacementError(
             f"Dataset: sample_weight must lie where X lies, on {there}; it lies on {here}. Give "
@@ -65,10 +65,10 @@ def check_alike_samples(who: str, X: Arrays, y: Arrays = ()) -> None:
     names = [*labels("X", X), *labels("y", y)]
     (name, x), *others = zip(names, arrays_of(X, y), strict=True)
     for label, other in others:
-        if backend_of(x) is not backend_of(other):
+        if home_of(x) is not home_of(other):
             raise PlacementError(
-                f"{who}: {label} must lie where {name} lies, on {backend_of(x)}; it lies on "
-                f"{backend_of(other)}. Give both as NumPy arrays, or move one"
+                f"{who}: {label} must lie where {name} lies, on {home_of(x)}; it lies on "
+                f"{home_of(other)}. Give both as NumPy arrays, or move one"
             )
         if other.shape[0] != x.shape[0]:
             raise ShapeError(

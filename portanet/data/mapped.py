@@ -1,0 +1,49 @@
+"""MappedArray: a memory map, read batch by batch, whose pages the process gives back.
+
+The pages of a map that were read count as the process's memory, up to the size of the file. They
+stay in the system's file cache when they are given back: a later batch finds them there.
+"""
+
+import mmap
+from typing import Any
+
+import numpy as np
+
+from portanet.data.lazy_array import LazyArray
+
+_KEPT = 2**28  # bytes of pages that are kept, as far as can be foreseen
+_AROUND = 2**16  # bytes that come with a row: systems map some pages around it at once
+_GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
+
+
+def is_mapped(x: Any) -> bool:
+    """Return whether x is a memory map or a view of one; rows that were picked are in memory."""
+    return isinstance(x, np.memmap) and _map_below(x) is not None
+
+
+class MappedArray(LazyArray):
+    """A memory map of NumPy's, such as numpy.load(path, mmap_mode="r") returns."""
+
+    def __init__(self, source: Any) -> None:
+        super().__init__(source.shape, source.dtype, source)
+        self._rows = source.view(np.ndarray)
+        self._map, self._n_bytes = _map_below(source), 0
+        # what was written into a copy-on-write map is nowhere else
+        self._gives_back = _GIVE_BACK is not None and source.mode != "c"
+
+    def read(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Return a copy of some rows, in the machine's byte order."""
+        found = np.array(self._rows[rows], self.dtype, order="C")
+        n_places = 1 if isinstance(rows, slice) else rows.size
+        self._n_bytes += found.nbytes + n_places * _AROUND
+        if self._n_bytes > _KEPT and self._gives_back:
+            self._map.madvise(_GIVE_BACK)
+            self._n_bytes = 0
+        return found
+
+
+def _map_below(x: Any) -> Any:
+    """Return the map that an array lies in, None if it lies in memory."""
+    while isinstance(x, np.ndarray):
+        x = x.base
+    return x if isinstance(x, mmap.mmap) else None
