@@ -29,7 +29,7 @@ _MAX_NAME = 100  # bytes of the file's own name in that of the partial one, whic
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}  # on this file system
 
 
-def replace_file(who: str, path: FilePath, write: Callable[[IO[bytes]], None]) -> None:
+def replace_file(who: str, path: FilePath, write: Callable[[IO[bytes]], object]) -> None:
     """Replace a file, or the one behind a symbolic link, by what `write` writes.
 
     Raises OSError, with the path, if that fails; the older file, if there is one, is unchanged then
@@ -53,6 +53,22 @@ def replace_file(who: str, path: FilePath, write: Callable[[IO[bytes]], None]) -
     except OSError as error:
         words = f"{who}: {path} was written, but may be lost if the machine loses power now"
         raise _like(error, f"{words}: fsync of its folder: {_reason(error)}") from error
+
+
+def append_to_file(who: str, path: FilePath, content: bytes) -> None:
+    """Append to a file. Raises OSError, with the path, if that fails; it is as before then."""
+    try:
+        with open(path, "ab", buffering=0) as file:  # a buffer would be written again by close
+            start = file.tell()
+            try:
+                while content:
+                    content = content[file.write(content) :]
+            except BaseException:
+                file.truncate(start)
+                raise
+    except OSError as error:
+        words = f"{who}: {path} could not be written: {_reason(error)}; what it has is unchanged"
+        raise _like(error, words) from error
 
 
 def remove_leftovers(folder: Path, name: str | re.Pattern[str]) -> None:

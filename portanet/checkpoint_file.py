@@ -39,7 +39,10 @@ def check_target(path: FilePath) -> None:
     if target.is_dir():
         raise IsADirectoryError(f"save: {path} must be a file, is a folder; name a file in it")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"save: there is no folder {target.parent}; make it first")
+        raise FileNotFoundError(
+            f"save: there is no folder {target.parent}; make it first, or give another path than "
+            f"{path}"
+        )
 
 
 def write(path: FilePath, arrays: dict[str, Any], numbers: Any, extra: Any) -> None:

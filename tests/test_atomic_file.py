@@ -207,3 +207,23 @@ def test_threads_and_processes_may_write_one_path(path):
     content = path.read_bytes()
     assert content in (b"a" * 200_000, b"b" * 200_000, b"p" * 200_000)
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_what_cannot_be_appended_whole_is_not_appended(path):
+    """The process may write 3,050 bytes a file: 50 of the 100 would fit."""
+    code = (
+        "import resource; from test_atomic_file import *\n"
+        "from portanet.atomic_file import append_to_file\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3050, resource.RLIM_INFINITY))\n"
+        f"path = Path({str(path)!r})\n"
+        "try: append_to_file('CSVLog', path, b'x' * 100)\n"
+        "except OSError as error: print(error.errno, error)\n"
+        "unchanged(path); append_to_file('CSVLog', path, b'x' * 50)\n"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"},
+    ).stdout  # fmt: skip
+    words = f"CSVLog: {path} could not be written: File too large; what it has is unchanged"
+    assert out == f"{errno.EFBIG} [Errno {errno.EFBIG}] {words}\n"
+    assert path.read_bytes() == OLD + b"x" * 50

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ from portanet.callbacks import (
     StopOnSignal,
     TensorBoardLog,
 )
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, DataError
 
 N, BATCH = 50, 16  # four batches an epoch, the last one of two samples
 
@@ -300,6 +301,42 @@ def test_logs_have_a_line_for_each_epoch_also_after_a_resume(tmp_path):
     for i, (line, row, wanted) in enumerate(zip(lines, rows, second.history, strict=True)):
         assert line == {"epoch": i, "step": 4 * (i + 1), **wanted}
         assert {name: float(row[name]) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("kind", [JSONLog, CSVLog])
+def test_half_a_line_at_the_end_of_a_log_is_removed(kind, tmp_path):
+    first = make([kind(tmp_path / "log")])
+    first.train(2, log_level=0)
+    whole = (tmp_path / "log").read_bytes()
+    (tmp_path / "log").write_bytes(whole[:-5])  # as a full disk or a loss of power may leave it
+    first.train(1, log_level=0)
+    lines = (tmp_path / "log").read_bytes().splitlines()
+    assert lines[:-1] == whole.splitlines()[:-1]
+    assert re.match(rb"2,12,|{.epoch.: 2, ", lines[-1])
+
+
+@pytest.mark.parametrize("kind", [JSONLog, CSVLog])
+def test_a_log_is_replaced_whole_when_a_run_is_resumed(kind, tmp_path, monkeypatch):
+    make([kind(tmp_path / "log")]).train(2, log_level=0)
+    before = (tmp_path / "log").read_bytes()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=rf"{kind.__name__}: .*log could not be written: No space"):
+        make([kind(tmp_path / "log")]).train(1, log_level=0)
+    assert (tmp_path / "log").read_bytes() == before
+    assert os.listdir(tmp_path) == ["log"]
+
+
+@pytest.mark.parametrize("kind", [JSONLog, CSVLog])
+@pytest.mark.parametrize("content", ["name\nAda\n", "3\n", '["a"]\n\n', "\n\n", "one"])
+def test_a_file_that_is_no_log_is_refused_and_kept(kind, content, tmp_path):
+    (tmp_path / "log").write_text(content)
+    with pytest.raises(DataError, match=rf"{kind.__name__}: .*log must be a log that"):
+        make([kind(tmp_path / "log")]).train(1, log_level=0)
+    assert (tmp_path / "log").read_text() == content
 
 
 def test_json_has_no_nan(tmp_path):

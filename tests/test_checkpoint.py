@@ -291,6 +291,9 @@ def test_files_that_are_none_are_refused(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"save: there is no folder .*nowhere; make it"):
         portanet.save(tmp_path / "nowhere" / "run.safetensors", portanet.Linear(2, 1))
+    (tmp_path / "latest").symlink_to(tmp_path / "nowhere" / "run")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere; make it .* than .*latest"):
+        portanet.save(tmp_path / "latest", portanet.Linear(2, 1))
 
 
 def test_a_save_that_fails_leaves_the_older_file(tmp_path):

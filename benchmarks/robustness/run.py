@@ -1,0 +1,115 @@
+"""A run with everything that a checkpoint must bring back, and comparisons of such runs, bit for bit.
+
+Shuffled batches, dropout, running statistics, a schedule that follows the loss, accumulated and
+clipped gradients, averaged weights, early stopping, two logs; compiled or as it is written.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+import portanet
+from portanet import (
+    Adam,
+    BatchNorm1d,
+    BCEWithLogits,
+    DataLoader,
+    Dataset,
+    Dropout,
+    ExponentialMovingAverage,
+    Linear,
+    ReLU,
+    Sequential,
+    Trainer,
+    accuracy,
+    load,
+)
+from portanet.callbacks import Callback, Checkpoints, CSVLog, EarlyStopping, JSONLog
+from portanet.schedules import Plateau, WarmUp
+
+N_STEPS = 42  # of 4 an epoch: the run ends within one
+N, BATCH = 50, 16
+
+
+class Averaged(Callback):
+    """Averages the weights as training goes on; saved and loaded with the trainer."""
+
+    def __init__(self, model):
+        self.ema = ExponentialMovingAverage(model, decay=0.9)
+
+    def on_step_end(self, trainer):
+        self.ema.update()
+
+    def state(self):
+        return self.ema.state()
+
+    def load_state(self, state):
+        self.ema.load_state(state)
+
+
+def data():
+    """Return inputs and labels, the same ones each time."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N, 5)).astype(np.float32)
+    return X, X[:, 0] + 0.5 * rng.standard_normal(N) > 0
+
+
+def made(folder=None, *, seed=0, ds=None, backend="numpy", every_steps=1, **options):
+    """Return a trainer; with a folder it saves itself there, and writes its logs beside it."""
+    portanet.seed(seed)
+    layers = [Linear(5, 8), BatchNorm1d(8), ReLU(), Dropout(0.3), Linear(8, 1)]
+    model = Sequential(layers, BCEWithLogits())
+    if backend != "numpy":
+        model.to(backend)
+    ds = Dataset(*data()) if ds is None else ds
+    rate = WarmUp(Plateau(0.02, patience=0), 6)
+    optimizer = Adam(model, lr=rate, accumulate=3, clip_norm=0.5)
+    callbacks = [Averaged(model), EarlyStopping(100)]
+    if folder is not None:
+        logs = [kind(f"{folder}.{end}") for kind, end in ((JSONLog, "jsonl"), (CSVLog, "csv"))]
+        callbacks += [*logs, Checkpoints(folder, every_steps=every_steps)]
+    loaders = DataLoader(ds, BATCH, shuffle=True), DataLoader(ds, 32)
+    return Trainer(model, optimizer, *loaders, accuracy, callbacks=callbacks, **options)
+
+
+def resumed(folder, **options):
+    """Return a trainer, made with another seed, that goes on from the newest checkpoint."""
+    newest = Checkpoints(folder).newest()
+    trainer = made(folder, seed=0 if newest is None else 7, **options)
+    if newest is not None:
+        load(newest, trainer.model, trainer.optimizer, trainer=trainer)
+    return trainer
+
+
+def finish(trainer, n_steps=N_STEPS):
+    """Train to the end."""
+    trainer.train(n_steps=n_steps - trainer.n_steps, log_level=0)
+    return trainer
+
+
+def content(trainer):
+    """Return all numbers and arrays of a run as bytes: weights, statistics, slots, means, history."""
+    states = {"optimizer": trainer.optimizer.state(), "trainer": trainer.state()}
+    held = trainer.model.named_parameters() | trainer.model.named_buffers()
+    arrays = {f"model/{name}": holder.value for name, holder in held.items()}
+    for part, state in states.items():
+        arrays |= {f"{part}/{name}": array for name, array in state.arrays.items()}
+    to_numpy = portanet.backend_of(next(iter(held.values())).value).to_numpy
+    numbers = {part: state.numbers for part, state in states.items()}
+    found = [json.dumps(numbers, sort_keys=True).encode()]
+    for name in sorted(arrays):
+        array = arrays[name] if isinstance(arrays[name], np.ndarray) else to_numpy(arrays[name])
+        found += [f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()]
+    return b"\n".join(found)
+
+
+def digest(trainer):
+    """Return a short name of a run's content."""
+    return hashlib.sha256(content(trainer)).hexdigest()[:16]
+
+
+def logs(folder):
+    """Return the two logs beside a folder."""
+    return tuple(Path(f"{folder}.{end}").read_bytes() for end in ("jsonl", "csv"))
