@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portanet import errors as errors
     from portanet import initializers as initializers
     from portanet import schedules as schedules
+    from portanet import verify as verify
     from portanet.backends import array_namespace as array_namespace
     from portanet.backends import available as available
     from portanet.backends import backend_of as backend_of
@@ -169,7 +170,7 @@ _HOMES = {
     "portanet.trainer": "Trainer",
     "portanet.verify": "check_gradients",
 }
-_MODULES = ("backends", "callbacks", "errors", "initializers", "schedules")
+_MODULES = ("backends", "callbacks", "errors", "initializers", "schedules", "verify")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(["__version__", *_HOME_OF, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]

@@ -62,10 +62,11 @@ def _rows(known: Known, place: Backend, name: str, dtype: str) -> Iterator[Findi
         value = found.get(tensor, np.asarray(np.nan))
         error, fault = ulps(value, oracle, dtype), where.faults.get(tensor, "")
         passed = not fault and known.bound.passes(tensor, error)
-        note = f"{known.draw}" if passed else f"{known.draw}: {fault or worst_place(value, oracle, dtype)}"
+        error = np.inf if fault else error
+        note = "" if passed else f": {fault or worst_place(value, oracle, dtype)}"
         yield Finding(
-            "oracle", case.kind, case.name, tensor, name, dtype, passed,
-            error if not fault else np.inf, known.own.get(tensor), known.bound.allowed(tensor), "", note,
+            "oracle", case.kind, case.name, tensor, name, dtype, passed, error,
+            known.own.get(tensor), known.bound.allowed(tensor), "", f"{known.draw}{note}",
         )  # fmt: skip
 
 
@@ -90,6 +91,7 @@ def _own(case: Case, draw: Draw, oracle: dict[str, np.ndarray]) -> dict[str, flo
         return {}
     try:
         found = compute(case, draw, OnBackend(numpy, "float32"))
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - NumPy's own row says what it is
         return {}
-    return {name: ulps(found[name], value, "float32") for name, value in oracle.items() if name in found}
+    both = oracle.keys() & found.keys()
+    return {name: ulps(found[name], oracle[name], "float32") for name in both}

@@ -1,6 +1,11 @@
 """Which draws of its inputs a case is checked on."""
 
+from collections.abc import Iterator, Mapping
+
+from portanet.backends import Backend
 from portanet.verify.catalogue import Case, LayerCase
+from portanet.verify.report import Skipped
+from portanet.verify.runs import layouts
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.layers import most_samples
 from portanet.verify.runs.layouts import LAYOUTS
@@ -24,3 +29,12 @@ def draws_of(case: Case, seed: int, quick: bool) -> list[Draw]:
         Draw(seed + i, int(sizes.integers(least, most + 1)), layout)
         for i, layout in enumerate(layouts)
     ]
+
+
+def layouts_skipped(places: Mapping[str, Backend]) -> Iterator[Skipped]:
+    """Yield which memory layouts a backend cannot have."""
+    for name, place in places.items():
+        for layout in LAYOUTS:
+            why = layouts.why_not(place, layout)
+            if why is not None:
+                yield Skipped(f"{layout} input", name, "", why)

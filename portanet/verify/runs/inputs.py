@@ -1,5 +1,6 @@
-"""Inputs of a case: drawn from one seed, and rounded to float32, so that float64 computes with
-the same numbers.
+"""Inputs of a case: drawn from one seed, and rounded to float32.
+
+So float32 and float64 compute with the same numbers.
 """
 
 from dataclasses import dataclass
@@ -7,14 +8,21 @@ from typing import Any
 
 import numpy as np
 
+SPECIAL = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "-0": -0.0, "denormals": 1e-40}
+_SHARE = 8  # one number in so many is special
+
 
 @dataclass(frozen=True)
 class Draw:
-    """What an input is drawn by: a seed, a number of samples (0: the row's own), a layout."""
+    """What an input is drawn by: a seed, a number of samples (0: the row's own), a layout.
+
+    `special` names numbers of SPECIAL that some of the input's are replaced by, "" for none.
+    """
 
     seed: int = 0
     n: int = 0
     layout: str = "contiguous"
+    special: str = ""
 
     def generator(self, *what: str) -> np.random.Generator:
         """Return the generator of the numbers called `what`.
@@ -35,3 +43,13 @@ def rounded(x: Any) -> np.ndarray:
     """Return numbers that float32 has, as float64; integers as they are."""
     x = np.asarray(x)
     return x.astype(np.float32).astype(np.float64) if x.dtype.kind == "f" else x
+
+
+def sprinkled(x: np.ndarray, draw: Draw) -> np.ndarray:
+    """Return x with the special numbers of a draw among its floats, at least one."""
+    if not draw.special or x.dtype.kind != "f" or not x.size:
+        return x
+    rng, x = draw.generator("special", str(x.shape)), np.array(x)
+    where = rng.choice(x.size, 1 + x.size // _SHARE, replace=False)
+    x.reshape(-1)[where] = SPECIAL[draw.special]
+    return x

@@ -8,7 +8,7 @@ import numpy as np
 from portanet.verify.catalogue.beside import Beside
 from portanet.verify.catalogue.layer_case import LayerCase
 from portanet.verify.catalogue.masked import WithLengths
-from portanet.verify.runs.inputs import Draw, rounded
+from portanet.verify.runs.inputs import Draw, rounded, sprinkled
 from portanet.verify.runs.layouts import values_of
 from portanet.verify.runs.where import Where
 
@@ -33,7 +33,7 @@ def run_layer(case: LayerCase, draw: Draw, where: Where) -> dict[str, np.ndarray
 def layer_input(case: LayerCase, draw: Draw) -> np.ndarray:
     """Return the input of a layer for a draw, on the host."""
     x = case.draw(draw.generator(case.name, "x"), draw.n or None)
-    return values_of(rounded(x), draw.layout)
+    return values_of(sprinkled(rounded(x), draw), draw.layout)
 
 
 def upstream(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from portanet.verify.catalogue.loss_case import LossCase
-from portanet.verify.runs.inputs import Draw, rounded
+from portanet.verify.runs.inputs import Draw, rounded, sprinkled
 from portanet.verify.runs.layouts import values_of
 from portanet.verify.runs.where import Where
 
@@ -30,4 +30,4 @@ def loss_inputs(case: LossCase, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         more = case.draw(rng)
         y_hat, y = np.concatenate([y_hat, more[0]]), np.concatenate([y, more[1]])
     n = draw.n or len(y)
-    return values_of(rounded(y_hat[:n]), draw.layout), rounded(y[:n])
+    return values_of(sprinkled(rounded(y_hat[:n]), draw), draw.layout), rounded(y[:n])

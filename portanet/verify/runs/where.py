@@ -43,7 +43,9 @@ class OnBackend:
         """Return an array of the host there; integers in the widest dtype that there is."""
         kind = x.dtype.kind
         dtype = self.dtype if kind == "f" else dtype_name(x.dtype)
-        return laid_out(self.backend, x, self.backend.index_dtype() if kind == "i" else dtype, layout)
+        return laid_out(
+            self.backend, x, self.backend.index_dtype() if kind == "i" else dtype, layout
+        )
 
     def part(self, part: Part) -> Any:
         """Return a copy of a layer or a loss there."""

@@ -1,0 +1,68 @@
+"""Special numbers in the input: NaN, infinities, -0 and denormals, beside float64.
+
+NaN and infinities must be where they are on NumPy, and the other numbers within their bound: a
+kernel that drops a NaN lets a network that has diverged go on. -0 must count as 0; the sign of a
+zero that is computed is not compared. Denormal numbers (below 1e-38) may be 0 on a backend that
+flushes them, which is a known difference: then its results must be those of an input with 0 there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from portanet.backends import Backend
+from portanet.errors import one_line
+from portanet.verify.catalogue import Case, LayerCase
+from portanet.verify.checks.oracle import Known, known_of
+from portanet.verify.measure.ulps import TINY, ulps, worst_place
+from portanet.verify.report import Finding
+from portanet.verify.report.known import FLUSHED, flushes
+from portanet.verify.runs.compute import compute
+from portanet.verify.runs.inputs import SPECIAL, Draw
+from portanet.verify.runs.where import OnBackend, UnderNoise
+
+_LOST = 8  # times the smallest normal number: what flushed numbers, and their sums, may be off by
+
+
+def check_special(case: Case, seed: int, places: Mapping[str, Backend]) -> Iterator[Finding]:
+    """Yield a finding for each place and kind of special number: that of the worst result."""
+    if isinstance(case, LayerCase) and case.draw(np.random.default_rng(0)).dtype.kind != "f":
+        return
+    for special in SPECIAL:
+        known = known_of(case, Draw(seed, special=special))
+        for name, place in places.items():
+            if case.kind != "kernel" or case.name in place.kernels:
+                yield from _findings(known, place, name)
+
+
+def _findings(known: Known, place: Backend, name: str) -> Iterator[Finding]:
+    case, special = known.case, known.draw.special
+    try:
+        found = compute(case, known.draw, OnBackend(place, "float32"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
+        what = f"{type(error).__name__}: {one_line(error)}"
+        yield Finding(
+            "special", case.kind, case.name, special, name, "float32", False, np.inf, note=what
+        )
+        return
+    for tensor, oracle in known.oracle.items():
+        error = ulps(found[tensor], oracle, "float32")
+        passed, explained = known.bound.passes(tensor, error), ""
+        if not passed and special == "denormals" and flushes(place):
+            explained = FLUSHED if _is_flushed(known, tensor, found[tensor]) else ""
+        note = "" if passed else worst_place(found[tensor], oracle, "float32")
+        yield Finding(
+            "special", case.kind, case.name, f"{tensor}, {special} in x", name, "float32", passed,
+            error, known.own.get(tensor), known.bound.allowed(tensor), explained, note,
+        )  # fmt: skip
+
+
+def _is_flushed(known: Known, tensor: str, found: np.ndarray) -> bool:
+    """Return whether a result is that of an input with 0 in place of its denormal numbers."""
+    draw = replace(known.draw, special="-0")
+    oracle = compute(known.case, draw, UnderNoise(0, epsilon=0.0))[tensor]
+    off = np.abs(found.astype(np.float64) - oracle)
+    units = np.maximum(np.abs(oracle), np.abs(oracle).mean() if oracle.size else 0.0)
+    allowed = known.bound.allowed(tensor) * units * 2.0**-23
+    return bool(np.all(off <= allowed + _LOST * TINY["float32"]))

@@ -1,0 +1,59 @@
+"""run: everything that the agreement kit checks, on the backends that there are.
+
+Not `run.py`: a module of that name would take the function's place in `portanet.verify`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from portanet.errors import ArgumentError
+from portanet.verify.own import own_cases
+from portanet.verify.plan import Job, jobs_of
+from portanet.verify.report import Report
+from portanet.verify.report.known import explained
+from portanet.verify.report.machine import machine_of
+from portanet.verify.report.places import places_for
+
+
+def run(
+    backends: Sequence[str] | None = None,
+    *,
+    model: str | None = None,
+    cases: Sequence[str] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Report:
+    """Compare backends with NumPy in float64, and return a report.
+
+    `backends` are names, with a device where it is not the default one: "torch", "cupy:1",
+    "strict:no_float64"; None takes all that run here. `model` is "path.py:factory" of your own
+    layer, loss or network (portanet/verify/own.py): then only this is checked. `cases` are names,
+    or beginnings of names, of the catalogue: only these. `seed` decides every input: the same seed
+    gives the same report on the same machine. `quick` takes one draw of one case for each public
+    name, in less than a minute. `say` is told what is being checked.
+
+    Raises MissingBackendError if a backend that was named does not run here, ArgumentError for an
+    unknown name.
+
+    >>> report = run(["numpy"], cases=["Sigmoid", "MSE"], quick=True)
+    >>> report.exit_status, report.counts["failed"]
+    (0, 0)
+    """
+    places, missing = places_for(backends)
+    report = Report(seed, list(places), quick, machine=machine_of(places.values()))
+    report.add(missing)
+    own = None if model is None else own_cases(model)
+    jobs = [job for job in jobs_of(places, seed, quick, own) if _is_meant(job, cases)]
+    if not jobs:
+        raise ArgumentError(f"verify: no case begins with {' or '.join(map(repr, cases or ()))}")
+    for job in jobs:
+        if say is not None:
+            say(f"{job.check}: {job.case}")
+        report.add(job.run())
+    report.findings = explained(report.findings)
+    return report
+
+
+def _is_meant(job: Job, names: Iterable[str] | None) -> Any:
+    return names is None or any(job.case.startswith(name) for name in names)

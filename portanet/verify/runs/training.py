@@ -1,0 +1,119 @@
+"""A training run at a place, step by step, with every tensor of each step on the host."""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from portanet.checkpoint import load, save
+from portanet.checks import skip_value_checks
+from portanet.compiler import NotCompiledWarning, compile_step
+from portanet.layer import Layer
+from portanet.verify.catalogue.networks import NetworkCase
+from portanet.verify.runs.inputs import Draw, rounded
+from portanet.verify.runs.where import Where
+
+
+class NotCompiledError(RuntimeError):
+    """The network was not compiled, for the reason that this says."""
+
+
+class Training:
+    """A network and its optimizer at a place.
+
+    `tensors` holds everything that the steps have computed, by names such as
+    "step 3: gradient of layers.0.weights", in the order of computation. `options` are
+    compile_step's; without them steps run as they are written, and the outputs of layers are among
+    the tensors.
+    """
+
+    def __init__(
+        self, case: NetworkCase, draw: Draw, where: Where, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.case, self.draw, self.where = case, draw, where
+        self.model = where.part(case.network())
+        self.optimizer = case.optimizer(self.model)
+        self.tensors: dict[str, np.ndarray] = {}
+        self.n_steps = 0
+        self._compiled = None
+        if options is None:
+            _record_outputs(self.model, self._note)
+        else:
+            self._compiled = compile_step(self.model, self.optimizer, **options)
+
+    def steps(self, n: int) -> "Training":
+        """Take some steps. Raises NotCompiledError if they were to be compiled and are not."""
+        for _ in range(n):
+            rng = self.draw.generator(self.case.name, str(self.n_steps))
+            x, y = (self.where.array(rounded(part)) for part in self.case.batch(rng))
+            with np.errstate(all="ignore"), skip_value_checks():
+                losses = self._readable(x, y) if self._compiled is None else self._replay(x, y)
+            self._note("loss", losses)
+            self._note_state()
+            self.n_steps += 1
+        return self
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the network and its optimizer."""
+        save(path, self.model, self.optimizer, extra=self.n_steps)
+
+    def resume(self, path: str | os.PathLike[str]) -> "Training":
+        """Go on from what another run has saved."""
+        self.n_steps = load(path, self.model, self.optimizer)
+        return self
+
+    def _readable(self, x: Any, y: Any) -> Any:
+        """Take a step as Trainer.step does."""
+        y_hat = self.model.forward(x, training=True)
+        losses = self.model.criterion.forward(y_hat, y, training=True)
+        self.model.backward()
+        self.optimizer.step()
+        return losses
+
+    def _replay(self, x: Any, y: Any) -> Any:
+        step: Any = self._compiled
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NotCompiledWarning)
+            try:
+                losses = step(x, y)
+            except NotCompiledWarning as why:
+                raise NotCompiledError(str(why)) from why
+        if step.refused is not None:
+            raise NotCompiledError(step.refused)
+        return losses
+
+    def _note_state(self) -> None:
+        for name, p in reversed(self.model.named_parameters().items()):
+            self._note(f"gradient of {name}", p.grad)
+        for name, slot in self.optimizer.state().arrays.items():
+            self._note(f"slot {name}", slot)
+        for name, p in self.model.named_parameters().items():
+            self._note(f"value of {name}", p.value)
+        for name, b in self.model.named_buffers().items():
+            self._note(f"buffer {name}", b.value)
+
+    def _note(self, name: str, array: Any) -> None:
+        if array is not None:  # a copy: what a compiled step gives is overwritten by the next
+            name = f"step {self.n_steps}: {name}"
+            self.tensors[name] = np.array(self.where.host(name, array))
+
+
+def _record_outputs(model: Any, note: Callable[[str, Any], None]) -> None:
+    """Let every layer that holds no other tell its outputs."""
+    parts = {name: part for name, part in model.named_parts().items() if isinstance(part, Layer)}
+    for name, part in parts.items():
+        if not any(other.startswith(f"{name}.") or not name for other in parts if other != name):
+            vars(part)["forward"] = _recorded(part.forward, f"forward of {name}", note)
+
+
+def _recorded(
+    forward: Callable[..., Any], name: str, note: Callable[[str, Any], None]
+) -> Callable[..., Any]:
+    def recorded(*args: Any, **options: Any) -> Any:
+        y = forward(*args, **options)
+        note(name, y)
+        return y
+
+    return recorded
