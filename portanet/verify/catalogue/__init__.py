@@ -1,0 +1,1 @@
+"""The catalogue of the agreement kit: a case for everything public."""
