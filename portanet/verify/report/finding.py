@@ -1,4 +1,4 @@
-"""Finding: one row of the agreement kit, what one tensor gave on one backend; and what was skipped."""
+"""Finding: a row of the report, what one tensor gave on one backend. Skipped: what did not run."""
 
 from dataclasses import dataclass
 from typing import Literal

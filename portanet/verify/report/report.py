@@ -19,7 +19,8 @@ class Report:
     """Findings, trajectories, and what was skipped; `machine` has the versions, `seed` the inputs.
 
     >>> report = Report(seed=0)
-    >>> report.add([Finding("oracle", "layer", "ReLU", "forward", "torch", "float32", True, 0, 0, 4)])
+    >>> row = Finding("oracle", "layer", "ReLU", "forward", "torch", "float32", True, 0, 0, 4)
+    >>> report.add([row])
     >>> report.exit_status, Report.from_json(report.to_json()) == report
     (0, True)
     """
