@@ -14,10 +14,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 import cases  # noqa: E402
 import conftest  # noqa: E402
 from cases_optimizers import OPTIMIZERS  # noqa: E402
-from cases_side_inputs import Beside  # noqa: E402
 
 import portanet  # noqa: E402
 from portanet import Layer, Loss, Optimizer, initializers, metrics, schedules  # noqa: E402
+from portanet.verify.catalogue.beside import Beside  # noqa: E402
 
 # no rows of their own: the blog's networks and those of test_several.py run everywhere
 APART = {"Sequential", "Losses"}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from cases_side_inputs import Beside
 
 import portanet
 from portanet import (
@@ -33,6 +32,7 @@ from portanet import (
     TransformerBlock,
     TransformerDecoderBlock,
 )
+from portanet.verify.catalogue.beside import Beside
 
 MASK = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 0, 0, 0]], bool)
 LENGTHS = MASK.sum(axis=1)

@@ -1,30 +1,14 @@
-"""Rows of normalization layers."""
+"""PyTorch's oracles for the rows of normalization layers."""
 
-import numpy as np
-from cases_base import LayerCase
+from cases_base import LayerCase, with_oracles
 
-from portanet import (
-    BatchNorm1d,
-    BatchNorm2d,
-    GroupNorm,
-    LayerNorm,
-    RMSNorm,
-    freeze_statistics,
-)
+from portanet.verify.catalogue import normalization
 
 
 def _torch_batch_norm(layer, x, p):
     import torch.nn.functional as F
 
     return F.batch_norm(x, None, None, p.get("weights"), p.get("bias"), training=True)
-
-
-def _frozen(layer):
-    """The layer with running statistics that it has from elsewhere, and keeps."""
-    rng = np.random.default_rng(6)
-    layer.running_mean.value = rng.standard_normal(layer.channels).astype(np.float32)
-    layer.running_variance.value = rng.uniform(0.5, 2, layer.channels).astype(np.float32)
-    return freeze_statistics(layer)
 
 
 def _torch_frozen(layer, x, p):
@@ -52,33 +36,23 @@ def _torch_group_norm(layer, x, p):
     return F.group_norm(x, layer.groups, p.get("weights"), p.get("bias"))
 
 
-NORMALIZATION = [
-    LayerCase(
-        "BatchNorm1d", lambda: BatchNorm1d(3), (6, 3), torch=_torch_batch_norm, single=False
-    ),
-    LayerCase("BatchNorm1d on sequences", lambda: BatchNorm1d(3), (2, 3, 4),
-              torch=_torch_batch_norm),
-    LayerCase("BatchNorm2d", lambda: BatchNorm2d(2), (2, 2, 3, 2), torch=_torch_batch_norm),
-    LayerCase("BatchNorm1d, frozen", lambda: _frozen(BatchNorm1d(3)), (6, 3), torch=_torch_frozen),
-    LayerCase("BatchNorm2d, frozen, without weights",
-              lambda: _frozen(BatchNorm2d(2, affine=False)), (2, 2, 3, 2), torch=_torch_frozen),
-    LayerCase("BatchNorm1d without weights", lambda: BatchNorm1d(3, affine=False), (6, 3),
-              torch=_torch_batch_norm, single=False),
-    LayerCase("LayerNorm without weights", lambda: LayerNorm(5, affine=False), (4, 5),
-              torch=_torch_layer_norm),
-    LayerCase("RMSNorm without weights", lambda: RMSNorm(5, affine=False), (4, 5),
-              torch=_torch_rms_norm),
-    LayerCase("GroupNorm without weights", lambda: GroupNorm(2, 4, affine=False), (2, 4, 3, 2),
-              torch=_torch_group_norm),
-    LayerCase("LayerNorm", lambda: LayerNorm(5), (4, 5), torch=_torch_layer_norm),
-    LayerCase("LayerNorm on sequences", lambda: LayerNorm(4), (2, 3, 4), torch=_torch_layer_norm),
-    LayerCase("LayerNorm over two axes", lambda: LayerNorm((3, 4)), (2, 3, 4),
-              torch=_torch_layer_norm),
-    LayerCase("RMSNorm", lambda: RMSNorm(5), (4, 5), torch=_torch_rms_norm),
-    LayerCase("RMSNorm over two axes", lambda: RMSNorm((3, 4), eps=1e-5), (2, 3, 4),
-              torch=_torch_rms_norm),
-    LayerCase("GroupNorm", lambda: GroupNorm(2, 4), (2, 4, 3, 2), torch=_torch_group_norm),
-    LayerCase("GroupNorm of one group", lambda: GroupNorm(1, 4), (3, 4), torch=_torch_group_norm),
-    LayerCase("GroupNorm of single channels", lambda: GroupNorm(3, 3), (2, 3, 4),
-              torch=_torch_group_norm),
-]  # fmt: skip
+ORACLES = {
+    "BatchNorm1d": _torch_batch_norm,
+    "BatchNorm1d on sequences": _torch_batch_norm,
+    "BatchNorm2d": _torch_batch_norm,
+    "BatchNorm1d, frozen": _torch_frozen,
+    "BatchNorm2d, frozen, without weights": _torch_frozen,
+    "BatchNorm1d without weights": _torch_batch_norm,
+    "LayerNorm without weights": _torch_layer_norm,
+    "RMSNorm without weights": _torch_rms_norm,
+    "GroupNorm without weights": _torch_group_norm,
+    "LayerNorm": _torch_layer_norm,
+    "LayerNorm on sequences": _torch_layer_norm,
+    "LayerNorm over two axes": _torch_layer_norm,
+    "RMSNorm": _torch_rms_norm,
+    "RMSNorm over two axes": _torch_rms_norm,
+    "GroupNorm": _torch_group_norm,
+    "GroupNorm of one group": _torch_group_norm,
+    "GroupNorm of single channels": _torch_group_norm,
+}
+NORMALIZATION = with_oracles(LayerCase, normalization.NORMALIZATION, ORACLES)

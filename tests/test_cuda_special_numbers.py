@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases_kernels import ACCELERABLE, moved
 from cuda_kernels import fused
 from special_numbers import SHARES, Sprinkled, kinds, oracle
 
@@ -20,6 +19,7 @@ from portanet.backends._cupy.compiling import compile_cuda
 from portanet.compiler.engines.cuda import text
 from portanet.compiler.engines.cuda.text import literal
 from portanet.dispatch import ACCELERABLE as FUNCTIONS
+from portanet.verify.catalogue.kernels import ACCELERABLE, moved
 
 LONG = 2**16  # elements: more than one block adds up
 DROPPING = re.compile(r"\bf?(max|min)f?(imum|imum_num)?\s*\(")  # in CUDA C++

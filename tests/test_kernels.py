@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 from agreement import EPS, assert_ulps
-from cases_kernels import ACCELERABLE, moved
 from special_numbers import SHARES, Sprinkled, oracle
 
 import portanet
@@ -14,6 +13,7 @@ from portanet import backends, dispatch
 from portanet.backends._lazy import LazyKernels
 from portanet.backends._numpy import kernels_erf as _numpy_kernels_erf
 from portanet.backends._numpy import make as _numpy
+from portanet.verify.catalogue.kernels import ACCELERABLE, moved
 
 ODD = 97
 

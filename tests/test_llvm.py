@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from cases_kernels import ACCELERABLE
 from test_kernels import compare
 
 from portanet import backends
@@ -14,6 +13,7 @@ from portanet.backends._numpy import blas
 from portanet.layers.convolution_functions import conv2d, conv2d_backward_x
 from portanet.layers.pooling_functions import max_pool2d, max_pool2d_backward
 from portanet.layers.windows import Window
+from portanet.verify.catalogue.kernels import ACCELERABLE
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="llvmlite is not installed")
 FUNCTIONS = {  # in float64 by NumPy, and within how many ulps of float32

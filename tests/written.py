@@ -36,8 +36,9 @@ def read(text, schedule=False):
 def is_typed(thing):
     """Return whether the text of a thing is one call without arrays, of a public class."""
     text = repr(thing)
-    kind = type(thing)
-    return "..." not in text and kind.__module__.startswith("portanet.") and ":" not in text
+    module = type(thing).__module__
+    public = module.startswith("portanet.") and not module.startswith("portanet.verify.")
+    return "..." not in text and public and ":" not in text
 
 
 def arguments(thing, schedule=False):

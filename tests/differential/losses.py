@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from cases import LOSSES as ROWS
 from cases_base import LossCase
-from cases_losses import distributions, integers, labels, normal
 
 from portanet import MSE, BCEWithLogits, CrossEntropy, LogSoftmax, Sigmoid, Softplus
+from portanet.verify.catalogue.losses import distributions, integers, labels, normal
 
 WEIGHTS = [0.3, 1.7, 0.0, 2.9]
 LINKS = {"BinaryCrossEntropy": Sigmoid, "PoissonNLL of rates": Softplus, "KLDiv": LogSoftmax,

@@ -1,0 +1,1 @@
+"""The checks of the agreement kit: each yields findings of one kind."""
