@@ -89,6 +89,7 @@ OWN = {
 }
 
 
+@pytest.mark.some_on_jax("name")
 @pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("compiled", [False, True])
 def test_they_are_trained_and_evaluated_on(backend, name, compiled):

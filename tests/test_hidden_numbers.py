@@ -44,6 +44,7 @@ def gradients(row, junk, place):
     return {name: place.to_numpy(array) for name, array in found.items()}
 
 
+@pytest.mark.some_on_jax("row")
 @JUNK
 @ROW
 def test_what_is_hidden_changes_nothing(row, junk, backend):
@@ -68,6 +69,7 @@ def loss_and_gradient(name, junk, place):
     return place.to_numpy(losses), place.to_numpy(criterion.backward())
 
 
+@pytest.mark.some_on_jax("name")
 @JUNK
 @pytest.mark.parametrize("name", LOSSES)
 def test_outputs_that_do_not_count_change_no_loss(name, junk, backend):
@@ -77,6 +79,7 @@ def test_outputs_that_do_not_count_change_no_loss(name, junk, backend):
         np.testing.assert_array_equal(after, before)
 
 
+@pytest.mark.some_on_jax("make")
 @JUNK
 @pytest.mark.parametrize(
     "make", [MSE, Huber, BCEWithLogits, CrossEntropy], ids=lambda make: make.__name__
@@ -113,6 +116,7 @@ def test_what_comes_back_for_positive_numbers_leaves_slopes_alone(channels, junk
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.some_on_jax("layer")
 @JUNK
 @pytest.mark.parametrize(
     "layer", [ReLU(), LeakyReLU(0.1), PReLU(), ELU(), SELU(), HardSigmoid(), HardSwish()], ids=repr

@@ -45,6 +45,8 @@ def test_gradients_are_the_derivatives(case):
 @LAYER
 def test_every_backend_agrees_with_float64(case, backend, dtypes):
     oracle = run(case.layer(), case.input(), portanet.backends.get("numpy"), "float64")
+    if backend.name == "jax" and LAYERS.index(case) % 4:
+        dtypes = ["float32"]  # XLA compiles each operation for each dtype and shape, 50 ms each
     for dtype in dtypes:
         for name, value in run(case.layer(), case.input(), backend, dtype).items():
             assert_ulps(f"{case.id}, {name}", value, oracle[name], dtype, case.ulps)
@@ -73,6 +75,7 @@ def test_pytorch_agrees(case):
             assert_ulps(f"{case.id}, {name}", value, oracle[name], "float32", case.ulps)
 
 
+@pytest.mark.some_on_jax("case")
 @pytest.mark.parametrize(
     ("case", "n"),
     [(case, n) for case in LAYERS for n in (0, 1) if (case.empty, case.single)[n]],

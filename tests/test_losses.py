@@ -74,6 +74,7 @@ def test_one_loss_per_sample(case):
     assert case.make()(y_hat, y).shape == (len(y),)
 
 
+@pytest.mark.some_on_jax("case")
 @LOSS
 def test_a_batch_of_one(case, backend):
     losses, gradient = run(case.make(), *(v[:1] for v in case.data()), backend, "float32")

@@ -165,6 +165,7 @@ def test_scalars_are_python_floats(case):
         assert all(v.dtype == np.float32 for v in run(optimizer, 1).values())
 
 
+@pytest.mark.some_on_jax("case")
 @CASES
 def test_extremes_are_survived_without_a_warning(case, backend):
     """Gradients of 0, of 10⁴ and denormal ones; parameters that are one number, or none."""
