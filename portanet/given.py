@@ -46,7 +46,7 @@ class Unknown:
     text: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Given:
     """The arguments of a constructor, and the plain attributes that it has set."""
 

@@ -1,7 +1,9 @@
 """A model from its file alone: equal in every bit, and nothing else moves."""
 
+import importlib
 import json
 from functools import partial
+from pathlib import Path
 
 import cases
 import cases_sequences
@@ -9,7 +11,8 @@ import cases_side_inputs
 import numpy as np
 import pytest
 from checkpoint_files import with_metadata
-from test_checkpoint_files import FIXTURE
+from test_checkpoint import parts_of_a_run
+from test_checkpoint_files import FIXTURES
 
 import portanet
 from portanet import (
@@ -49,6 +52,7 @@ from portanet.architecture import describe
 from portanet.errors import ArgumentError, CheckpointError
 from portanet.random import next_key
 
+ROOT = Path(__file__).parents[1]
 OWN = [cases_sequences.WithLengths, cases_sequences.WithMask, cases_side_inputs.Beside]
 
 
@@ -140,6 +144,23 @@ def test_networks_of_all_kinds_are_made_again(name, path):
     ours = [id(h) for _, h in again.named_holders()]
     assert [shared.index(i) for i in shared] == [ours.index(i) for i in ours]
     assert saved_and_loaded(path, again) is not model  # and what was loaded can be saved
+
+
+EXAMPLES = {
+    "dates": lambda e: (e.network(8), []),
+    "gpt": lambda e: (e.network(9, 8, 2), []),
+    "own_layer": lambda e: (Sequential([Linear(2, 4), e.ScaledTanh(4)]), [e.ScaledTanh]),
+    "siamese": lambda e: (e.network(), []),
+    "two_losses": lambda e: (e.network(), []),
+    "unet": lambda e: (Sequential([e.unet(2), e.ChannelsLast()]), [e.ChannelsLast]),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_networks_of_the_examples_are_made_again(name, path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    model, own = EXAMPLES[name](importlib.import_module(name))
+    saved_and_loaded(path, model, own=own)
 
 
 # what has changed since the constructors were called
@@ -329,9 +350,19 @@ def test_own_must_be_a_list_of_classes_and_functions(own, path):
 # files
 
 
-def test_files_of_earlier_versions_have_no_architecture():
+@pytest.mark.parametrize("name", ["1", "2"])
+def test_files_of_earlier_versions_have_no_architecture(name):
     with pytest.raises(CheckpointError, match=r"no architecture.*portanet.load\(path, model\)"):
-        load_model(FIXTURE)
+        load_model(FIXTURES / f"checkpoint-{name}.safetensors")
+
+
+def test_a_file_of_the_first_architecture_is_loaded():
+    model, _, _ = parts_of_a_run(3)
+    load(file := FIXTURES / "checkpoint-2-architecture.safetensors", model)
+    again = load_model(file)
+    assert repr(again) == repr(model)
+    for name, array in arrays(model).items():
+        np.testing.assert_array_equal(arrays(again)[name], array)
 
 
 def test_a_file_that_is_missing_says_so(path):

@@ -19,7 +19,7 @@ from portanet.layer import Layer
 from portanet.part import Part
 from portanet.random import streams_apart
 from portanet.unfilled import Allowance, unfilled
-from portanet.wire import Wire
+from portanet.wire import Wire, wired
 
 FAULTS = (
     PortanetError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError,
@@ -105,7 +105,7 @@ class _Calls:
             return Wire(name=node["input"])
         return self._try(i, "a wire", lambda: self._wired(i, node))
 
-    def _wired(self, i: int, node: dict[str, Any]) -> Wire:
+    def _wired(self, i: int, node: dict[str, Any]) -> Wire | None:
         sources = [self._wire_at(i, j) for j in node["inputs"]]
         if node.get("layer") is None:
             if type(node.get("item")) not in (int, str) or len(sources) != 1:
@@ -117,7 +117,7 @@ class _Calls:
         if not several and len(sources) != 1:
             raise CheckpointError(f"node {i} must have one input, is {short(node)}")
         sides: dict[str, Any] = {n: self._wire_at(i, j) for n, j in node.get("sides", {}).items()}
-        return Layer.__call__(layer, sources if several else sources[0], **sides)
+        return wired(layer, sources if several else sources[0], sides)
 
     def _wire_at(self, i: int, j: Any) -> Wire:
         found = self.made[number(j, i)]
