@@ -35,8 +35,8 @@ def wires_again(
     wires = [Wire(name=name) for name in inputs]
     for call in calls:
         sides = {name: wires[i] for name, i in call.sides.items()}
-        inputs, layer = [wires[i] for i in call.inputs], layers.get(call.layer)
-        wires.append(Wire(layer, inputs, several=call.several, sides=sides, item=call.item))
+        taken, layer = [wires[i] for i in call.inputs], layers.get(call.layer)
+        wires.append(Wire(layer, taken, several=call.several, sides=sides, item=call.item))
     return wires
 
 

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import cases
-import cases_sequences
-import cases_side_inputs
 import numpy as np
 import pytest
 from checkpoint_files import with_metadata
@@ -51,9 +49,11 @@ from portanet import (
 from portanet.architecture import describe
 from portanet.errors import ArgumentError, CheckpointError
 from portanet.random import next_key
+from portanet.verify.catalogue.beside import Beside
+from portanet.verify.catalogue.masked import WithLengths, WithMask
 
 ROOT = Path(__file__).parents[1]
-OWN = [cases_sequences.WithLengths, cases_sequences.WithMask, cases_side_inputs.Beside]
+OWN = [WithLengths, WithMask, Beside]
 
 
 @pytest.fixture
