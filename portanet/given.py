@@ -6,6 +6,7 @@ counts as None: the file has the weights that it drew. Of anything else the text
 says why a network cannot be described.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
@@ -67,9 +68,20 @@ class PartType(VersionedType):
     """The type of layers and losses: what their constructors got is remembered."""
 
     def _note_call(cls, args: tuple[Any, ...], options: dict[str, Any]) -> Given:  # noqa: N805
+        if arguments_now(cls) is not None:  # layers that are replaced later can be freed
+            return Given((), {})
         return Given(
             tuple(map(noted, args)), {name: noted(value) for name, value in options.items()}
         )
+
+
+def arguments_now(kind: type) -> Callable[[Any], dict[str, Any]] | None:
+    """Return the method by which a container tells its constructor's arguments, as they are now.
+
+    None for other classes, and for a subclass with a constructor of its own.
+    """
+    owner = next(cls for cls in kind.__mro__ if "__init__" in vars(cls))
+    return vars(owner).get("constructor_arguments")
 
 
 def plain_attributes(part: Any) -> dict[str, Any]:

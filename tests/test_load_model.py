@@ -1,7 +1,11 @@
 """A model from its file alone: equal in every bit, and nothing else moves."""
 
+import copy
+import gc
 import importlib
 import json
+import pickle
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -183,6 +187,29 @@ def test_changes_since_construction_are_there(path):
     assert not again[0].weights.trainable
     assert again[1].weights.trainable
     assert again.criterion.soft_targets
+
+
+def test_a_layer_that_was_replaced_is_kept_by_nobody():
+    model = Sequential([Linear(2, 2), Residual(Linear(2, 2))])
+    gone = weakref.ref(model[0]), weakref.ref(model[1].layers)
+    model.layers[0] = model[1].layers = Linear(2, 2)
+    gc.collect()
+    assert [ref() for ref in gone] == [None, None]
+
+
+def test_a_copy_is_described_as_what_it_is_a_copy_of(path):
+    model = networks()["a language model"]
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert describe(copied) == describe(model)
+        same(saved_and_loaded(path, copied), model)
+
+
+def test_a_subclass_with_its_own_constructor_has_its_own_arguments(path):
+    class Network(Sequential):
+        def __init__(self, n):
+            super().__init__([Linear(n, n), ReLU()], MSE())
+
+    assert type(saved_and_loaded(path, Network(3), own=[Network])) is Network
 
 
 def test_parameters_that_were_told_apart_stay_apart(path):

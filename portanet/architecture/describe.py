@@ -12,7 +12,15 @@ import numpy as np
 
 from portanet.architecture.names import is_public
 from portanet.errors import short
-from portanet.given import NOTHING_GIVEN, PLAIN, Named, Partial, Unknown, plain_attributes
+from portanet.given import (
+    NOTHING_GIVEN,
+    PLAIN,
+    Named,
+    Partial,
+    Unknown,
+    arguments_now,
+    plain_attributes,
+)
 from portanet.parameter import Parameter
 from portanet.part import Part
 from portanet.random import Key
@@ -164,10 +172,9 @@ class _Nodes:
 
 def _arguments(part: Part) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments that make such a part: of containers, the layers that it has now."""
-    kind = next(cls for cls in type(part).__mro__ if "__init__" in vars(cls))
-    current = vars(kind).get("constructor_arguments")
-    if current is not None:
-        return (), current(part)
+    now = arguments_now(type(part))
+    if now is not None:
+        return (), now(part)
     if part._made_with is NOTHING_GIVEN:
         raise NotDescribedError(f"{type(part).__name__} was not made by its constructor")
     return part._made_with.args, part._made_with.options
