@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from portanet.balancing import positive_weight as positive_weight
     from portanet.checkpoint import load as load
     from portanet.checkpoint import save as save
+    from portanet.checkpoint_model import load_model as load_model
     from portanet.compiler import NotCompiledWarning as NotCompiledWarning
     from portanet.compiler import compile_forward as compile_forward
     from portanet.compiler import compile_step as compile_step
@@ -136,6 +137,7 @@ _HOMES = {
     "portanet.backends": "array_namespace available backend_of",
     "portanet.balancing": "class_weights positive_weight",
     "portanet.checkpoint": "load save",
+    "portanet.checkpoint_model": "load_model",
     "portanet.compiler": "NotCompiledWarning compile_forward compile_step",
     "portanet.compiler.profiling": "profile",
     "portanet.data": "DataLoader Dataset",

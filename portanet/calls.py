@@ -1,6 +1,6 @@
 """Calls: what a Graph does one after the other, and how gradients of its values are added up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portanet.several import keys_of, like, map_parts
@@ -26,6 +26,18 @@ def call_of(wire: Wire, number: Mapping[int, int], name_of: Mapping[int, str]) -
     sides = {name: number[id(side)] for name, side in wire.sides.items()}
     inputs = tuple(number[id(source)] for source in wire.inputs)
     return Call(name_of.get(id(wire.layer), ""), inputs, wire.several, sides, wire.item)
+
+
+def wires_again(
+    inputs: Sequence[str], calls: Sequence[Call], layers: Mapping[str, Any]
+) -> list[Wire]:
+    """Return the wires that such calls were made from, by the numbers of their values."""
+    wires = [Wire(name=name) for name in inputs]
+    for call in calls:
+        sides = {name: wires[i] for name, i in call.sides.items()}
+        taken, layer = [wires[i] for i in call.inputs], layers.get(call.layer)
+        wires.append(Wire(layer, taken, several=call.several, sides=sides, item=call.item))
+    return wires
 
 
 def given_in(call: Call, values: list[Any]) -> tuple[Any, dict[str, Any]]:

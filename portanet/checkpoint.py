@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.architecture import describe
 from portanet.backends import backend_of, get
 from portanet.checkpoint_file import FilePath, check_target, read, write
 from portanet.checkpoint_fit import fit_of, refuse_differences
@@ -35,7 +36,7 @@ def save(
     extra: Any = None,
     **parts: Stateful,
 ) -> None:
-    """Write the model's parameters and buffers, and the states of the optimizer and other parts.
+    """Write a model's parameters and buffers, how it is made, and the states of other parts.
 
     A part is anything with `state()` and `load_state(state)`, under a name of your choice:
     `save("run.safetensors", model, optimizer, ema=ema)`. `extra` is anything that JSON can hold
@@ -63,7 +64,8 @@ def save(
     for part, state in states.items():
         arrays |= {f"{part}/{name}": array for name, array in state.arrays.items()}
     numbers = {name: state.numbers for name, state in states.items()}
-    write(path, {name: _on_host(array) for name, array in arrays.items()}, numbers, extra)
+    host = {name: _on_host(array) for name, array in arrays.items()}
+    write(path, host, numbers, extra, describe(model))
 
 
 def load(
@@ -99,7 +101,7 @@ def load(
     LoadReport(2 arrays loaded; other shapes: layers.2.weights, layers.2.bias)
     """
     parts = _all_parts("load", model, optimizer, parts)
-    arrays, numbers, extra = read(path)
+    arrays, numbers, extra, _ = read(path)
     of_part: dict[str, dict[str, Array]] = {"model": {}, **{name: {} for name in numbers}}
     for name, array in arrays.items():
         part, _, key = name.partition("/")

@@ -10,7 +10,7 @@ import stat
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,21 @@ def check_target(path: FilePath) -> None:
         )
 
 
-def write(path: FilePath, arrays: dict[str, Any], numbers: Any, extra: Any) -> None:
+class Content(NamedTuple):
+    """What a checkpoint holds: arrays on the host, numbers of its parts, what a user has added.
+
+    `architecture` is the JSON that a model is rebuilt from, None in files that have none.
+    """
+
+    arrays: dict[str, Array]
+    numbers: Numbers
+    extra: Any
+    architecture: str | None
+
+
+def write(
+    path: FilePath, arrays: dict[str, Any], numbers: Any, extra: Any, architecture: Any
+) -> None:
     """Write a checkpoint; an older file is replaced only once the new one is complete.
 
     A symbolic link is followed. Raises OSError, with the path, if the file cannot be written.
@@ -58,6 +72,7 @@ def write(path: FilePath, arrays: dict[str, Any], numbers: Any, extra: Any) -> N
     arrays = {n: arrays[n].astype(arrays[n].dtype.newbyteorder("<"), copy=False) for n in names}
     metadata = {"format": FORMAT, "portanet": __version__, "numbers": _json("states", numbers)}
     metadata["extra"] = _json("extra", extra)
+    metadata["architecture"] = _json("architecture", architecture)
     told = {name: (a.dtype.name, a.shape, zlib.crc32(_bytes(a))) for name, a in arrays.items()}
     metadata["checksum"] = checksum(told, metadata)
     try:
@@ -73,33 +88,33 @@ def write(path: FilePath, arrays: dict[str, Any], numbers: Any, extra: Any) -> N
     replace_file("save", path, fill)
 
 
-def read(path: FilePath) -> tuple[dict[str, Array], Numbers, Any]:
-    """Return the arrays of a checkpoint, on the host, the numbers of its parts, and the extra.
+def read(path: FilePath, who: str = "load") -> Content:
+    """Return what a checkpoint holds.
 
     Raises FileNotFoundError without a file, CheckpointError if it is damaged or no checkpoint.
     """
-    with _opened(path) as file:
+    with _opened(path, who) as file:
         try:
             return _content(file, os.fstat(file.fileno()).st_size)
         except CheckpointError as error:
             raise CheckpointError(
-                f"load: {path} is damaged or not a checkpoint: {error}; it must be one that "
+                f"{who}: {path} is damaged or not a checkpoint: {error}; it must be one that "
                 "portanet.save(path, model) has written; load an older one"
             ) from error
 
 
-def _opened(path: FilePath) -> IO[bytes]:
+def _opened(path: FilePath, who: str) -> IO[bytes]:
     """Open a regular file. Others are refused: a pipe or a device may keep the reader waiting."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"load: there is no file {path}; portanet.save(path, model) writes one"
+            f"{who}: there is no file {path}; portanet.save(path, model) writes one"
         ) from error
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"load: {path} must be a file, is a folder; name a file in it")
+        raise IsADirectoryError(f"{who}: {path} must be a file, is a folder; name a file in it")
     if not stat.S_ISREG(mode):
-        raise CheckpointError(f"load: {path} must be a regular file, is a pipe or a device")
+        raise CheckpointError(f"{who}: {path} must be a regular file, is a pipe or a device")
     return open(path, "rb", opener=_without_waiting)
 
 
@@ -107,7 +122,7 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _content(file: IO[bytes], size: int) -> tuple[dict[str, Array], Numbers, Any]:
+def _content(file: IO[bytes], size: int) -> Content:
     entries, metadata = read_header(file, size)
     version = metadata.get("format", "some other file")
     if version not in (FORMAT, WITHOUT_CHECKSUM):
@@ -115,7 +130,8 @@ def _content(file: IO[bytes], size: int) -> tuple[dict[str, Array], Numbers, Any
     arrays = {entry.name: _array(file, entry) for entry in entries}
     if version == FORMAT or "checksum" in metadata:
         _check_sum(arrays, metadata)
-    return arrays, _numbers(metadata), parsed("extra", metadata.get("extra", "null"))
+    extra = parsed("extra", metadata.get("extra", "null"))
+    return Content(arrays, _numbers(metadata), extra, metadata.get("architecture"))
 
 
 def _array(file: IO[bytes], entry: Entry) -> np.ndarray:

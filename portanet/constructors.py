@@ -33,12 +33,20 @@ class CalledType(_AbstractMeta):
     if not TYPE_CHECKING:  # type checkers look at __init__
 
         def __call__(cls, *args, **options):  # noqa: D102, N805 - a class's method
+            noted = cls._note_call(args, options)
             try:
-                return super().__call__(*args, **options)
+                made = super().__call__(*args, **options)
             except TypeError as error:
                 if _OF_A_CALL.match(str(error)) and not isinstance(error, PortanetError):
                     check_call(cls, args, options)
                 raise
+            if noted is not None:
+                noted.put_into(made)
+            return made
+
+        def _note_call(cls, args, options):  # noqa: ARG002, N805
+            """Return what is to be remembered of a call, None: nothing."""
+            return
 
         @property
         def __signature__(cls):  # noqa: N805

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portanet.calls import add_to, call_of, given_in, only
+from portanet.calls import add_to, call_of, given_in, only, wires_again
 from portanet.checks import short
 from portanet.errors import ShapeError
 from portanet.layer import Layer
@@ -78,6 +78,15 @@ class Graph(Layer):
         name_of = {id(layer): name for name, layer in self.layers.items()}
         self.calls = [call_of(wire, number, name_of) for wire in order]
         self.outputs = map_parts(lambda wire: number[id(wire)], outputs)  # pyright: ignore[reportArgumentType]
+
+    def constructor_arguments(self) -> dict[str, Any]:
+        """Return what makes such a network, of the layers as they are now."""
+        wires = wires_again(self.inputs, self.calls, self.layers)
+        return {
+            "inputs": wires[0] if self.one_input else wires[: len(self.inputs)],
+            "outputs": map_parts(lambda i: wires[i], self.outputs),
+            "names": {name: layer for name, layer in self.layers.items() if not name.isdigit()},
+        }
 
     @property
     def input_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]

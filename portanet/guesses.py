@@ -1,9 +1,11 @@
 """What was probably meant by a value that is refused: the end of a message gives an example."""
 
-from math import isfinite, nan
+from math import isfinite, isqrt, nan
 from typing import Any
 
 import numpy as np
+
+_MOST_TRIED = 100_000  # divisors: a number from a file may have 400 digits
 
 
 def divisor(n: int, like: int) -> int:
@@ -12,7 +14,8 @@ def divisor(n: int, like: int) -> int:
     >>> divisor(10, 3), divisor(8, 100)
     (2, 8)
     """
-    return min((d for d in range(1, n + 1) if n % d == 0), key=lambda d: abs(d - like))
+    small = [d for d in range(1, min(isqrt(n), _MOST_TRIED) + 1) if n % d == 0]
+    return min(sorted([*small, *(n // d for d in small)]), key=lambda d: abs(d - like))
 
 
 def probably_meant(value: Any, low: float, high: float) -> str:

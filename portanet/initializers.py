@@ -18,6 +18,7 @@ from portanet.checks import check_number
 from portanet.errors import ShapeError
 from portanet.random import next_key
 from portanet.typing import Array, Rng
+from portanet.unfilled import initializer
 
 Initializer = Callable[[tuple[int, ...], Rng | None], Array]
 
@@ -45,6 +46,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[1] * size, shape[0] * size
 
 
+@initializer
 def fan_in_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from U(-k, k) with k = 1 / sqrt(fan_in), the blog's choice and PyTorch's.
 
@@ -56,6 +58,7 @@ def fan_in_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     return uniform(shape, rng, high=1 / sqrt(fans(shape)[0]))
 
 
+@initializer
 def glorot_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from U(-k, k) with k = sqrt(6 / (fan_in + fan_out)): for tanh and other odd functions.
 
@@ -65,16 +68,19 @@ def glorot_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     return uniform(shape, rng, high=sqrt(6 / sum(fans(shape))))
 
 
+@initializer
 def glorot_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from a normal distribution with variance 2 / (fan_in + fan_out) (equation 12)."""
     return normal(shape, rng, std=sqrt(2 / sum(fans(shape))))
 
 
+@initializer
 def he_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from U(-k, k) with k = sqrt(6 / fan_in): for ReLU and its variants."""
     return uniform(shape, rng, high=sqrt(6 / fans(shape)[0]))
 
 
+@initializer
 def he_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from a normal distribution with variance 2 / fan_in: for ReLU and its variants.
 
@@ -85,11 +91,13 @@ def he_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     return normal(shape, rng, std=sqrt(2 / fans(shape)[0]))
 
 
+@initializer
 def lecun_uniform(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from U(-k, k) with k = sqrt(3 / fan_in): for SELU and linear units."""
     return uniform(shape, rng, high=sqrt(3 / fans(shape)[0]))
 
 
+@initializer
 def lecun_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     """Draw from a normal distribution with variance 1 / fan_in: for SELU and linear units.
 
@@ -98,6 +106,7 @@ def lecun_normal(shape: tuple[int, ...], rng: Rng | None = None) -> Array:
     return normal(shape, rng, std=sqrt(1 / fans(shape)[0]))
 
 
+@initializer
 def orthogonal(shape: tuple[int, ...], rng: Rng | None = None, *, gain: float = 1.0) -> Array:
     """Draw a matrix whose rows or columns, whichever are fewer, are orthogonal, of length `gain`.
 
@@ -120,6 +129,7 @@ def orthogonal(shape: tuple[int, ...], rng: Rng | None = None, *, gain: float = 
     return _float32(gain * (q.T if rows < columns else q)).reshape(shape)
 
 
+@initializer
 def normal(
     shape: tuple[int, ...], rng: Rng | None = None, *, mean: float = 0.0, std: float = 1.0
 ) -> Array:
@@ -132,6 +142,7 @@ def normal(
     return _float32(mean + std * stream(rng).standard_normal(shape))
 
 
+@initializer
 def truncated_normal(
     shape: tuple[int, ...],
     rng: Rng | None = None,
@@ -157,6 +168,7 @@ def truncated_normal(
     return _float32(mean + std * x)
 
 
+@initializer
 def uniform(
     shape: tuple[int, ...], rng: Rng | None = None, *, high: float = 1.0, low: float | None = None
 ) -> Array:
@@ -168,6 +180,7 @@ def uniform(
     return _float32(stream(rng).uniform(-high if low is None else low, high, shape))
 
 
+@initializer
 def constant(shape: tuple[int, ...], rng: Rng | None = None, *, value: float) -> Array:  # noqa: ARG001
     """Return one value everywhere, as for the bias of a gate.
 
@@ -177,6 +190,7 @@ def constant(shape: tuple[int, ...], rng: Rng | None = None, *, value: float) ->
     return np.full(shape, value, np.float32)
 
 
+@initializer
 def zeros(shape: tuple[int, ...], rng: Rng | None = None) -> Array:  # noqa: ARG001
     """Return zeros, as for a bias.
 

@@ -1,21 +1,26 @@
 """Part: what layers and losses share, parameters found among the attributes and a memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.elsewhere import OfNetworks
 from portanet.errors import OrderError, SharedParameterError
-from portanet.parameter import Buffer, Parameter
+from portanet.given import NOTHING_GIVEN, Given, PartType
+from portanet.parameter import Buffer, Holder, Parameter
 from portanet.reprs import own_call
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
 from portanet.typing import Array
 from portanet.versioned import Versioned
 
 
-class Part(OfNetworks, Versioned):
+class Part(OfNetworks, Versioned, metaclass=PartType):
     """What layers and losses share: parameters found among the attributes, and a memory."""
+
+    _made_with: Given = (
+        NOTHING_GIVEN  # what the constructor got, for the architecture in a checkpoint
+    )
 
     _saved: Any = None
     sums: ClassVar[str] = ""  # the attribute whose layers' gradients of one parameter are added up
@@ -52,6 +57,10 @@ class Part(OfNetworks, Versioned):
     def named_parts(self) -> dict[str, "Part"]:
         """Return this part (under the name "") and the parts it is made of, by name."""
         return dict(_walk(self, Part))
+
+    def named_holders(self) -> list[tuple[str, Holder]]:
+        """Return all parameters and buffers by name: what is shared is there under each name."""
+        return list(_walk(self, Holder))
 
     @property
     def placement(self) -> tuple[Backend, str]:
@@ -98,6 +107,17 @@ class Part(OfNetworks, Versioned):
         for _, part in _walk(self, Part):
             part._saved, part._home = None, (target, dtype)
         return self
+
+    def fill(self, arrays: Mapping[str, Array], target: Backend, dtype: str) -> None:
+        """Put host arrays by name into parameters and buffers, in their own dtypes, on a backend.
+
+        `dtype` is that of the parts without parameters.
+        """
+        for name, holder in self.named_holders():
+            if name in arrays:
+                holder.value = moved(arrays[name], target, dtype_name(arrays[name].dtype))
+        for _, part in _walk(self, Part):
+            part._saved, part._home = None, (target, dtype)
 
     def snapshot(self) -> Snapshot:
         """Return copies of all parameters and buffers, to go back to with `restore`.

@@ -11,6 +11,9 @@ Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 
 
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,9 +111,32 @@ def seed(n: int) -> None:
 
 def next_key(purpose: str) -> Key:
     """Return the next key for a purpose, which does not depend on the keys of other purposes."""
-    number = _Streams.counts.get(purpose, 0)
-    _Streams.counts[purpose] = number + 1
+    counts = _apart.get()
+    counts = _Streams.counts if counts is None else counts
+    number = counts.get(purpose, 0)
+    counts[purpose] = number + 1
     return Key(_Streams.seed, purpose, number)
+
+
+_apart: ContextVar[dict[str, int] | None] = ContextVar("apart", default=None)
+
+
+@contextmanager
+def streams_apart() -> Iterator[None]:
+    """Within this block keys are counted apart: what is made later draws as if there were none.
+
+    >>> import portanet
+    >>> portanet.seed(0)
+    >>> with streams_apart():
+    ...     inside = next_key("dropout")
+    >>> next_key("dropout") == inside
+    True
+    """
+    token = _apart.set({})
+    try:
+        yield
+    finally:
+        _apart.reset(token)
 
 
 def check_seed(who: str, n: int) -> int:

@@ -51,6 +51,10 @@ class Sequential(Layer):
         if hasattr(criterion, "check_last_layer"):
             self.criterion.check_last_layer(self)
 
+    def constructor_arguments(self) -> dict[str, Any]:
+        """Return what makes such a network, of the layers as they are now."""
+        return {"layers": self.layers, "criterion": self.criterion}
+
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The kind of numbers that the first layer wants."""

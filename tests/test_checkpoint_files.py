@@ -16,7 +16,7 @@ from portanet.checkpoint_file import read
 from portanet.checkpoint_header import MAX_HEADER, header_bytes
 from portanet.errors import ArgumentError, CheckpointError, DataError, PortanetError
 
-FIXTURE = Path(__file__).parent / "fixtures" / "checkpoint-1.safetensors"
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture
@@ -54,9 +54,10 @@ def test_one_error_is_all_that_was_raised_before():
     assert issubclass(CheckpointError, DataError)
 
 
-def test_files_of_the_first_version_are_loaded():
+@pytest.mark.parametrize("name", ["1", "2", "2-architecture"])
+def test_files_of_all_versions_are_loaded(name):
     run = parts_of_a_run(3)
-    assert load_all(FIXTURE, run) == {"note": "größer"}
+    assert load_all(FIXTURES / f"checkpoint-{name}.safetensors", run) == {"note": "größer"}
     model, optimizer, others = run
     weights = np.asarray([[1.2959235906600952], [1.703607439994812]], np.float32)
     np.testing.assert_array_equal(model.layers[0].weights.value, weights)

@@ -16,10 +16,10 @@ PACKAGE = Path(portanet.__file__).parent
 
 # The floors of the house, from the ground up: a module may import from its own floor and below.
 FLOORS = [
-    {"errors", "typing", "_version", "foreign"},
+    {"errors", "typing", "_version", "foreign", "unfilled"},
     {"backends"},
     {"constructors", "elsewhere", "guesses", "places", "unknown_name"},
-    {"dispatch", "checks", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs"},
+    {"dispatch", "checks", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs", "given"},
     {"sides"},
     {"wire"},
     {"initializers", "options", "parameter", "snapshot", "uniform", "summary"},
@@ -28,7 +28,7 @@ FLOORS = [
     {"layer"},
     {"calls", "sequential"},
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
-    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "balancing", "data", "atomic_file", "checkpoint", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "ema"},
+    {"losses", "optimizers", "schedules", "metrics", "preprocessing", "balancing", "data", "atomic_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "ema"},
     {"compiler"},
     {"divergence"},
     {"callbacks", "prediction"},

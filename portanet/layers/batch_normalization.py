@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number
 from portanet.errors import ShapeError
-from portanet.initializers import zeros
+from portanet.initializers import constant, zeros
 from portanet.layer import Buffer, Layer, Parameter
 from portanet.layers._channels import (
     along_channels,
@@ -37,10 +37,10 @@ class _BatchNorm(Layer):
         self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True
     ) -> None:
         self.channels, self.momentum, self.eps = channels, momentum, eps
-        self.weights = Parameter(zeros((channels,)) + 1) if affine else None
+        self.weights = Parameter(constant((channels,), value=1.0)) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
         self.running_mean = Buffer(zeros((channels,)))
-        self.running_variance = Buffer(zeros((channels,)) + 1)
+        self.running_variance = Buffer(constant((channels,), value=1.0))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b, with the batch's mean and variance if training, else the running ones."""

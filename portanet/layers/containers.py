@@ -36,6 +36,10 @@ class Residual(Layer):
     def __init__(self, layers: Layer | Sequence[Layer]) -> None:
         self.layers = _as_layer("Residual", "layers", layers)
 
+    def constructor_arguments(self) -> dict[str, Any]:
+        """Return what makes such a layer, of f as it is now."""
+        return {"layers": self.layers}
+
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The kind of numbers that f takes."""
@@ -107,6 +111,10 @@ class Parallel(Layer):
         self.how, self.axis = how, axis
         self.branches = [_as_layer("Parallel", f"branches[{i}]", b) for i, b in enumerate(branches)]
         self.join = Concat(axis) if how == "concat" else Add()
+
+    def constructor_arguments(self) -> dict[str, Any]:
+        """Return what makes such a layer, of the branches as they are now."""
+        return {"branches": self.branches, "how": self.how, "axis": self.axis}
 
     @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -14,6 +14,7 @@ from portanet.layers.windows import check_fits, check_images, make_window
 from portanet.options import Option
 from portanet.reprs import call_of
 from portanet.typing import Array, Rng
+from portanet.unfilled import initializer
 
 Size = int | tuple[int, ...]
 
@@ -145,6 +146,7 @@ def _check_channels(who: str, n_inp: int, n_out: int, groups: int) -> tuple[int,
     return n_inp, n_out, groups
 
 
+@initializer
 def _draw(shape: tuple[int, ...], rng: Rng | None) -> Array:
     """Draw weights (n, ...); the fan-in of each of the n kernels is its number of weights."""
     return fan_in_uniform((prod(shape[1:]), shape[0]), rng).T.reshape(shape).copy()

@@ -6,11 +6,12 @@ from portanet.backends import array_namespace, backend_of
 from portanet.checks import check_count, dtype_name, is_integer, skips_value_checks
 from portanet.dispatch import accelerable
 from portanet.errors import ArgumentError, DataError, DtypeError, PlacementError
-from portanet.initializers import stream
+from portanet.initializers import normal
 from portanet.layer import Layer, Parameter
 from portanet.options import Option
 from portanet.reprs import call_of
 from portanet.typing import Array, Rng
+from portanet.unfilled import initializer
 
 
 @accelerable
@@ -32,6 +33,15 @@ def segment_sum(values: Array, indices: Array, n: int) -> Array:
     segments = xp.arange(n, dtype=indices.dtype, device=indices.device)
     one_hot = xp.astype(segments[:, None] == indices[None, :], values.dtype)
     return one_hot @ values
+
+
+@initializer
+def _table(shape: tuple[int, ...], rng: Rng | None, padding_index: int | None) -> Array:
+    """Draw a row from N(0, 1) for each token; that of padding is 0."""
+    table = normal(shape, rng)
+    if padding_index is not None:
+        table[padding_index] = 0
+    return table
 
 
 class Embedding(Layer):
@@ -70,16 +80,13 @@ class Embedding(Layer):
     ) -> None:  # fmt: skip
         n_tokens = check_count("Embedding", "n_tokens", n_tokens)
         n_features = check_count("Embedding", "n_features", n_features)
-        table = stream(rng).standard_normal((n_tokens, n_features)).astype("float32")
         self.padding_index = padding_index
-        if self.padding_index is not None:
-            if self.padding_index >= n_tokens:
-                raise ArgumentError(
-                    f"Embedding: padding_index must be in [0, {n_tokens}), is {padding_index}; "
-                    "make n_tokens larger, or use another token"
-                )
-            table[self.padding_index] = 0
-        self.weights = Parameter(table)
+        if self.padding_index is not None and self.padding_index >= n_tokens:
+            raise ArgumentError(
+                f"Embedding: padding_index must be in [0, {n_tokens}), is {padding_index}; "
+                "make n_tokens larger, or use another token"
+            )
+        self.weights = Parameter(_table((n_tokens, n_features), rng, self.padding_index))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return w[x]."""

@@ -20,7 +20,7 @@ def freeze_statistics(model: Model) -> Model:
     since body.freeze() concerns parameters only, as PyTorch's requires_grad=False does. (PyTorch:
     body.eval() after each train(), which switches dropout off as well. Keras: trainable=False does
     both; training=False in the call uses the statistics while weights train.) Dropout stays as it
-    is. Checkpoints hold the statistics, not whether they are frozen.
+    is. load gives a model the statistics, not whether they are frozen; load_model gives it both.
 
     >>> import numpy as np
     >>> body = freeze_statistics(BatchNorm1d(1))

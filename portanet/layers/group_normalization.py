@@ -6,7 +6,7 @@ from portanet.backends import array_namespace
 from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError
 from portanet.guesses import divisor
-from portanet.initializers import zeros
+from portanet.initializers import constant, zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
 from portanet.layers.normalization import check_like_weights, standardize, standardize_backward
@@ -52,7 +52,7 @@ class GroupNorm(Layer):
                 f"GroupNorm: groups must divide channels = {channels}, is {groups}; for example "
                 f"groups={divisor(channels, groups)}"
             )
-        self.weights = Parameter(zeros((channels,)) + 1) if affine else None
+        self.weights = Parameter(constant((channels,), value=1.0)) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:

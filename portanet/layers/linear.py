@@ -9,6 +9,7 @@ from portanet.initializers import Initializer, fan_in_uniform, zeros
 from portanet.layer import Layer, Parameter
 from portanet.reprs import call_of
 from portanet.typing import Array, Rng
+from portanet.unfilled import drawn
 
 
 class Linear(Layer):
@@ -45,7 +46,7 @@ class Linear(Layer):
     ) -> None:
         check_count("Linear", "n_inp", n_inp)
         check_count("Linear", "n_out", n_out)
-        self.weights = Parameter(weights((n_inp, n_out), rng))
+        self.weights = Parameter(drawn(weights, (n_inp, n_out), rng))
         self.bias = Parameter(zeros((n_out,))) if bias else None
 
     def forward(self, x: Array, *, training: bool = False) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number, dtype_name, is_float
 from portanet.errors import ArgumentError, DtypeError, ShapeError
-from portanet.initializers import zeros
+from portanet.initializers import constant, zeros
 from portanet.layer import Layer, Parameter
 from portanet.moments import centred, inverse_root, scale_for_squares
 from portanet.options import Option
@@ -60,7 +60,7 @@ class _OverLastAxes(Layer):
     def __init__(self, shape: int | tuple[int, ...], affine: bool) -> None:
         self.shape = cast("Any", shape)
         self.axes = tuple(range(-len(self.shape), 0))
-        self.weights = Parameter(zeros(self.shape) + 1) if affine else None
+        self.weights = Parameter(constant(self.shape, value=1.0)) if affine else None
 
     def _check(self, x: Array) -> None:
         check_like_weights(self, x, self.weights)

@@ -1,5 +1,6 @@
 """Positional encodings: an attention layer sees the order of its tokens through them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from portanet.checks import check_alike, check_count
 from portanet.errors import ArgumentError, ShapeError
 from portanet.layer import Buffer, Layer
 from portanet.typing import Array
+from portanet.unfilled import initializer
 
 
 class SinusoidalPositions(Layer):
@@ -37,8 +39,7 @@ class SinusoidalPositions(Layer):
     def __init__(self, n_features: int, max_length: int) -> None:
         check_count("SinusoidalPositions", "max_length", max_length)
         n_features = _even("SinusoidalPositions", n_features)
-        waves = np.stack(_waves(n_features, max_length), axis=-1)
-        self.table = Buffer(waves.reshape(max_length, n_features).astype(np.float32))
+        self.table = Buffer(_interleaved((max_length, n_features)))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x + t."""
@@ -89,9 +90,8 @@ class RotaryPositions(Layer):
 
     def __init__(self, n_features: int, max_length: int) -> None:
         check_count("RotaryPositions", "max_length", max_length)
-        sines, cosines = _waves(_even("RotaryPositions", n_features), max_length)
-        self.sines = Buffer(sines.astype(np.float32))
-        self.cosines = Buffer(cosines.astype(np.float32))
+        shape = (max_length, _even("RotaryPositions", n_features) // 2)
+        self.sines, self.cosines = Buffer(_wave(shape, np.sin)), Buffer(_wave(shape, np.cos))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x, each position rotated by its angles."""
@@ -123,11 +123,19 @@ class RotaryPositions(Layer):
         return f"RotaryPositions({2 * self.sines.peek().shape[1]}, {self.max_length})"
 
 
-def _waves(n_features: int, max_length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return sin(p w_i) and cos(p w_i) for all positions p and frequencies w_i, in float64."""
+@initializer
+def _wave(shape: tuple[int, ...], function: Callable[[Array], Array]) -> Array:
+    """Return function(p w_i) for all positions p and frequencies w_i, computed in float64."""
+    max_length, n_features = shape[0], 2 * shape[1]
     frequencies = 10000.0 ** (-np.arange(0, n_features, 2) / n_features)
-    angles = np.arange(max_length)[:, None] * frequencies
-    return np.sin(angles), np.cos(angles)
+    return function(np.arange(max_length)[:, None] * frequencies).astype(np.float32)
+
+
+@initializer
+def _interleaved(shape: tuple[int, ...]) -> Array:
+    """Return sin(p w_i) in the even columns, cos(p w_i) in the odd ones."""
+    half = (shape[0], shape[1] // 2)
+    return np.stack([_wave(half, np.sin), _wave(half, np.cos)], axis=-1).reshape(shape)
 
 
 def _even(who: str, n_features: Any) -> int:

@@ -3,7 +3,7 @@
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number
 from portanet.errors import ShapeError
-from portanet.initializers import zeros
+from portanet.initializers import constant
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
 from portanet.options import Option
@@ -70,7 +70,7 @@ class PReLU(Layer):
 
     def __init__(self, channels: int = 1) -> None:
         self.channels = channels
-        self.slopes = Parameter(zeros((channels,)) + 0.25)
+        self.slopes = Parameter(constant((channels,), value=0.25))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return max(x, 0) + a min(x, 0)."""

@@ -8,6 +8,7 @@ from portanet.layer import Parameter, Part
 from portanet.layers.linear import rows
 from portanet.layers.recurrent_cells import Cell, State
 from portanet.typing import Array, Rng
+from portanet.unfilled import initializer
 
 
 class Pass(Part):
@@ -25,8 +26,7 @@ class Pass(Part):
         self.cell, self.reverse = cell, reverse
         self.weights = Parameter(fan_in_uniform((n_inp, columns), rng))
         self.recurrent_weights = Parameter(fan_in_uniform((n_hidden, columns), rng))
-        first = np.repeat(np.asarray(cell.first_bias, np.float32), n_hidden)
-        self.bias = Parameter(first) if bias else None
+        self.bias = Parameter(_first_bias((columns,), cell.first_bias)) if bias else None
         second = bias and not cell.only_the_sum
         self.recurrent_bias = Parameter(zeros((columns,))) if second else None
 
@@ -102,3 +102,9 @@ class Pass(Part):
 def _where(condition: Array, new: State, old: State) -> State:
     where = array_namespace(condition).where
     return tuple(where(condition, a, b) for a, b in zip(new, old, strict=True))
+
+
+@initializer
+def _first_bias(shape: tuple[int, ...], of_gates: tuple[float, ...]) -> Array:
+    """Return each gate's first bias for all of its columns."""
+    return np.repeat(np.asarray(of_gates, np.float32), shape[0] // len(of_gates))

@@ -36,9 +36,10 @@ class _Recurrent(Layer):
         self.n_inp, self.n_hidden = n_inp, n_hidden
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         ways = (False, True) if bidirectional else (False,)
-        widths = [n_inp] + [n_hidden * len(ways)] * (check_count(who, "n_layers", n_layers) - 1)
+        n_between = n_hidden * len(ways)
         self.passes = [
-            [Pass(self._cell(), n, n_hidden, way, bias, rng) for way in ways] for n in widths
+            [Pass(self._cell(), n_between if i else n_inp, n_hidden, w, bias, rng) for w in ways]
+            for i in range(check_count(who, "n_layers", n_layers))
         ]
         for name in self._start_names:
             setattr(self, f"{name}_grad", None)

@@ -73,6 +73,10 @@ class Losses(Loss):
         self.losses: Any = named if isinstance(named, dict) else list(named)
         self.weights: Any = like(self.losses, self._weights(weights))
 
+    def constructor_arguments(self) -> dict[str, Any]:
+        """Return what makes such a loss, of the losses as they are now."""
+        return {"losses": self.losses, "weights": self.weights}
+
     def _weights(self, weights: Any) -> list[float]:
         keys, given = keys_of(self.losses), {} if weights is None else weights
         if not isinstance(given, Mapping):

@@ -30,7 +30,7 @@ Attribute = tuple[int, str]  # the id of an object and the name of an attribute
 _MOST = 50_000  # facts: more would take longer to look at than a step
 _STREAMS = (np.random.Generator, np.random.RandomState, Random)
 # What a forward pass leaves for its backward pass, and memory that the compiler itself looks after.
-_MEMORY = {"_saved", "_home", "memory", "model", "_known", "predictor"}
+_MEMORY = {"_saved", "_home", "_made_with", "memory", "model", "_known", "predictor"}
 _WRAPPERS = (staticmethod, classmethod)
 
 

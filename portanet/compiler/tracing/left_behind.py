@@ -27,7 +27,7 @@ def left_behind(tape: Tape, model: Part, before: Survey) -> list[tuple[Part, str
                 tape.result(result, held)
                 found.append((part, attribute, result))
                 vars(part)[attribute] = held.array
-            elif attribute not in ("_saved", "_home") and _holds_tracer(held):
+            elif attribute not in ("_saved", "_home", "_made_with") and _holds_tracer(held):
                 raise TraceError(
                     f"{type(part).__name__}.{attribute} keeps arrays of a step in a list, a dict "
                     "or an object"
