@@ -22,7 +22,7 @@ from portanet.training.hooks import Hooks, check_callbacks
 from portanet.training.metric import Metric
 from portanet.training.optimizer_options import OptimizerOptions
 from portanet.training.parts import check_loader, check_parts, epochs_and_steps
-from portanet.training.row import fetch, format_row, warn_if_diverged
+from portanet.training.row import fetch, format_row, not_finite, warn_diverged
 from portanet.training.run_state import load_run_state, state_of
 from portanet.training.schedules import report_epoch
 from portanet.training.staged import StagedLoaders
@@ -137,7 +137,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         hooks, self._stopping = Hooks(self.all_callbacks), False
         if epochs and limit:
             self._check_training()
-        limit, diverged = self.n_steps + limit, False
+        limit, has_warned = self.n_steps + limit, False
         try:
             hooks.call("on_train_start", self)
             while epochs > 0 and self.n_steps < limit and not self._stopping:
@@ -149,10 +149,13 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
                 row = fetch(row, self.model.backend)
                 self.history.append(row)
                 report_epoch(self.optimizer, row)
+                bad = not_finite(row)
+                hooks.call("on_epoch_end", self, row)
                 if log_level and len(self.history) % log_level == 0:
                     print(format_row(len(self.history) - 1, row))
-                hooks.call("on_epoch_end", self, row)
-                diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
+                if bad and not has_warned:  # unless a callback has raised
+                    has_warned = True
+                    warn_diverged(len(self.history) - 1, bad)
                 epochs -= 1
         except BaseException:
             self.position = 0  # a new epoch follows, wherever in this one it came
