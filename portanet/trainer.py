@@ -49,7 +49,8 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     moving average of the weights (portanet.ExponentialMovingAverage) is updated whenever they move,
     and validated in their place: val_loss and evaluate() are of the average, and so are the weights
     that EarlyStopping restores; loss is of the weights that train. `with trainer.weights():` the
-    model has the average, for predict or save; a run that is saved has both.
+    model has the average, for predict or save; a run that is saved has both. The average is taken
+    between the steps, as it is written: in small networks it takes longer than a compiled step.
 
     `callbacks` are called as training goes on (portanet.callbacks): early stopping, checkpoints,
     logs, progress. `n_steps` batches have been taken in all, `position` of them in an epoch that is
@@ -96,9 +97,8 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         self.train_dl, self.val_dl = train_dl, val_dl
         self.callbacks = check_callbacks(callbacks)
         self._average = None if ema is None else WeightAverage(model, ema)
-        self._options = OptimizerOptions(
-            clip_norm=clip_norm, clip_value=clip_value, accumulate=accumulate
-        )
+        options = {"clip_norm": clip_norm, "clip_value": clip_value, "accumulate": accumulate}
+        self._options = OptimizerOptions(**options)
         self._options.pass_on(optimizer)
         self.history: list[dict[str, float]] = []
         self.n_steps, self.position = 0, 0
