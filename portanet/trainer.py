@@ -22,7 +22,7 @@ from portanet.training.hooks import Hooks, check_callbacks
 from portanet.training.metric import Metric
 from portanet.training.optimizer_options import OptimizerOptions
 from portanet.training.parts import check_loader, check_parts, epochs_and_steps
-from portanet.training.row import fetch, format_row, warn_if_diverged
+from portanet.training.row import fetch, format_row, not_finite, warn_diverged
 from portanet.training.run_state import load_run_state, state_of
 from portanet.training.schedules import report_epoch
 from portanet.training.staged import StagedLoaders
@@ -49,7 +49,8 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     moving average of the weights (portanet.ExponentialMovingAverage) is updated whenever they move,
     and validated in their place: val_loss and evaluate() are of the average, and so are the weights
     that EarlyStopping restores; loss is of the weights that train. `with trainer.weights():` the
-    model has the average, for predict or save; a run that is saved has both.
+    model has the average, for predict or save; a run that is saved has both. The average is taken
+    between the steps, as it is written: in small networks it takes longer than a compiled step.
 
     `callbacks` are called as training goes on (portanet.callbacks): early stopping, checkpoints,
     logs, progress. `n_steps` batches have been taken in all, `position` of them in an epoch that is
@@ -96,9 +97,8 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         self.train_dl, self.val_dl = train_dl, val_dl
         self.callbacks = check_callbacks(callbacks)
         self._average = None if ema is None else WeightAverage(model, ema)
-        self._options = OptimizerOptions(
-            clip_norm=clip_norm, clip_value=clip_value, accumulate=accumulate
-        )
+        options = {"clip_norm": clip_norm, "clip_value": clip_value, "accumulate": accumulate}
+        self._options = OptimizerOptions(**options)
         self._options.pass_on(optimizer)
         self.history: list[dict[str, float]] = []
         self.n_steps, self.position = 0, 0
@@ -137,7 +137,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         hooks, self._stopping = Hooks(self.all_callbacks), False
         if epochs and limit:
             self._check_training()
-        limit, diverged = self.n_steps + limit, False
+        limit, has_warned = self.n_steps + limit, False
         try:
             hooks.call("on_train_start", self)
             while epochs > 0 and self.n_steps < limit and not self._stopping:
@@ -149,10 +149,13 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
                 row = fetch(row, self.model.backend)
                 self.history.append(row)
                 report_epoch(self.optimizer, row)
+                bad = not_finite(row)
+                hooks.call("on_epoch_end", self, row)
                 if log_level and len(self.history) % log_level == 0:
                     print(format_row(len(self.history) - 1, row))
-                hooks.call("on_epoch_end", self, row)
-                diverged = diverged or warn_if_diverged(len(self.history) - 1, row)
+                if bad and not has_warned:  # unless a callback has raised
+                    has_warned = True
+                    warn_diverged(len(self.history) - 1, bad)
                 epochs -= 1
         except BaseException:
             self.position = 0  # a new epoch follows, wherever in this one it came

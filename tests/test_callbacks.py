@@ -1,5 +1,6 @@
 """Callbacks: what is called when, early stopping, checkpoints, logs, and runs that are resumed."""
 
+import contextlib
 import copy
 import csv
 import json
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +264,29 @@ def test_checkpoints_keep_the_last_and_the_best(tmp_path):
     assert len(best.history) == 2
 
 
+def test_a_new_run_is_refused_where_one_has_saved(tmp_path):
+    """Old files would pass for the newest, and those of this run would be the first to be removed."""
+    make([Checkpoints(tmp_path)]).train(1, log_level=0)
+    trainer, files = make([Checkpoints(tmp_path)], seed=1), sorted(tmp_path.iterdir())
+    with pytest.raises(
+        ArgumentError,
+        match=r"Checkpoints: folder must have no checkpoints when a run begins, has .*step-0000004",
+    ):
+        trainer.train(1, log_level=0)
+    assert (trainer.n_steps, sorted(tmp_path.iterdir())) == (0, files)
+    load(trainer.callbacks[0].newest(), trainer.model, trainer.optimizer, trainer=trainer)
+    trainer.train(1, log_level=0)
+    assert trainer.callbacks[0].newest().name == "step-0000008.safetensors"
+
+
+def test_a_run_that_goes_back_removes_the_checkpoints_that_it_has_gone_back_over(tmp_path):
+    trainer = make([Checkpoints(tmp_path, every_steps=1, every=9, keep=None)])
+    trainer.train(n_steps=3, log_level=0)
+    load(tmp_path / "step-0000001.safetensors", trainer.model, trainer.optimizer, trainer=trainer)
+    trainer.train(n_steps=1, log_level=0)
+    assert [path.name[-13] for path in sorted(tmp_path.iterdir())] == ["1", "2"]
+
+
 def test_checkpoints_within_an_epoch(tmp_path):
     whole = make()
     whole.train(3, log_level=0)
@@ -355,6 +380,41 @@ def test_learning_curves_are_drawn(tmp_path):
     assert image[..., :3].min() < 0.5
 
 
+def test_learning_curves_show_the_history_by_whole_epochs(tmp_path, monkeypatch):
+    figures = pytest.importorskip("matplotlib.figure", reason="plots")
+    drawn = []
+    monkeypatch.setattr(figures.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    trainer = make([LearningCurves(tmp_path / "curves.png")])
+    trainer.metric = None
+    trainer.train(1, log_level=0)
+    trainer.metric = accuracy  # which the first epoch does not have
+    trainer.train(2, log_level=0)
+    losses, metrics = drawn[-1].axes
+    found = {
+        line.get_label(): line.get_xydata().T for axes in (losses, metrics) for line in axes.lines
+    }
+    assert set(found) == {"loss", "val_loss", "val_metric"}
+    for name, (epochs, values) in found.items():
+        assert epochs.tolist() == [0, 1, 2]
+        np.testing.assert_array_equal(values, [row.get(name, np.nan) for row in trainer.history])
+    assert (losses.get_ylabel(), metrics.get_ylabel(), metrics.get_xlabel()) == (
+        "loss",
+        "metric",
+        "epoch",
+    )
+    ticks = metrics.xaxis.get_major_locator().tick_values(0, 2)
+    assert all(tick == int(tick) for tick in ticks)
+
+
+def test_the_line_of_progress_is_gone_when_a_row_is_printed(capsys):
+    pytest.importorskip("tqdm", reason="progress is shown by tqdm")
+    with contextlib.redirect_stdout(sys.stderr):  # one stream, as on a terminal
+        make([Progress(always=True)]).train(2, log_level=1)
+    shown = capsys.readouterr().err
+    rows = [shown[: shown.index(f"epoch= {n:2d} | loss=")] for n in (0, 1)]
+    assert all(before.endswith("\r") and "| 4/4 " not in before[-20:] for before in rows)
+
+
 def test_progress_is_shown_within_an_epoch_and_is_quiet_without_a_terminal(capsys):
     pytest.importorskip("tqdm", reason="progress is shown by tqdm")
     trainer = make([Progress(always=True)])
@@ -443,6 +503,21 @@ def test_handlers_come_back_and_a_second_signal_ends_at_once(tmp_path):
         trainer.train(2, log_level=0)
     assert signal.getsignal(signal.SIGINT) is before
     assert checkpoints.newest() is None
+
+
+def test_a_trainer_off_the_main_thread_trains_without_handlers(tmp_path):
+    before, ended = signal.getsignal(signal.SIGINT), []
+    trainer = make([StopOnSignal(Checkpoints(tmp_path))])
+
+    def train():
+        trainer.train(2, log_level=0)
+        ended.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert ended == [before]
+    assert len(trainer.history) == 2
 
 
 SHOWN = [

@@ -28,6 +28,9 @@ class Checkpoints(Callback):
     the same bits. A run that was killed while it saved leaves a file `….partial`, which the next
     save of a run in this folder removes.
 
+    A folder is one run's: a new run is refused there, and a run that goes on from an older
+    checkpoint removes the later ones when it saves.
+
     Raises ArgumentError if an option is out of its range; OSError if a file cannot be written.
 
     >>> import tempfile
@@ -56,9 +59,15 @@ class Checkpoints(Callback):
         """Return the file of the latest step, None if there is none."""
         return max(self._files(), key=_step_of, default=None)
 
-    def on_train_start(self, trainer: Any) -> None:  # noqa: ARG002
-        """Make the folder."""
+    def on_train_start(self, trainer: Any) -> None:
+        """Make the folder. Raises ArgumentError if a run begins where another has saved."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        newest = self.newest()
+        if newest is not None and trainer.n_steps == 0 < _step_of(newest):
+            raise ArgumentError(
+                f"Checkpoints: folder must have no checkpoints when a run begins, has {newest}; "
+                "load it to go on with that run, or give another folder, or remove it"
+            )
 
     def on_step_end(self, trainer: Any) -> None:
         """Save within an epoch, if it is time."""
@@ -87,6 +96,9 @@ class Checkpoints(Callback):
         """Save a run as it is; remove what is older than the last `keep`, and partial files."""
         remove_leftovers(self.folder, _NUMBER)
         self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
+        for path in self._files():
+            if _step_of(path) > trainer.n_steps:  # of a part that the run has gone over again
+                path.unlink(missing_ok=True)
         if self.keep is not None:
             for path in sorted(self._files(), key=_step_of)[: -self.keep]:
                 path.unlink(missing_ok=True)

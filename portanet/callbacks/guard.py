@@ -19,11 +19,12 @@ class Guard(Callback):
     epoch began: lower the learning rate and call train() again.
 
     It costs a copy of the model and of the optimizer's state on the device, anew after each epoch,
-    and one number that is fetched with it; steps cost nothing. Only when an epoch has diverged are
-    its steps taken again, and looked at one by one, from the copy: hooks of other callbacks are not
-    called then, and what they have changed within the epoch (a learning rate, say) is not done
-    again. Where the step as it is written is finite, but the compiled one was not, or a loader of
-    your own gives other batches, the error says what is known.
+    and one number that is fetched with it, which in the epochs of a very small network is felt;
+    steps cost nothing. Only when an epoch has diverged are its steps taken again, and looked at one
+    by one, from the copy: hooks of other callbacks are not called then, and what they have changed
+    within the epoch (a learning rate, say) is not done again. Where the step as it is written is
+    finite, but the compiled one was not, or a loader of your own gives other batches, the error
+    says what is known.
 
     >>> Guard()
     Guard()

@@ -10,7 +10,7 @@ from portanet.reprs import call_of
 
 
 class Progress(Callback):
-    """Shows batches, loss, samples a second and the time left of each epoch, on standard error.
+    """Shows batches, loss, batches a second and the time left of each epoch, on standard error.
 
     The loss is fetched from the device when the line is drawn, at most ten times a second. Nothing
     is shown where standard error is no terminal (`always=True`: it is shown all the same).
@@ -36,7 +36,7 @@ class Progress(Callback):
             self._bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
 
     def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:  # noqa: ARG002
-        """Take the line away."""
+        """Take the line away, before the epoch's numbers are printed."""
         self._close()
 
     def on_train_end(self, trainer: Any) -> None:  # noqa: ARG002

@@ -8,7 +8,6 @@ from portanet.data import DataLoader
 from portanet.training.evaluation import evaluate
 from portanet.training.hooks import Hooks
 from portanet.training.trainer_parts import TrainerParts
-from portanet.typing import Array
 
 
 class Epochs(TrainerParts):
@@ -24,24 +23,24 @@ class Epochs(TrainerParts):
 
     def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
         """Take a step with each batch; return the mean loss, on the device, None if stopped."""
-        start, n = self.position, self.steps_per_epoch
+        batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
         counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
-        loss = self.take_steps(self._after_step(hooks, limit) if counted else None)
+        after = self._after_step(hooks, limit) if counted else None
+        with skip_value_checks():
+            loss = self.steps.epoch(batches, start, after)
         if loss is None:
             return None
         self.n_steps += 0 if counted or n is None else n
         self.position = 0
         return {"loss": loss}
 
-    def take_steps(self, after: Callable[[], bool] | None = None) -> Array | None:
-        """Take the steps that the epoch has left; return its mean loss, on the device.
+    def take_steps(self, after: Callable[[], bool]) -> None:
+        """Take the steps that the epoch has left, again: `after` is called after each of them.
 
-        `after` is called after each; where it returns True they end there, and None is returned. No
-        callback is called, and nothing is counted: train() does that.
+        Where it returns True they end. No callback is called, and nothing is counted.
         """
-        batches = self._staged(self.train_dl).batches
         with skip_value_checks():
-            return self.steps.epoch(batches, self.position, after)
+            self.steps.epoch(self._staged(self.train_dl).batches, self.position, after)
 
     def batch_at(self, position: int) -> tuple[Any, Any]:
         """Return x and y of a batch of the present epoch; with 0 a new one begins."""

@@ -21,20 +21,22 @@ def fetch(row: dict[str, Any], backend: Backend) -> dict[str, float]:
     return {name: found[name] if name in found else _on_host(v) for name, v in row.items()}
 
 
-def warn_if_diverged(epoch: int, row: dict[str, float]) -> bool:
-    """Warn if a loss is NaN or infinite; return whether."""
-    bad = {n: v for n, v in row.items() if n in ("loss", "val_loss") and not isfinite(v)}
-    if bad:
-        numbers = " and ".join(f"{name} is {value}" for name, value in bad.items())
-        warnings.warn(
-            f"Trainer: training has diverged: in epoch {epoch} {numbers}, not a finite number. "
-            "Start again from weights that are finite; a smaller learning rate (lr), clip_norm=1.0 "
-            "or normalized inputs (portanet.normalize) usually help; with callbacks=[Guard()] "
-            "(portanet.callbacks) it is said in which step and layer it began",
-            DivergedWarning,
-            stacklevel=3,
-        )
-    return bool(bad)
+def not_finite(row: dict[str, float]) -> dict[str, float]:
+    """Return which losses of an epoch are NaN or infinite."""
+    return {n: v for n, v in row.items() if n in ("loss", "val_loss") and not isfinite(v)}
+
+
+def warn_diverged(epoch: int, bad: dict[str, float]) -> None:
+    """Warn of losses that are not finite."""
+    numbers = " and ".join(f"{name} is {value}" for name, value in bad.items())
+    warnings.warn(
+        f"Trainer: training has diverged: in epoch {epoch} {numbers}, not a finite number. "
+        "Start again from weights that are finite; a smaller learning rate (lr), clip_norm=1.0 "
+        "or normalized inputs (portanet.normalize) usually help; with callbacks=[Guard()] "
+        "(portanet.callbacks) it is said in which step and layer it began",
+        DivergedWarning,
+        stacklevel=3,
+    )
 
 
 def format_row(epoch: int, row: dict[str, float]) -> str:
