@@ -26,8 +26,13 @@ class RunningSum:
     def __init__(self, backend: Backend) -> None:
         name = widest_float(backend)
         self._backend, self._dtype = backend, backend.dtype(name)
+        self._exact = name == "float64"
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
         self._sum: Any = 0
-        self._error: Any = None if name == "float64" else 0
+        self._error: Any = None if self._exact else 0
 
     @property
     def value(self) -> Any:

@@ -26,7 +26,7 @@ ROADS = {
     "torch": {"backend": "torch"},
     "jax, compiled": {"backend": "jax"},
 }
-FEWER = {"jax, compiled": 5, "torch": 5}  # times; a step takes longer there
+FEWER = {"jax, compiled": 50, "torch": 25}  # times; a step takes longer there
 
 
 def tried(place, count=50_000):

@@ -56,13 +56,14 @@ def data():
     return X, X[:, 0] + 0.5 * rng.standard_normal(N) > 0
 
 
-def made(folder=None, *, seed=0, ds=None, backend="numpy", every_steps=1, **options):
+def made(
+    folder=None, *, seed=0, ds=None, backend="numpy", dtype="float32", every_steps=1, **options
+):
     """Return a trainer; with a folder it saves itself there, and writes its logs beside it."""
     portanet.seed(seed)
-    layers = [Linear(5, 8), BatchNorm1d(8), ReLU(), Dropout(0.3), Linear(8, 1)]
+    layers = [Linear(5, 8, bias=False), BatchNorm1d(8), ReLU(), Dropout(0.3), Linear(8, 1)]
     model = Sequential(layers, BCEWithLogits())
-    if backend != "numpy":
-        model.to(backend)
+    model.to(backend, dtype=dtype)
     ds = Dataset(*data()) if ds is None else ds
     rate = WarmUp(Plateau(0.02, patience=0), 6)
     optimizer = Adam(model, lr=rate, accumulate=3, clip_norm=0.5)
@@ -89,18 +90,20 @@ def finish(trainer, n_steps=N_STEPS):
     return trainer
 
 
-def content(trainer):
-    """Return all numbers and arrays of a run as bytes: weights, statistics, slots, means, history."""
-    states = {"optimizer": trainer.optimizer.state(), "trainer": trainer.state()}
+def arrays_of(trainer):
+    """Return all arrays of a run, on the host: weights, statistics, slots, sums and means."""
     held = trainer.model.named_parameters() | trainer.model.named_buffers()
     arrays = {f"model/{name}": holder.value for name, holder in held.items()}
-    for part, state in states.items():
-        arrays |= {f"{part}/{name}": array for name, array in state.arrays.items()}
-    to_numpy = portanet.backend_of(next(iter(held.values())).value).to_numpy
-    numbers = {part: state.numbers for part, state in states.items()}
+    for part, owner in (("optimizer", trainer.optimizer), ("trainer", trainer)):
+        arrays |= {f"{part}/{name}": array for name, array in owner.state().arrays.items()}
+    return {name: portanet.backend_of(array).to_numpy(array) for name, array in arrays.items()}
+
+
+def content(trainer):
+    """Return all numbers and arrays of a run as bytes."""
+    numbers = [trainer.optimizer.state().numbers, trainer.state().numbers]
     found = [json.dumps(numbers, sort_keys=True).encode()]
-    for name in sorted(arrays):
-        array = arrays[name] if isinstance(arrays[name], np.ndarray) else to_numpy(arrays[name])
+    for name, array in sorted(arrays_of(trainer).items()):
         found += [f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()]
     return b"\n".join(found)
 

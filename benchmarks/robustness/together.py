@@ -4,6 +4,7 @@ Each must end with the numbers of one that is alone, bit for bit, in checkpoints
 the random states of NumPy and Python, which belong to the user, stay as they were.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import random
@@ -17,7 +18,8 @@ from portanet import Adam, BCEWithLogits, DataLoader, Dataset, Linear, Sequentia
 from portanet.backends._llvm.machine import available
 
 ROADS = [{"compile": False}, {"fast": False}, *([{"fast": True}] if available() else [])]
-LONG = 400  # steps of a run that others disturb
+LONG = 120  # steps of a run that others disturb
+SECONDS = 120  # after which a child hangs
 
 
 def tried(place, count=5):
@@ -102,19 +104,19 @@ def off_the_main_thread(place, road):
 def in_child(call):
     """Call in a forked process; raise AssertionError unless it returns the numbers that are wanted.
 
-    `call` returns pairs of digests. A child that hangs is ended after a minute.
+    `call` returns pairs of digests. A child that hangs says where, and is ended.
     """
     child = os.fork()
     if not child:
         status = 1
         try:
-            threading.Timer(60, os._exit, (3,)).start()
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
             status = 0 if all(found == wanted for found, wanted in call()) else 2
         except BaseException:  # noqa: BLE001 - told by the status
             traceback.print_exc()
         os._exit(status)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status == 0, {2: "other numbers in the child", 3: "the child hangs"}.get(status, status)
+    assert status == 0, {2: "other numbers in the child"}.get(status, "the child has failed")
 
 
 def forked(place, road):

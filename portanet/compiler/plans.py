@@ -151,6 +151,7 @@ class Plans:
         except Exception as error:  # noqa: BLE001 - without a plan steps run as they are written
             return f"no plan can be made: {type(error).__name__}: {error}"
         self.memory, self._guards, self._plans[key] = memory, guards, planned
+        self._epoch_loss.hand_over(memory)
         while len(self._plans) > MAX_PLANS:
             self._plans.popitem(last=False)
         return None

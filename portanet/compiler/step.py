@@ -111,7 +111,7 @@ class CompiledStep(EpochSteps):
             self.plans.count(planned, version)
             self.plans.look_again()
             return losses
-        self.epoch_loss.add(losses, y)
+        self._add_up(losses, y)
         if not planned.revert(f"{check.why}{planned.doubt()}"):
             self._refuse(f"verification failed: {check.why}{planned.doubt()}")
         return losses
@@ -162,8 +162,12 @@ class CompiledStep(EpochSteps):
         """Take a step as it is written."""
         losses = take_step(self.model, self.optimizer, x, y)
         self.plans.pass_by()
-        self.epoch_loss.add(losses, y)
+        self._add_up(losses, y)
         return losses
+
+    def _add_up(self, losses: Array, y: Arrays) -> None:
+        self.epoch_loss.add(losses, y)
+        self.epoch_loss.hand_over(self.plans.memory)
 
     def _refuse(self, why: str) -> None:
         self.refused = why

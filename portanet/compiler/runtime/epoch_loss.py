@@ -12,7 +12,8 @@ class EpochLoss:
 
     A replay adds to sums that lie in the memory of the plans. The rest is here: losses of steps
     that no plan has taken, sums from a memory that was dropped, and in `n` the samples of replays
-    that have no weights.
+    that have no weights. `hand_over` moves it there, so that an epoch is added up in the order of
+    its steps: where it was stopped and resumed would show in the last place else.
     """
 
     def __init__(self, model: Sequential) -> None:
@@ -50,6 +51,13 @@ class EpochLoss:
         xp, weights = self._home.xp, self.model.criterion.weight_of(y)
         self._loss.add(xp.sum(losses))
         self._weight.add(n_samples(y) if weights is None else xp.sum(weights))
+
+    def hand_over(self, memory: ParameterMemory | None) -> None:
+        """Let the sums in a memory go on from those here; where float64 is missing both stay."""
+        for name, here in (("total:loss", self._loss), ("total:weight", self._weight)):
+            if memory is not None and name in memory.homes and f"{name}:error" not in memory.homes:
+                memory.put(name, memory.homes[name] + here.value)
+                here.clear()
 
     def leave(self, memory: ParameterMemory) -> None:
         """Remember what lies in a memory that is given up."""
