@@ -1,5 +1,7 @@
 """Case: one array before the judge, and how far its numbers may be from those in float64."""
 
+from typing import Any
+
 import numpy as np
 
 from portanet.compiler.verification.compare import by_noise, difference_of, some_ulps
@@ -19,6 +21,7 @@ class Case:
     def __init__(self, readable: np.ndarray, center: np.ndarray) -> None:
         self._readable, self._center = readable, center
         self._wanted = _wanted(readable, center)
+        self._ulps: Any = None  # a few units of the last place
         self._noise: np.ndarray | None = None  # the largest error under noise so far
         self._allowed: np.ndarray | None = None
         self.own: str | None = None
@@ -34,7 +37,7 @@ class Case:
         self.own = difference_of(self._readable, self._wanted, self._allowed_for_own)
         self.found = difference_of(got, self._wanted, self._allowed_for_plan)
         if self.is_open:
-            self._allowed = None  # until more noise has counted: runs need the memory
+            self._allowed = self._ulps = None  # runs under noise need the memory
 
     def take_in(self, sample: np.ndarray) -> None:
         """Let the noise of one more run count."""
@@ -44,13 +47,18 @@ class Case:
     def level(self) -> float:
         """Return how many times the few ulps of compare.py an error may be, at the worst place."""
         with np.errstate(all="ignore"):
-            times = self._allowed_for_plan() / some_ulps("", self._wanted)
+            times = self._allowed_for_plan() / self._some_ulps()
         return float(np.max(np.where(np.isfinite(times), times, 0), initial=0))
 
-    def _allowed_for_own(self) -> np.ndarray:
+    def _allowed_for_own(self) -> Any:
         if self._noise is None:
-            return _PLAUSIBLE * some_ulps("", self._wanted)
+            return _PLAUSIBLE * self._some_ulps()
         return _OWN * by_noise(self._noise, self._wanted)
+
+    def _some_ulps(self) -> Any:
+        if self._ulps is None:
+            self._ulps = some_ulps("", self._wanted)
+        return self._ulps
 
     def _allowed_for_plan(self) -> np.ndarray:
         if self._allowed is None:

@@ -71,18 +71,19 @@ def difference_of(got: Any, wanted: np.ndarray, allowed: Callable[[], Any]) -> s
     if not finite.all() and not np.array_equal(got[~finite], wanted[~finite], equal_nan=True):
         return "differ where the numbers are not finite"
     with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(got - wanted)  # of numbers that are close the difference is exact
+        # of numbers that are close the difference is exact
+        off = np.asarray(np.abs(got - wanted))
         bad = finite & ~(off <= allowed())
     return _worst(off, wanted, bad) if bad.any() else None
 
 
 def _worst(off: np.ndarray, wanted: np.ndarray, bad: np.ndarray) -> str:
     """Return where and by how much an array is off most, in units of the last place."""
-    off = np.where(bad, np.nan_to_num(off, nan=np.inf), 0)
-    at = np.unravel_index(int(np.argmax(off)), off.shape)
+    off[~bad] = 0
+    at = np.unravel_index(int(np.argmax(off)), off.shape)  # the first NaN, if there is one
     with np.errstate(all="ignore"):
         ulp = float(np.spacing(np.abs(wanted[at]))) or float(np.finfo(wanted.dtype).tiny)
-        n = off[at] / ulp
+        n = np.inf if np.isnan(off[at]) else off[at] / ulp
     return f"differ by {n:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
 
 

@@ -113,20 +113,29 @@ class StepCheck:
         grads = {name.removeprefix("grad:"): grad for name, grad in self.grads.items()}
         waiting = self.counters["n_accumulated"]
         rules = RuleRun(self.planned, self.scalars, self.start, grads, waiting)
-        readable: dict[str, Array] = {}  # of the parameters about which there is a question
+        got: dict[str, np.ndarray] = {}  # of the parameters about which there is a question
+        readable: dict[str, np.ndarray] = {}
+        found: dict[str, str] = {}
         for own in rules.one_by_one():
-            got = {name: self.memory.view(name) for name in own}
-            if self._differences(host_run.on_host(got), host_run.on_host(own)):
-                readable |= own
-        got = {name: self.memory.view(name) for name in readable}
-        return self._compared(got, readable, rules.on_tape)
+            here = host_run.on_host({name: self.memory.view(name) for name in own})
+            there = host_run.on_host(own)
+            differ = self._differences(here, there)
+            if differ:
+                got, readable, found = got | here, readable | there, found | differ
+        return self._judged(got, readable, found, rules.on_tape)
 
     def _compared(
         self, got: dict[str, Array], readable: dict[str, Array], run: Callable[..., Any]
     ) -> str | None:
         """Return the first array that differs, with words, None if all agree."""
         here, there = host_run.on_host(got), host_run.on_host(readable)
-        found = self._differences(here, there)
+        return self._judged(here, there, self._differences(here, there), run)
+
+    def _judged(
+        self, here: dict[str, np.ndarray], there: dict[str, np.ndarray], found: dict[str, str],
+        run: Callable[..., Any],
+    ) -> str | None:  # fmt: skip
+        """Return which of the arrays that were found to differ is wrong, None if all are right."""
         if self.exact or not found:
             return compare.first(found)
         announce(self.seconds)
