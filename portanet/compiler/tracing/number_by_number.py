@@ -5,6 +5,7 @@ It is read off the operations of its `update`, traced for each shape and for a s
 
 from typing import Any
 
+from portanet.backends import array_namespace
 from portanet.compiler.graph.graph import Node, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.operations import ELEMENTWISE
@@ -28,11 +29,16 @@ def treats_numbers_alone(
     shapes = {}
     for name, array in arrays.items():
         shapes.setdefault(tuple(array.shape), (array, slots[name]))
-    vector = tape.backend.xp.zeros((_SOME,), dtype=first.dtype, device=first.device)
+    vector = short_vector(tape, first.dtype, first.device)
     wanted = _operations(tape, group, vector, dict.fromkeys(names[0], vector))
     return wanted is not None and all(
         _operations(tape, group, array, own) == wanted for array, own in shapes.values()
     )
+
+
+def short_vector(tape: Tape, dtype: Any, device: Any) -> Array:
+    """Return a vector of a few zeros, which stands for all parameters of a group."""
+    return tape.backend.xp.zeros((_SOME,), dtype=dtype, device=device)
 
 
 def _operations(tape: Tape, group: RuleGroup, value: Array, slots: dict[str, Array]) -> Any:
@@ -65,6 +71,13 @@ def _comparable(node: Node, names: dict[int, str]) -> str:
             return ("scalar", repr(x.key))
         if id(x) in names:
             return ("value", names[id(x)])
-        return ("constant", x.array.tolist() if x.array.size == 1 else "many")
+        return ("constant", _one_number(x.array))
 
     return repr(replaced((node.args, node.options), name, (Value, HostScalar)))
+
+
+def _one_number(array: Array) -> Any:
+    """Return the number that a constant consists of; one of several is the same as no other."""
+    xp = array_namespace(array)
+    first = xp.reshape(array, (-1,))[:1]
+    return first.tolist() if bool(xp.all(array == first)) else id(array)

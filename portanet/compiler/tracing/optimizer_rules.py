@@ -5,8 +5,10 @@ matrices) it can as well be given all its parameters end to end, as one long vec
 memory in place of one for each. Whether it does is read off its traced operations, never assumed.
 """
 
+from functools import partial
 from typing import Any
 
+from portanet.compiler.tracing.flat_update import trace_flat_update
 from portanet.compiler.tracing.number_by_number import treats_numbers_alone
 from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.tape import Tape
@@ -57,18 +59,10 @@ def trace_rules(
     grads = optimizer.clipped(grads)
     for group in groups:
         if group.flat is not None:
-            _move_together(tape, group, grads)
+            xp = tape.namespace
+            trace_flat_update(tape, group, [xp.reshape(grads[n], (-1,)) for n in group.names])
         else:
             _move_each(tape, group, grads)
-
-
-def _move_together(tape: Tape, group: RuleGroup, grads: dict[str, Any]) -> None:
-    xp = tape.namespace
-    flat_grad = xp.concat([xp.reshape(grads[name], (-1,)) for name in group.names])
-    value, slots = group.rule.update(group.flat, flat_grad, group.slots, group.host_scalars())
-    tape.update(f"flat:{group.number}", value)
-    for key, slot in slots.items():
-        tape.update(f"flat:{group.number}/{key}", slot)
 
 
 def _move_each(tape: Tape, group: RuleGroup, grads: dict[str, Any]) -> None:
@@ -111,11 +105,11 @@ def _make_leaves(
     group.slot_names = {name: list(own) for name, own in slots.items()}
     group.sums = {name: tape.state(f"{name}/+", array) for name, array in sums.items()}
     if treats_numbers_alone(tape, group, arrays, slots):
-        group.flat = tape.state(f"flat:{group.number}", end_to_end(tape, arrays.values()))
+        group.flat = _vector(tape, f"flat:{group.number}", arrays)
         group.values = views(group.flat, arrays)
         for key in next(iter(slots.values())):
-            together = end_to_end(tape, [slots[name][key] for name in arrays])
-            group.slots[key] = tape.state(f"flat:{group.number}/{key}", together)
+            of_slot = {name: slots[name][key] for name in arrays}
+            group.slots[key] = _vector(tape, f"flat:{group.number}/{key}", of_slot)
         return
     for name, array in arrays.items():
         group.values[name] = tape.state(name, array)
@@ -123,10 +117,10 @@ def _make_leaves(
             group.slots[f"{name}/{key}"] = tape.state(f"{name}/{key}", slot)
 
 
-def end_to_end(tape: Tape, arrays: Any) -> Array:
-    """Return arrays as one vector."""
-    xp = tape.backend.xp
-    return xp.concat([xp.reshape(array, (-1,)) for array in arrays])
+def _vector(tape: Tape, name: str, arrays: dict[str, Array]) -> Tracer:
+    """Return the state that arrays lie in end to end; its tracer's numbers are none of theirs."""
+    first, n = next(iter(arrays.values())), sum(array.size for array in arrays.values())
+    return tape.state(name, tape.backend.xp.empty((n,), dtype=first.dtype, device=first.device))
 
 
 def views(flat: Tracer, arrays: dict[str, Array]) -> dict[str, Tracer]:
@@ -135,7 +129,10 @@ def views(flat: Tracer, arrays: dict[str, Array]) -> dict[str, Tracer]:
     for name, array in arrays.items():
         part, shape = slice(start, start + array.size), tuple(array.shape)
         start = part.stop
-        found[name] = flat.tape.view(
-            flat, name, lambda v, part=part, shape=shape: xp.reshape(v[part], shape)
-        )
+        piece = partial(_piece, xp, part, shape)
+        found[name] = flat.tape.view(flat, name, piece, array)
     return found
+
+
+def _piece(xp: Any, part: slice, shape: tuple[int, ...], vector: Any) -> Any:
+    return xp.reshape(vector[part], shape)

@@ -73,9 +73,9 @@ class Tape:
         array = in_c_order(array, copy=True)
         return self._kind(value_like("constant", array, array=array), array, self)
 
-    def view(self, of: Tracer, name: str, function: Callable[[Any], Any]) -> Tracer:
-        """Return a named piece of a state, which shows its memory."""
-        node, array = Node("view", function, (of.traced,), {}), function(of.array)
+    def view(self, of: Tracer, name: str, function: Callable[[Any], Any], array: Any) -> Tracer:
+        """Return a named piece of a state, which shows its memory, from an array of its numbers."""
+        node, array = Node("view", function, (of.traced,), {}), in_c_order(array)
         value = value_like("state", array, name=name, node=node, base=of.traced)
         node.outputs.append(value)
         return self._kind(value, array, self)

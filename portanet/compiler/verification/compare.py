@@ -5,7 +5,8 @@ their own size or at the scale of their row and column, agree. What differs by m
 how far both are from the same step in float64 (judge.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def difference(got: Arrays, wanted: Arrays, allowed: Any) -> dict[str, str]:
     """Return the arrays that differ by more than `allowed(name, wanted)`, each with words."""
     found = {}
     for name, array in wanted.items():
-        words = _words(got.get(name), array, allowed(name, array))
+        words = difference_of(got.get(name), array, partial(allowed, name, array))
         if words is not None:
             found[name] = words
     return found
@@ -44,36 +45,45 @@ def some_ulps(name: str, wanted: np.ndarray) -> np.ndarray | float:  # noqa: ARG
 
 def by_noise(noise: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the error that an array with this noise may have."""
-    size = np.where(np.isfinite(wanted), np.abs(wanted), 0)
-    units = 2 * float(np.finfo(wanted.dtype).eps) * size
-    return NOISE * noise + SCALE * np.sqrt(variances(noise * noise)) + units
+    size = np.abs(wanted)
+    if not np.isfinite(np.max(size, initial=0)):
+        size = np.where(np.isfinite(size), size, 0)
+    allowed = SCALE * np.sqrt(variances(noise * noise))
+    allowed += NOISE * noise
+    allowed += 2 * float(np.finfo(wanted.dtype).eps) * size
+    return allowed
 
 
-def _words(got: Any, wanted: np.ndarray, allowed: Any) -> str | None:
+def difference_of(got: Any, wanted: np.ndarray, allowed: Callable[[], Any]) -> str | None:
+    """Return in words how an array differs by more than `allowed()`; None if it does not.
+
+    What is allowed is asked for only where the arrays are not the same: most are.
+    """
     if got is None:
         return "differ: the compiled one is missing"
     if got.shape != wanted.shape:
         return f"differ in shape: {got.shape} and {wanted.shape}"
-    if np.array_equal(got, wanted, equal_nan=wanted.dtype.kind == "f"):
+    if np.array_equal(got, wanted):
         return None
     if wanted.dtype.kind != "f":
         return "differ"
     finite = np.isfinite(wanted)
-    if not np.array_equal(got[~finite], wanted[~finite], equal_nan=True):
+    if not finite.all() and not np.array_equal(got[~finite], wanted[~finite], equal_nan=True):
         return "differ where the numbers are not finite"
     with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(got - wanted)  # of numbers that are close the difference is exact
-        bad = finite & ~(off <= allowed)
+        # of numbers that are close the difference is exact
+        off = np.asarray(np.abs(got - wanted))
+        bad = finite & ~(off <= allowed())
     return _worst(off, wanted, bad) if bad.any() else None
 
 
 def _worst(off: np.ndarray, wanted: np.ndarray, bad: np.ndarray) -> str:
     """Return where and by how much an array is off most, in units of the last place."""
-    off = np.where(bad, np.nan_to_num(off, nan=np.inf), 0)
-    at = np.unravel_index(int(np.argmax(off)), off.shape)
+    off[~bad] = 0
+    at = np.unravel_index(int(np.argmax(off)), off.shape)  # the first NaN, if there is one
     with np.errstate(all="ignore"):
         ulp = float(np.spacing(np.abs(wanted[at]))) or float(np.finfo(wanted.dtype).tiny)
-        n = off[at] / ulp
+        n = np.inf if np.isnan(off[at]) else off[at] / ulp
     return f"differ by {n:.0f} ulp at {[int(i) for i in at]} ({wanted[at]:g} expected)"
 
 

@@ -1,7 +1,8 @@
 """Runs of the readable code on the host, under a tape, from a given start; nothing is changed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from portanet.backends import backend_of
 from portanet.checks import skip_value_checks
 from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tracer import Tracer
-from portanet.compiler.verification.noise import NoisyTape
+from portanet.compiler.verification.noise import NoisyTape, in_float64
 from portanet.data.lazy_batch import Batch
 from portanet.parameter import Holder
 from portanet.sequential import Sequential
@@ -59,22 +60,47 @@ def holding(attributes: Iterable[tuple[dict[str, Any], str, Any]]) -> Iterator[N
             held[key] = value
 
 
-def forward_and_backward(
-    model: Sequential,
-    tape: NoisyTape,
-    start: Mapping[str, np.ndarray],
-    batch: Batch,
-    drawn: Any,
-) -> dict[str, np.ndarray]:
-    """Return losses, gradients, buffers and attributes of a step, by the names of a plan's results.
+class GradientRun:
+    """The step up to its gradients, from a given start, on the host under tapes.
 
-    `start` holds the values of parameters and buffers by name.
+    `start` holds the values of parameters and buffers by name, `drawn` what the step has drawn;
+    `attributes` of layers are (dict, name, value), as they were at the start.
     """
+
+    def __init__(
+        self, model: Sequential, start: Mapping[str, Array], batch: Batch,
+        attributes: Iterable[tuple[dict[str, Any], str, Any]], drawn: Any,
+    ) -> None:  # fmt: skip
+        self._model, self._attributes, self._drawn = model, list(attributes), drawn
+        self._given = start, batch
+
+    def on_tape(self, tape: NoisyTape, names: Any) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """Return losses, gradients, buffers and attributes by the names of a plan's results.
+
+        Without noise and draws no tape is needed: the code runs on mere arrays, as it is written.
+        """
+        start, batch = self._entering
+        tape.draws = list(self._drawn)
+        enter = tape.enter if self._drawn or tape.is_noisy else lambda array: array
+        with holding(self._attributes):
+            return _forward_and_backward(self._model, enter, start, batch)
+
+    @cached_property
+    def _entering(self) -> tuple[dict[str, np.ndarray], Batch]:
+        """Start and batch on the host in float64, which all runs share."""
+        start, batch = self._given
+        of_start = {name: in_float64(one_on_host(array)) for name, array in start.items()}
+        x, y = (map_parts(lambda array: in_float64(one_on_host(array)), of) for of in batch)
+        return of_start, (x, y)
+
+
+def _forward_and_backward(
+    model: Sequential, enter: Callable[[Any], Any], start: Mapping[str, np.ndarray], batch: Batch
+) -> dict[str, np.ndarray]:
     holders = {**model.named_parameters(), **model.named_buffers()}
-    entered = {name: tape.enter(array) for name, array in start.items()}
-    tape.draws = list(drawn)
+    entered = {name: enter(array) for name, array in start.items()}
     with undone({"": model}), skip_value_checks(), held(holders, entered):
-        x, y = (map_parts(tape.enter, of) for of in batch)
+        x, y = (map_parts(enter, of) for of in batch)
         losses = model.criterion.forward(model.forward(x, training=True), y, training=True)
         model.backward()
         found: dict[str, Any] = {"losses": losses}
@@ -82,4 +108,5 @@ def forward_and_backward(
         found |= {n: b.value for n, b in model.named_buffers().items()}
         for name, part in model.named_parts().items():
             found |= {f"attribute:{name}.{key}": value for key, value in vars(part).items()}
-    return {n: t.array for n, t in found.items() if isinstance(t, Tracer)}
+    found = {n: t.array if isinstance(t, Tracer) else t for n, t in found.items()}
+    return {n: array for n, array in found.items() if isinstance(array, np.ndarray)}

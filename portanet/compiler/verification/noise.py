@@ -52,9 +52,14 @@ class NoisyTape(Tape):
         """Whether numbers may be taken out of arrays: this is a run as it is written."""
         return True
 
+    @property
+    def is_noisy(self) -> bool:
+        """Whether results are rounded."""
+        return self._epsilon > 0
+
     def enter(self, array: Any) -> Tracer:
         """Return a tracer of an array, floats as float64."""
-        array = np.asarray(array, np.float64) if array.dtype.kind == "f" else array
+        array = in_float64(array)
         return self._kind(value_like("node", array), array, self)
 
     def leaf(self, kind: str, array: Any, name: str = "") -> Tracer:  # noqa: ARG002
@@ -92,9 +97,15 @@ class NoisyTape(Tape):
         noise = (
             np.resize(noise, array.shape) if array.size > _N_NUMBERS else noise.reshape(array.shape)
         )
-        rounded = array + noise * size
+        rounded = noise * size
+        rounded += array
         finite = np.isfinite(rounded)  # of ±inf, as masks have it: NaN, where nothing is rounded
         return rounded if finite.all() else np.where(finite, rounded, array)
+
+
+def in_float64(array: Any) -> np.ndarray:
+    """Return an array of floating-point numbers as float64, any other as it is."""
+    return np.asarray(array, np.float64) if array.dtype.kind == "f" else array
 
 
 def _size_of_sum(
@@ -107,16 +118,19 @@ def _size_of_sum(
     """
     if name == "matmul":
         a, b = args
-        size, n = np.sqrt(np.matmul(a * a, b * b)), a.shape[-1]
+        size, n = np.asarray(np.matmul(a * a, b * b)), a.shape[-1]
+        np.sqrt(size, out=size)
         size += np.abs(result)
     elif name in ("sum", "mean") and args and args[0].dtype.kind == "f":
         total = np.asarray(result)
         squares = np.asarray(function(args[0] * args[0], *args[1:], **options))
         n = args[0].size // max(total.size, 1)
-        size = np.sqrt(squares if name == "sum" else squares / max(n, 1)) + np.abs(total)
+        size = np.asarray(np.sqrt(squares if name == "sum" else squares / max(n, 1)))
+        size += np.abs(total)
     else:
         return None
-    return size * max(1.0, sqrt(n) / 8)
+    size *= max(1.0, sqrt(n) / 8)
+    return size
 
 
 def _concrete(item: Any) -> Any:

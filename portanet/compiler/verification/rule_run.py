@@ -1,6 +1,6 @@
 """The optimizer's half of a step, by the readable rules on given gradients, and under a tape."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.verification import host_run
 from portanet.compiler.verification.noise import NoisyTape
+from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
 
@@ -27,6 +28,10 @@ class RuleRun:
 
     def readable(self) -> dict[str, Array]:
         """Return new values, slots and sums by name, where the model lies."""
+        return {name: array for own in self.one_by_one() for name, array in own.items()}
+
+    def one_by_one(self) -> Iterator[dict[str, Array]]:
+        """Yield the same, a parameter at a time: those of all at once take much memory."""
         return self._run(lambda array: array)
 
     def on_tape(self, tape: NoisyTape, names: Collection[str]) -> dict[str, np.ndarray]:
@@ -37,29 +42,43 @@ class RuleRun:
         start, grads = host_run.on_host(self.start), host_run.on_host(self.grads)
         of_host = RuleRun(self.planned, self.scalars, start, grads, self.n_accumulated)
         found = of_host._run(tape.enter, names)
-        return {name: np.asarray(t.array) for name, t in found.items()}
+        return {name: np.asarray(t.array) for own in found for name, t in own.items()}
 
     def _run(
         self, enter: Callable[[Any], Any], only: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        optimizer, found = self.planned.optimizer, {}
-        names = [name for group in self.planned.groups for name in group.names]
-        grads = {name: enter(self.grads[name]) for name in names}
+    ) -> Iterator[dict[str, Any]]:
+        optimizer = self.planned.optimizer
+        own = {name: names for name, names in self._names().items() if _meet(names, only)}
+        together = self._names() if _clips_together(optimizer) else own
+        grads = {name: enter(self.grads[name]) for name in together}
         if optimizer.accumulate > 1:
             if self.n_accumulated:
                 grads = {name: enter(self.start[f"{name}/+"]) + g for name, g in grads.items()}
             if self.n_accumulated + 1 < optimizer.accumulate:
-                return {f"{name}/+": total for name, total in grads.items()}
+                yield from ({f"{name}/+": total} for name, total in grads.items())
+                return
             grads = {name: total / optimizer.accumulate for name, total in grads.items()}
         grads = optimizer.clipped(grads)
         for group, scalars in zip(self.planned.groups, self.scalars, strict=True):
-            for name in group.names:
-                own = (name, *(f"{name}/{key}" for key in group.slot_names[name]))
-                if only is not None and not any(part in only for part in own):
-                    continue
+            for name in (name for name in group.names if name in own):
                 slots = {key: enter(self.start[f"{name}/{key}"]) for key in group.slot_names[name]}
-                found[name], slots = group.rule.update(
-                    enter(self.start[name]), grads[name], slots, scalars
-                )
-                found |= {f"{name}/{key}": slot for key, slot in slots.items()}
-        return found
+                value = enter(self.start[name])
+                value, slots = group.rule.update(value, grads[name], slots, scalars)
+                yield {name: value} | {f"{name}/{key}": slot for key, slot in slots.items()}
+
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        """Return by each parameter's name those of its value, its slots and its sum."""
+        return {
+            name: (name, f"{name}/+", *(f"{name}/{key}" for key in group.slot_names[name]))
+            for group in self.planned.groups
+            for name in group.names
+        }
+
+
+def _clips_together(optimizer: Optimizer) -> bool:
+    """Return whether what clipping makes of a gradient may depend on those of all."""
+    return optimizer.clip_norm is not None or type(optimizer).clipped is not Optimizer.clipped
+
+
+def _meet(names: Collection[str], only: Collection[str] | None) -> bool:
+    return only is None or any(name in only for name in names)

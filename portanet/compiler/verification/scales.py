@@ -38,10 +38,16 @@ def variances(squares: np.ndarray) -> np.ndarray:
 
 def _means(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the means of rows and those of columns, of a vector its mean; not finite counts 0."""
-    if not np.isfinite(size).all():
-        size = np.where(np.isfinite(size), size, 0)
     if size.size == 0:
         return size, size
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows, columns = _plain_means(size)
+        if np.isfinite(rows).all():  # and so is each number: another pass over all is saved
+            return rows, columns
+        return _plain_means(np.where(np.isfinite(size), size, 0))
+
+
+def _plain_means(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     wide = size.dtype if size.dtype.itemsize > 4 else np.float64  # no sum may overflow
     if size.ndim < 2:
         mean = np.full(size.shape, size.mean(dtype=wide))

@@ -20,7 +20,6 @@ from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.verification import compare, host_run
 from portanet.compiler.verification.judge import Judge, announce
-from portanet.compiler.verification.noise import NoisyTape
 from portanet.compiler.verification.rule_run import RuleRun
 from portanet.dispatch import draws_given
 from portanet.optimizer import Optimizer
@@ -100,7 +99,9 @@ class StepCheck:
         got = {name: results[name] for name in self.readable if name in results}
         got |= {name: self.memory.view(name) for name in self.model.named_buffers()}
         readable = {name: array for name, array in self.readable.items() if name in got}
-        why = self._compared(got, readable, self._run_gradients)
+        start = {name: self.start[name] for _, name in self.memory.holders}
+        run = host_run.GradientRun(self.model, start, self.batch, self.attributes, self.drawn)
+        why = self._compared(got, readable, run.on_tape)
         if why is not None:
             return why
         self.grads = {n: results[n] for n in readable if n.startswith("grad:")}
@@ -112,20 +113,31 @@ class StepCheck:
         grads = {name.removeprefix("grad:"): grad for name, grad in self.grads.items()}
         waiting = self.counters["n_accumulated"]
         rules = RuleRun(self.planned, self.scalars, self.start, grads, waiting)
-        readable = rules.readable()
-        got = {name: self.memory.view(name) for name in readable}
-        return self._compared(got, readable, rules.on_tape)
+        got: dict[str, np.ndarray] = {}  # of the parameters about which there is a question
+        readable: dict[str, np.ndarray] = {}
+        found: dict[str, str] = {}
+        for own in rules.one_by_one():
+            here = host_run.on_host({name: self.memory.view(name) for name in own})
+            there = host_run.on_host(own)
+            differ = self._differences(here, there)
+            if differ:
+                got, readable, found = got | here, readable | there, found | differ
+        return self._judged(got, readable, found, rules.on_tape)
 
     def _compared(
         self, got: dict[str, Array], readable: dict[str, Array], run: Callable[..., Any]
     ) -> str | None:
         """Return the first array that differs, with words, None if all agree."""
         here, there = host_run.on_host(got), host_run.on_host(readable)
-        if self.exact:
-            return compare.first(compare.difference(here, there, compare.nothing))
-        found = compare.difference(here, there, self._allowed)
-        if not found:
-            return None
+        return self._judged(here, there, self._differences(here, there), run)
+
+    def _judged(
+        self, here: dict[str, np.ndarray], there: dict[str, np.ndarray], found: dict[str, str],
+        run: Callable[..., Any],
+    ) -> str | None:  # fmt: skip
+        """Return which of the arrays that were found to differ is wrong, None if all are right."""
+        if self.exact or not found:
+            return compare.first(found)
         announce(self.seconds)
         judge = Judge(partial(run, names=found.keys()), there)
         try:
@@ -135,15 +147,15 @@ class StepCheck:
         self.planned.levels |= judge.levels
         return compare.first(found)
 
+    def _differences(
+        self, got: dict[str, np.ndarray], readable: dict[str, np.ndarray]
+    ) -> dict[str, str]:
+        allowed = compare.nothing if self.exact else self._allowed
+        return compare.difference(got, readable, allowed)
+
     def _allowed(self, name: str, wanted: np.ndarray) -> Any:
         times = 2 * self.planned.levels.get(name, 0.0)
         return compare.some_ulps(name, wanted) * max(1.0, times)
-
-    def _run_gradients(self, tape: NoisyTape, names: Any) -> dict[str, np.ndarray]:  # noqa: ARG002
-        start = host_run.on_host({name: self.start[name] for _, name in self.memory.holders})
-        batch = tuple(map_parts(host_run.one_on_host, of) for of in self.batch)
-        with host_run.holding(self.attributes):
-            return host_run.forward_and_backward(self.model, tape, start, batch, self.drawn)
 
     def _take_readable(self, losses: Array) -> Array:
         """Go back to the start, and take the step as it is written."""

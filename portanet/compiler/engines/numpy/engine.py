@@ -8,6 +8,7 @@ from portanet.backends import Backend
 from portanet.backends._installing import WHERE, install
 from portanet.backends._llvm import machine
 from portanet.backends._numpy import blas
+from portanet.backends._numpy.freed_memory import keep_freed_memory
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.numpy.pays import steps_until_it_pays
 from portanet.compiler.engines.numpy.plan import NumpyPlan
@@ -26,6 +27,7 @@ class NumpyEngine(Engine):
 
     def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool = False) -> None:
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
+        keep_freed_memory()
         if fast and fuse and not machine.available():
             raise ArgumentError(
                 "compile_step: fast=True needs llvmlite 0.45 or newer, which is not installed or "
