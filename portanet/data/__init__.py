@@ -1,7 +1,8 @@
 """Data: Dataset, DataLoader, and how batches come to lie where the network lies.
 
     dataset.py      Dataset: inputs and targets, sample by sample
-    numbers.py      what a data set accepts, and how it becomes arrays; frames.py: data frames
+    numbers.py      what a data set accepts, and how it becomes arrays; frames.py: data
+                    frames, columns.py: what to do with columns that hold no numbers
     samples.py      whether these arrays belong together; values.py: whether their values are fit
     rows.py         samples of an array by their numbers
     lazy_array.py   LazyArray: what is read batch by batch; mapped.py: memory maps, stored.py: HDF5,
