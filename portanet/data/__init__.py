@@ -8,6 +8,8 @@
     lazy_array.py   LazyArray: what is read batch by batch; mapped.py: memory maps, stored.py: HDF5,
                     zarr and their like, sparse.py: sparse matrices
     loader.py       DataLoader: the order of an epoch, and how it is cut into batches
+    stream.py       Stream: a loader of samples of unknown number; stream_source.py: where it
+                    begins, stacking.py: how samples become batches
     batches.py      Batches: a loader's batches on the model's device, in its dtype
     staging.py      the checks and the move to the device, for a whole data set or for a batch
     lazy_batch.py   LazyBatch: a batch that a compiled step gathers by itself
@@ -23,5 +25,6 @@ from portanet.data.dataset import Dataset
 from portanet.data.lazy_array import LazyArray
 from portanet.data.lazy_batch import Batch, LazyBatch
 from portanet.data.loader import DataLoader
+from portanet.data.stream import Stream
 
-__all__ = ["Batch", "Batches", "DataLoader", "Dataset", "LazyArray", "LazyBatch"]
+__all__ = ["Batch", "Batches", "DataLoader", "Dataset", "LazyArray", "LazyBatch", "Stream"]

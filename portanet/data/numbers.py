@@ -73,7 +73,11 @@ def _is_array(x: Any) -> bool:
 
 def _to_numpy(name: str, x: Any) -> np.ndarray:
     if not isinstance(x, Sequence) and not hasattr(x, "__array__") and not isinstance(x, Number):
-        advice = f"numpy.asarray(list({name}))" if isinstance(x, Iterator) else "numpy.asarray(...)"
+        advice = (
+            f"numpy.asarray(list({name})), or give (x, y) to a Stream"
+            if isinstance(x, Iterator)
+            else "numpy.asarray(...)"
+        )
         raise DtypeError(f"Dataset: {name} must be an array, is {short(x)}; make one with {advice}")
     if isinstance(x, str):
         raise DtypeError(
