@@ -74,6 +74,7 @@ WHOLE = {
 }  # fmt: skip
 NOT_MADE = {
     "Layer",
+    "ImageFolder",
     "LazyArray",
     "Loss",
     "Optimizer",

@@ -8,6 +8,7 @@
     lazy_array.py   LazyArray: what is read batch by batch; mapped.py: memory maps, stored.py: HDF5,
                     zarr and their like, sparse.py: sparse matrices
     loader.py       DataLoader: the order of an epoch, and how it is cut into batches
+    images.py       ImageFolder: images in folders, a folder for each class
     stream.py       Stream: a loader of samples of unknown number; stream_source.py: where it
                     begins, stacking.py: how samples become batches
     batches.py      Batches: a loader's batches on the model's device, in its dtype
@@ -22,9 +23,19 @@ one. What a subclass makes of Dataset.__getitem__, DataLoader.__iter__, order or
 
 from portanet.data.batches import Batches
 from portanet.data.dataset import Dataset
+from portanet.data.images import ImageFolder
 from portanet.data.lazy_array import LazyArray
 from portanet.data.lazy_batch import Batch, LazyBatch
 from portanet.data.loader import DataLoader
 from portanet.data.stream import Stream
 
-__all__ = ["Batch", "Batches", "DataLoader", "Dataset", "LazyArray", "LazyBatch", "Stream"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "DataLoader",
+    "Dataset",
+    "ImageFolder",
+    "LazyArray",
+    "LazyBatch",
+    "Stream",
+]

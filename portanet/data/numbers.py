@@ -74,7 +74,7 @@ def _is_array(x: Any) -> bool:
 def _to_numpy(name: str, x: Any) -> np.ndarray:
     if not isinstance(x, Sequence) and not hasattr(x, "__array__") and not isinstance(x, Number):
         advice = (
-            f"numpy.asarray(list({name})), or give (x, y) to a Stream"
+            f"numpy.asarray(list({name})); an iterator of samples (x, y) takes a Stream"
             if isinstance(x, Iterator)
             else "numpy.asarray(...)"
         )
