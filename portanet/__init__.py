@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from portanet.compiler.profiling import profile as profile
     from portanet.data import DataLoader as DataLoader
     from portanet.data import Dataset as Dataset
+    from portanet.data import ImageFolder as ImageFolder
+    from portanet.data import Stream as Stream
     from portanet.dispatch import accelerable as accelerable
     from portanet.ema import ExponentialMovingAverage as ExponentialMovingAverage
     from portanet.graph import Graph as Graph
@@ -140,7 +142,7 @@ _HOMES = {
     "portanet.checkpoint_model": "load_model",
     "portanet.compiler": "NotCompiledWarning compile_forward compile_step",
     "portanet.compiler.profiling": "profile",
-    "portanet.data": "DataLoader Dataset",
+    "portanet.data": "DataLoader Dataset ImageFolder Stream",
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",
     "portanet.graph": "Graph Input",

@@ -63,6 +63,7 @@ OTHERS = {
     "StandardBackend": MODEL.backend,
     "a layer of a user's": type("Own", (portanet.Layer,), {"__init__": lambda self, n: None})(3),
     "Losses": portanet.Losses({"price": MSE(), "kind": CrossEntropy()}),
+    "Stream": portanet.Stream([], 4),
     "a data set of several arrays": Dataset({"left": X, "right": X}, X),
     "a loss with weights": CrossEntropy(class_weights=[1.0, 2.0]),
     "a loss with a weight for each column": BCEWithLogits(positive_weight=np.ones(1000)),
@@ -73,6 +74,8 @@ WHOLE = {
 }  # fmt: skip
 NOT_MADE = {
     "Layer",
+    "ImageFolder",
+    "LazyArray",
     "Loss",
     "Optimizer",
     "Accelerable",

@@ -4,8 +4,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from math import prod
+from operator import length_hint
 from queue import SimpleQueue
 from typing import Any
 
@@ -51,7 +52,9 @@ class Batches:
         return self._loader()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} of {self.loader}, on {self.backend})"
+        n = length_hint(self.loader, -1)  # a stream's is unknown
+        how_many = "" if n < 0 else f"{n} of "
+        return f"{type(self).__name__}({how_many}{self.loader}, on {self.backend})"
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -115,7 +118,7 @@ class Batches:
         """Return the batches of a subclass, or of data that stay on the host, once moved."""
         if loader.makes_batches():
             who = type(loader).__name__
-            found = (_checked(who, batch) for batch in islice(loader.__iter__(), start, None))
+            found = (_checked(who, batch) for batch in loader.from_batch(start))
         else:
             order, parts = loader.next_epoch()
             X, y = loader.ds.checked()

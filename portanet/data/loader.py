@@ -1,6 +1,7 @@
 """DataLoader: the order of an epoch's samples, and how it is cut into batches."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -101,6 +102,10 @@ class DataLoader(OfLoaders, metaclass=CalledType):
         backend = backend_of(ds.arrays()[0])
         rows = None if order is None else backend.asarray(order, backend.index_dtype())
         return (batch.gathered() for batch in cut(*ds.checked(), rows, parts))
+
+    def from_batch(self, start: int) -> Iterator[Batch]:
+        """Return the batches of the next epoch from number `start` on."""
+        return islice(self.__iter__(), start, None)
 
     def order(self) -> np.ndarray | None:
         """Return the next epoch's order of the samples (None: as they lie) and count the epoch.

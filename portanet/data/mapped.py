@@ -12,7 +12,7 @@ import numpy as np
 from portanet.data.lazy_array import LazyArray
 
 _KEPT = 2**28  # bytes of pages that are kept, as far as can be foreseen
-_AROUND = 2**16  # bytes that come with a row: systems map some pages around it at once
+_AROUND = 2**21  # bytes that may come with a row: Linux maps cached pages by up to 2 MiB at once
 _GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
 
 

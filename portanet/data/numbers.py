@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import array_namespace
+from portanet.data.columns import DATES
 from portanet.data.frames import frame_to_numpy, is_frame
 from portanet.data.lazy_array import is_lazy
 from portanet.data.mapped import MappedArray, is_mapped
@@ -15,7 +16,6 @@ from portanet.data.stored import StoredArray, is_stored
 from portanet.errors import DataError, DtypeError, ShapeError, short
 from portanet.typing import Array
 
-_DATES = "subtract a start and divide by a unit, such as numpy.timedelta64(1, 'D')"
 _CLASSES = (
     "give class indices, which numpy.unique makes of labels: "
     "classes, y = numpy.unique(y, return_inverse=True)"
@@ -73,7 +73,11 @@ def _is_array(x: Any) -> bool:
 
 def _to_numpy(name: str, x: Any) -> np.ndarray:
     if not isinstance(x, Sequence) and not hasattr(x, "__array__") and not isinstance(x, Number):
-        advice = f"numpy.asarray(list({name}))" if isinstance(x, Iterator) else "numpy.asarray(...)"
+        advice = (
+            f"numpy.asarray(list({name})); an iterator of samples (x, y) takes a Stream"
+            if isinstance(x, Iterator)
+            else "numpy.asarray(...)"
+        )
         raise DtypeError(f"Dataset: {name} must be an array, is {short(x)}; make one with {advice}")
     if isinstance(x, str):
         raise DtypeError(
@@ -88,9 +92,28 @@ def _to_numpy(name: str, x: Any) -> np.ndarray:
 
 def _lengths(rows: Any) -> str:
     """Return the lengths of rows, the shortest and the longest, and what to do about them."""
-    lengths = sorted({len(row) for row in rows if isinstance(row, Sized)})
-    came = f", they are of {lengths[0]} and {lengths[-1]}" if len(lengths) > 1 else ""
-    return f"{came}; pad or cut them to one length, or give numbers for rows"
+    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
+    of = sorted(set(lengths))
+    if len(of) > 1:
+        odd = next(i for i, n in enumerate(lengths) if n != lengths[0])
+        return (
+            f", they are of {of[0]} and {of[-1]}; pad or cut them to one length, row {odd} has "
+            f"{lengths[odd]} numbers, row 0 has {lengths[0]}"
+        )
+    return f"{_inner(rows)}; pad or cut them to one length, or give numbers for rows"
+
+
+def _inner(rows: Any) -> str:
+    """Return which of rows of one length is ragged itself, or of another shape than the first."""
+    shapes = []
+    for i, row in enumerate(rows):
+        try:
+            shapes.append(np.shape(row))
+        except ValueError:
+            return f", row {i} holds lists of several lengths"
+        if shapes[i] != shapes[0]:
+            return f", row {i} is of shape {shapes[i]}, row 0 of shape {shapes[0]}"
+    return ""
 
 
 def _without_mask(name: str, x: np.ma.MaskedArray) -> np.ndarray:
@@ -117,7 +140,7 @@ def _check_real(name: str, x: Array) -> None:
 def _advice(name: str, x: np.ndarray) -> str:
     """Return what to do with an array that holds no real numbers."""
     if x.dtype.kind in "mM":
-        return _DATES
+        return DATES
     if x.dtype.kind == "c":
         return f"give parts of it, such as {name}.real"
     if is_lazy(x) and x.dtype.kind not in "SUT":
