@@ -5,12 +5,16 @@ import pytest
 
 import portanet
 from portanet import (
+    MAE,
     MSE,
     BCEWithLogits,
     CrossEntropy,
+    Hinge,
     Layer,
     LayerNorm,
+    LeakyReLU,
     Linear,
+    MaxPool2d,
     MultiHeadAttention,
     Parameter,
     ReLU,
@@ -73,6 +77,70 @@ def test_a_wrong_gradient_near_a_kink_is_found():
     with pytest.raises(GradientError):
         check_gradients(Halved(), np.asarray([[1e-4, -1e-4]]))
     assert check_gradients(ReLU(), np.asarray([[1e-4, -1e-4]])) <= 1e-7
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-10, -1e-10])
+@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU(0.2), Sequential([Linear(1, 3), ReLU()])])
+def test_kinks_are_named_and_no_errors(layer, x):
+    for parameter in layer.parameters():
+        parameter.value = 0 * parameter.value + (parameter.value.ndim == 2)  # w = 1, b = 0
+    found = check_gradients(layer, np.asarray([[x], [1.0]]))
+    assert found <= 1e-7
+    assert "x[0, 0]" in found.kinks
+    assert "x[1, 0]" not in found.kinks
+
+
+def test_ties_of_a_maximum_are_a_kink():
+    assert len(check_gradients(MaxPool2d(2), np.ones((1, 1, 2, 2))).kinks) == 4
+    assert check_gradients(MAE(), np.ones((2, 1)), np.asarray([[1.0], [3.0]])) <= 1e-7
+    assert check_gradients(Hinge(), np.asarray([[1.0], [3.0]]), np.ones((2, 1))).kinks == (
+        "y_hat[0, 0]",
+    )
+
+
+@pytest.mark.parametrize("factor", [7.0, -0.5])
+def test_a_gradient_beyond_both_sides_of_a_kink_is_found(factor):
+    class Wrong(ReLU):
+        def backward(self, grad):
+            x, right = self._saved, super().backward(grad)
+            return np.where(x == 0, factor, right)
+
+    with pytest.raises(GradientError, match=r"x\[0, 0\] is .* at a kink, where it must be between"):
+        check_gradients(Wrong(), np.asarray([[0.0, 1.0]]))
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.5, -1.0])
+def test_small_outputs_are_not_lost_beside_large_ones(factor):
+    """Their gradient is far below the last place of the sum of all outputs."""
+
+    class Both(Layer):
+        def forward(self, x, *, training=False):
+            self._saved = x
+            return np.concatenate([0 * x + 1e12, 1e-9 * x * x], axis=1)
+
+        def backward(self, grad):
+            return self.factor * 1e-9 * 2 * self._take_saved() * grad[:, 2:]
+
+    layer = Both()
+    layer.factor = 1.0
+    assert check_gradients(layer, X) <= 1e-7
+    layer.factor = factor
+    with pytest.raises(GradientError):
+        check_gradients(layer, X)
+
+
+def test_the_end_of_a_functions_range_is_named():
+    class Root(Layer):
+        def forward(self, x, *, training=False):
+            self._saved = x
+            return np.sqrt(x)
+
+        def backward(self, grad):
+            return grad / (2 * np.sqrt(self._take_saved()))
+
+    assert check_gradients(Root(), np.asarray([[1e-6, 1.0]])) <= 1e-7
+    with pytest.raises(GradientError, match="around this place forward"):
+        check_gradients(Root(), np.asarray([[1e-12, 1.0]]))
 
 
 def test_gradients_that_are_zero_pass():

@@ -13,13 +13,22 @@ from portanet.layer import Layer
 from portanet.loss import Loss
 from portanet.random import Key
 from portanet.typing import Array
-from portanet.verify.differences import derivative, settled_derivative
+from portanet.verify.differences import derivative, settled_derivative, sides
 
 Gradients = Iterator[tuple[str, np.ndarray, Any]]  # the name of an array, its values, its gradient
-Problem = tuple[Callable[[], float], Callable[[], Gradients]]  # L, and the gradients of L
+Terms = Callable[[], np.ndarray]  # the terms whose sum is L
+Problem = tuple[Terms, Callable[[], Gradients]]  # L, and the gradients of L
 
 
-def check_gradients(part: Any, x: Array, y: Array | None = None, *, rtol: float = 1e-7) -> float:
+class LargestError(float):
+    """The largest relative error of some gradients; `kinks` names where there is no derivative."""
+
+    kinks: tuple[str, ...] = ()
+
+
+def check_gradients(
+    part: Any, x: Array, y: Array | None = None, *, rtol: float = 1e-7
+) -> LargestError:
     """Compare every gradient of a layer, a network or a loss with finite differences.
 
     Works on a copy, in float64 on NumPy: the part may be on any backend, x is a NumPy array. A
@@ -29,10 +38,11 @@ def check_gradients(part: Any, x: Array, y: Array | None = None, *, rtol: float 
         L'(v) = (8 (L(v+h) - L(v-h)) - (L(v+2h) - L(v-2h))) / 12 h + O(h⁴)
 
     with h = eps^(1/5) (1 + |v|). Where it differs from the gradient, it is taken again at smaller
-    h until two of them agree, since a kink (of a ReLU, say) may be between the points. An x at a
-    kink itself has no derivative: move it away.
+    h until two of them agree, since a kink (of a ReLU, say) may be between the points. At a kink
+    itself there is no derivative: there the gradient must be between the slopes of the two sides.
 
-    Returns the largest error, relative to the largest gradient of its array.
+    Returns the largest error, relative to the largest gradient of its array: a float, whose
+    attribute `kinks` has the names of the places at kinks.
     Raises GradientError, which names the array, the place and both values, if it exceeds rtol and
     the rounding error of the differences; ArgumentError if part is not a layer or a loss, or for a
     loss without y or a layer with y.
@@ -40,13 +50,18 @@ def check_gradients(part: Any, x: Array, y: Array | None = None, *, rtol: float 
     >>> import portanet
     >>> check_gradients(portanet.Linear(3, 2), np.ones((4, 3))) < 1e-7
     True
+    >>> check_gradients(portanet.ReLU(), np.asarray([[0.0, 1.0]])).kinks
+    ('x[0, 0]',)
     """
     _check_arguments(part, y)
     part = deepcopy(part).to("numpy", dtype="float64")
     x = np.array(x, dtype=np.float64 if np.asarray(x).dtype.kind == "f" else None)
     L, gradients = _loss_problem(part, x, y) if isinstance(part, Loss) else _layer_problem(part, x)
-    who = type(part).__name__
-    return max([0.0, *(_compare(who, name, L, a, g, rtol) for name, a, g in gradients())])
+    who, kinks = type(part).__name__, []
+    errors = [_compare(who, name, L, a, g, rtol, kinks) for name, a, g in gradients()]
+    found = LargestError(max([0.0, *errors]))
+    found.kinks = tuple(kinks)
+    return found
 
 
 def _check_arguments(part: Any, y: Any) -> None:
@@ -68,9 +83,9 @@ def _check_arguments(part: Any, y: Any) -> None:
 def _layer_problem(layer: Layer, x: np.ndarray) -> Problem:
     G = Key(0, "check_gradients").generator().uniform(0.5, 1.5, layer.forward(x).shape)
 
-    def L() -> float:
+    def L() -> np.ndarray:
         # a copy: forward may draw a mask or update running statistics, each time from one state
-        return float(np.sum(G * deepcopy(layer).forward(x, training=True)))
+        return G * deepcopy(layer).forward(x, training=True)
 
     def gradients() -> Gradients:
         once = deepcopy(layer)
@@ -89,9 +104,9 @@ def _layer_problem(layer: Layer, x: np.ndarray) -> Problem:
 def _loss_problem(loss: Loss, y_hat: np.ndarray, y: Any) -> Problem:
     y = loss.cast_targets(get("numpy"), np.asarray(y), "float64")
 
-    def L() -> float:
+    def L() -> np.ndarray:
         losses, weights = loss.forward(y_hat, y), loss.weight_of(y)
-        return float(np.sum(losses) / (len(losses) if weights is None else np.sum(weights)))
+        return losses / (len(losses) if weights is None else np.sum(weights))
 
     def gradients() -> Gradients:
         loss.forward(y_hat, y, training=True)
@@ -101,25 +116,48 @@ def _loss_problem(loss: Loss, y_hat: np.ndarray, y: Any) -> Problem:
 
 
 def _compare(
-    who: str, name: str, L: Callable[[], float], value: np.ndarray, grad: Any, rtol: float
+    who: str, name: str, L: Terms, value: np.ndarray, grad: Any, rtol: float, kinks: list[str]
 ) -> float:
-    """Return the largest error of grad against finite differences in value."""
+    """Return the largest error of grad against finite differences in value; note its kinks."""
     _check_shape(who, name, value, grad)
     expected = np.empty_like(value)
-    for i in np.ndindex(value.shape):
-        expected[i], _ = derivative(L, value, i)
-    scale = float(np.max(np.abs(expected), initial=0.0)) or 1.0
+    with np.errstate(invalid="ignore"):
+        for i in np.ndindex(value.shape):
+            expected[i], _ = derivative(L, value, i)
+    scale = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected))) or 1.0
     errors = np.asarray(np.abs(grad - expected) / scale)
     for i in map(tuple, np.argwhere(~(errors <= rtol))):
         expected[i], bound = settled_derivative(L, value, i)
         errors[i] = max(abs(grad[i] - expected[i]) - bound, 0.0) / scale  # in this order NaN stays
         if not errors[i] <= rtol:
-            raise GradientError(
-                f"{who}: the gradient of {name}{list(map(int, i))} is {grad[i]:.9g} by backward() "
-                f"and {expected[i]:.9g} by finite differences, a relative error of "
-                f"{errors[i]:.1e} where {rtol:.0e} is allowed"
-            )
+            place = f"{name}{list(map(int, i))}"
+            _check_kink(f"{who}: the gradient of {place}", grad[i], expected[i], rtol, scale,
+                        sides(L, value, i))  # fmt: skip
+            kinks.append(place)
+            errors[i] = 0.0
     return float(np.max(errors, initial=0.0))
+
+
+def _check_kink(
+    what: str, got: float, expected: float, rtol: float, scale: float,
+    slopes: tuple[float, float] | None,
+) -> None:  # fmt: skip
+    """Raise GradientError unless a gradient is between the slopes of the sides of a kink."""
+    if np.isnan(expected):
+        raise GradientError(
+            f"{what} is {got:.9g} by backward(), and around this place forward() is not finite; "
+            "take an x farther from the end of its range"
+        )
+    if slopes is None:
+        raise GradientError(
+            f"{what} is {got:.9g} by backward() and {expected:.9g} by finite differences, a "
+            f"relative error of {abs(got - expected) / scale:.1e} where {rtol:.0e} is allowed"
+        )
+    if not slopes[0] <= got <= slopes[1]:
+        raise GradientError(
+            f"{what} is {got:.9g} by backward(), at a kink, where it must be between the slopes "
+            f"of the two sides, {slopes[0]:.4g} and {slopes[1]:.4g}"
+        )
 
 
 def _check_shape(who: str, name: str, value: np.ndarray, grad: Any) -> None:

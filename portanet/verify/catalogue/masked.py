@@ -1,5 +1,7 @@
 """WithLengths and WithMask: a layer with lengths or a padding mask of its own."""
 
+from typing import Any
+
 import numpy as np
 
 from portanet.backends import array_namespace
@@ -14,7 +16,7 @@ MASK_AFTER = np.array([[1, 1, 0], [1, 0, 1]], bool)  # every token sees the firs
 class WithLengths(Layer):
     """A recurrent layer on sequences of given lengths."""
 
-    def __init__(self, layer: Layer, lengths: np.ndarray = LENGTHS) -> None:
+    def __init__(self, layer: Any, lengths: np.ndarray = LENGTHS) -> None:
         self.layer, self.lengths = layer, Buffer(lengths)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -33,7 +35,7 @@ class WithLengths(Layer):
 class WithMask(WithLengths):
     """An attention layer on tokens some of which are padding, whose outputs nobody uses."""
 
-    def __init__(self, layer: Layer, mask: np.ndarray = MASK) -> None:
+    def __init__(self, layer: Any, mask: np.ndarray = MASK) -> None:
         super().__init__(layer, mask)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:

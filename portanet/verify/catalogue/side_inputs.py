@@ -1,5 +1,7 @@
 """Rows for layers that take arrays beside x: start states, memory, values, masks."""
 
+from typing import Any
+
 import numpy as np
 
 from portanet.layers import (
@@ -14,6 +16,16 @@ from portanet.verify.catalogue.layer_case import LayerCase
 
 LENGTHS = np.array([2, 3, 1])
 SEEN = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 0, 0]], bool)
+
+
+def _everything(kind: Any, **options: bool) -> LayerCase:
+    """Return a recurrent layer with all that it can have."""
+
+    def make() -> Beside:
+        layer = kind(3, 2, n_layers=2, bidirectional=True, return_state=True, **options)
+        return Beside(layer, lengths=LENGTHS, **dict.fromkeys(kind._start_names, (3, 4, 2)))
+
+    return LayerCase(f"{kind.__name__}, everything at once", make, (3, 3, 3))
 
 
 SIDE_INPUTS = [
@@ -57,21 +69,9 @@ SIDE_INPUTS = [
 
 # What these rows add up of is on every backend above: their values on NumPy are enough.
 MORE_SIDE_INPUTS = [
-    LayerCase(
-        f"{kind.__name__}, everything at once",
-        lambda kind=kind, options=options: Beside(
-            kind(3, 2, n_layers=2, bidirectional=True, return_state=True, **options),
-            lengths=LENGTHS,
-            **dict.fromkeys(kind._start_names, (3, 4, 2)),
-        ),
-        (3, 3, 3),
-    )
-    for kind, options in (
-        (RNN, {"bias": False}),
-        (LSTM, {"return_sequences": False}),
-        (GRU, {"return_sequences": False}),
-    )
-] + [
+    _everything(RNN, bias=False),
+    _everything(LSTM, return_sequences=False),
+    _everything(GRU, return_sequences=False),
     LayerCase(
         "LSTM, no bias, two layers",
         lambda: LSTM(2, 3, n_layers=2, bias=False),

@@ -45,7 +45,7 @@ def check_runs_twice(
 def _finding(kind: str, case: str, place: str, first: Tensors, second: Tensors) -> Finding:
     other = next((n for n, value in first.items() if not _same_bits(value, second[n])), "")
     note = f"{other} is of other bits the second time" if other else ""
-    return Finding("determinism", kind, case, other, place, "float32", not other, note=note)  # type: ignore
+    return Finding("determinism", kind, case, other, place, "float32", not other, note=note)
 
 
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from portanet.verify.measure.ulps import ulps
+from portanet.verify.measure.ulps import errors
 
 TIMES = 8.0
 ROUNDS = (2, 4, 8, 16, 32)  # how many samples in all before each verdict
@@ -62,7 +62,8 @@ class Bound:
     def _take(self, n: int) -> None:
         for seed in range(self._n + 1, n + 1):
             for name, value in self._sample(seed).items():
-                error = ulps(value, self.oracle[name], "float32")
-                if np.isfinite(error):  # noise that makes a NaN of a number says nothing
-                    self._noise[name] = max(self._noise[name], error)
+                off = errors(value, self.oracle[name], "float32")
+                # where noise makes a NaN of a number, it says nothing
+                largest = np.max(off, initial=0.0, where=np.isfinite(off))
+                self._noise[name] = max(self._noise[name], float(largest))
         self._n = max(self._n, n)

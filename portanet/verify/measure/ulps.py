@@ -15,7 +15,7 @@ TINY = {"float32": 2.0**-126, "float64": 2.0**-1022}  # the smallest normal numb
 def ulps(value: np.ndarray, oracle: np.ndarray, dtype: str) -> float:
     """Return the largest error of an array in ulps of a dtype; inf if it is not the same kind.
 
-    >>> float(ulps(np.asarray([1.0, 2.0]), np.asarray([1.0, 2.0 + 2**-22]), "float32").round(2))
+    >>> round(ulps(np.asarray([1.0, 2.0]), np.asarray([1.0, 2.0 + 2**-22]), "float32"), 2)
     1.0
     >>> ulps(np.asarray([np.nan]), np.asarray([1.0]), "float32")
     inf

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["layer", "loss", "optimizer", "schedule", "metric", "kernel", "network"]
 Status = Literal["passed", "known", "failed"]
 
 
@@ -12,7 +11,7 @@ class Finding:
     """What a check has found about one tensor of one case, on one backend and in one dtype.
 
     check     which check: "oracle", "derivative", "special", "trajectory", "determinism", …
-    kind      what the case is: "layer", "loss", "optimizer", …, or "network"
+    kind      "layer", "loss", "optimizer", "schedule", "metric", "kernel" or "network"
     case      the name of the case: "Linear on sequences"
     tensor    "forward", "gradient of x", "gradient of weights", "slot m of weights", "loss", …
     backend   where it was computed, with its device unless that is the default: "strict:no_float64"
@@ -27,7 +26,7 @@ class Finding:
     """
 
     check: str
-    kind: Kind
+    kind: str
     case: str
     tensor: str
     backend: str

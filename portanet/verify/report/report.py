@@ -80,15 +80,15 @@ def _written(item: Any) -> Any:
     return str(item) if isinstance(item, float) and not isfinite(item) else item
 
 
-_NUMBERS = ("ulps", "own_ulps", "allowed")
+_NUMBERS = ("ulps", "own_ulps", "allowed", "distances")
 
 
 def _read(item: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a row, with its numbers as numbers."""
-    read = {
-        name: float(v) if name in _NUMBERS and isinstance(v, str) else v for name, v in item.items()
-    }
-    for name in ("distances", "allowed"):
-        if isinstance(read.get(name), dict):
-            read[name] = {group: [float(v) for v in values] for group, values in read[name].items()}
-    return read
+    return {name: _number(v) if name in _NUMBERS else v for name, v in item.items()}
+
+
+def _number(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {group: [float(value) for value in values] for group, values in item.items()}
+    return float(item) if isinstance(item, str) else item
