@@ -131,8 +131,8 @@ def _compare(
         errors[i] = max(abs(grad[i] - expected[i]) - bound, 0.0) / scale  # in this order NaN stays
         if not errors[i] <= rtol:
             place = f"{name}{list(map(int, i))}"
-            _check_kink(f"{who}: the gradient of {place}", grad[i], expected[i], rtol, scale,
-                        sides(L, value, i))  # fmt: skip
+            _check_kink(f"{who}: the gradient of {place}", grad[i], float(expected[i]), rtol,
+                        scale, sides(L, value, i))  # fmt: skip
             kinks.append(place)
             errors[i] = 0.0
     return float(np.max(errors, initial=0.0))
