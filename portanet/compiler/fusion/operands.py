@@ -1,6 +1,7 @@
 """Operands, dtypes and dependencies of operations, for every kernel language."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ def operands(node: Node) -> list[Any]:
 
 def promoted(node: Node) -> np.dtype:
     """Return the dtype that an operation's operands promote to; plain numbers are weak."""
-    return np.result_type(*map(_kind, operands(node)))
+    kinds = tuple(map(_kind, operands(node)))
+    if any(isinstance(kind, int | np.generic) for kind in kinds):  # 1 and 1.0 would be one key
+        return np.result_type(*kinds)
+    return _promoted(kinds)
 
 
 def identity(op: str, dtype: Any) -> float:
@@ -48,4 +52,9 @@ def levels(nodes: Sequence[Node]) -> dict[int, int]:
 def _kind(arg: Any) -> Any:
     if isinstance(arg, Value):
         return arg.dtype
-    return 1.0 if isinstance(arg, HostScalar) else arg
+    return 1.0 if isinstance(arg, HostScalar) or type(arg) is float else arg
+
+
+@cache
+def _promoted(kinds: tuple[Any, ...]) -> np.dtype:
+    return np.result_type(*kinds)

@@ -17,8 +17,9 @@ def free_soon(graph: Graph) -> None:
     for i, node in enumerate(graph.nodes):
         place = float(i)
         if node.op in ELEMENTWISE and not node.is_view:
-            dying = {id(v.root): v.root.n_bytes for v in node.inputs if v.root.kind == "node"}
-            frees = sum(n for key, n in dying.items() if last[key] == i and key not in kept)
+            roots = {id(v.root): v.root for v in node.inputs}
+            dying = [r for key, r in roots.items() if last[key] == i and r.kind == "node"]
+            frees = sum(root.n_bytes for root in dying if id(root) not in kept)
             if node.output.n_bytes < frees and _of_step(node):
                 place = max(made[id(v)] for v in node.inputs if id(v) in made) + 0.5
         places.append((place, i))

@@ -46,13 +46,14 @@ def without_dead(graph: Graph) -> None:
 
 def _key(node: Node) -> Any:
     """Return what two operations have in common when they give the same; itself if unsure."""
+    options = [(name, _frozen(node.options[name])) for name in sorted(node.options)]
+    return (node.op, id(node.function), _frozen(node.args), *options)
 
-    def freeze(item: Any) -> Any:
-        if isinstance(item, list | tuple):
-            return tuple(freeze(part) for part in item)
-        if isinstance(item, Value):
-            return ("value", id(item))
-        return (type(item), id(item) if callable(item) else repr(item))
 
-    options = tuple((name, freeze(option)) for name, option in sorted(node.options.items()))
-    return (node.op, id(node.function), freeze(node.args), options)
+def _frozen(item: Any) -> Any:
+    """Return what two arguments have in common when they are the same; of a value its id."""
+    if isinstance(item, Value):
+        return id(item)
+    if isinstance(item, list | tuple):
+        return tuple([_frozen(part) for part in item])
+    return (type(item), id(item) if callable(item) else repr(item))

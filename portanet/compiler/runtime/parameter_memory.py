@@ -38,6 +38,7 @@ class ParameterMemory(Homes):
             *((p, name) for name, p in model.named_parameters().items()),
             *((b, name) for name, b in model.named_buffers().items()),
         ]
+        self._parameters = {n: held for held, n in self.holders if isinstance(held, Parameter)}
         self._name_of = {id(holder): name for holder, name in self.holders}
         self._slots = {
             name: {key: f"{name}/{key}" for key in group.slot_names[name]}
@@ -123,8 +124,7 @@ class ParameterMemory(Homes):
 
     def _fresh_slots(self, name: str) -> dict[str, Array]:
         """Return the slots of a parameter that has none: an optimizer's state has been loaded."""
-        parameter = self._optimizer.model.named_parameters()[name]
-        return self._optimizer.rule_of(name, parameter).init(self._views[name])
+        return self._optimizer.rule_of(name, self._parameters[name]).init(self._views[name])
 
     def bind_slots(self) -> None:
         """Let the optimizer have views of its slots, and of its sums while some wait there."""

@@ -18,6 +18,7 @@ from portanet.dispatch import Accelerable, placed
 
 # Their result does not depend on the numbers in their first argument.
 _SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like"}
+_PLAIN = {int, float, bool, str, slice, type(None)}
 
 
 class Tape:
@@ -41,8 +42,7 @@ class Tape:
 
     def close(self) -> None:
         """Write nothing more down: from now on tracers that somebody has kept are mere arrays."""
-        self.closed = True
-        self.around_draw, self.place_at_work = lambda draw: draw(), str
+        self.closed, self.around_draw, self.place_at_work = True, lambda draw: draw(), str
 
     @property
     def may_fetch(self) -> bool:
@@ -121,7 +121,7 @@ class Tape:
         real, traced = self._both((args, options), tracers)
         result = function(*real[0], **real[1])
         node = Node(op, function, *traced, place=self.place_at_work())
-        if op in _SHAPE_ONLY or _is_constant(node):
+        if op in _SHAPE_ONLY or _is_constant(node, tracers):
             return self._wrapped(result, self._folded)
         wrapped = self._wrapped(result, lambda array: self._made(node, array, tracers))
         if node.outputs:
@@ -152,8 +152,11 @@ class Tape:
 
     def _both(self, item: Any, tracers: list[Tracer]) -> tuple[Any, Any]:
         """Return arguments as they are computed with and as they are written down."""
-        if isinstance(item, self._kinds):
-            tracers.append(tracer := self.tracer_of(item))
+        kind = type(item)
+        if kind in _PLAIN:
+            return item, item
+        if kind is self._kind or isinstance(item, self._kinds):
+            tracers.append(tracer := item if kind is self._kind else self.tracer_of(item))
             return tracer.array, tracer.traced
         if isinstance(item, HostScalar):
             return item.value, item
@@ -186,10 +189,9 @@ class Tape:
         return wrap(result) if hasattr(result, "shape") else result
 
 
-def _is_constant(node: Node) -> bool:
-    if any(isinstance(x, HostScalar) for x in (*node.args, *node.options.values())):
-        return False
-    return all(v.kind == "constant" for v in node.inputs)
+def _is_constant(node: Node, tracers: list[Tracer]) -> bool:
+    numbers = (isinstance(x, HostScalar) for x in (*node.args, *node.options.values()))
+    return all(t.traced.kind == "constant" for t in tracers) and not any(numbers)
 
 
 def _concrete(item: Any) -> Any:

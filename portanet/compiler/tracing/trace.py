@@ -18,7 +18,7 @@ from portanet.compiler.graph.order import free_soon
 from portanet.compiler.graph.simplify import without_dead, without_repetition
 from portanet.compiler.guards.guards import survey_of
 from portanet.compiler.guards.survey import Attribute, Survey
-from portanet.compiler.tracing.call_site import place_at_work
+from portanet.compiler.tracing.call_site import CallSite
 from portanet.compiler.tracing.chance import ChanceWatch
 from portanet.compiler.tracing.left_behind import left_behind
 from portanet.compiler.tracing.live_numbers import NOT_GUARDED, live_numbers
@@ -107,8 +107,7 @@ class _Tracing:
         if self.optimizer.model is not self.model:
             raise TraceError("the optimizer was made for another model than the step's")
         tape, trace = self.tape, self.trace
-        names = {id(part): name for name, part in self.named.items()}
-        tape.place_at_work = lambda: place_at_work(names)
+        tape.place_at_work = CallSite({id(part): name for name, part in self.named.items()})
         tape.around_draw = self._watched_draw
         trace.groups, by_scalars = self._rule_groups()
         trace.values = {name: v for group in trace.groups for name, v in group.values.items()}
