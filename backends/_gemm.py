@@ -57,9 +57,9 @@ def gemm(a: Array, b: Array, out: Array) -> Gemm:
     Shapes: as in matmul: a (..., m, k) or (k,), b (..., k, n) or (k,), out (..., m, n) without
     the axes that a vector has not. A batch is equal or broadcast.
 
-    Raises ShapeError unless the shapes fit, DtypeError unless all three are float32 or all
-    float64, ArgumentError if one lies in memory as BLAS cannot read it: in each matrix either the
-    rows or the columns must be contiguous.
+    Raises ShapeError unless the shapes fit, DtypeError unless all three are float32, all float64
+    or all float16, ArgumentError if one lies in memory as BLAS cannot read it: in each matrix
+    either the rows or the columns must be contiguous.
     """
     _check(a, b, out)
     left, right = Stack.of(a, row=a.ndim == 1), Stack.of(b, column=b.ndim == 1)
@@ -83,9 +83,10 @@ def can_multiply(a: Array, b: Array, out: Array, *, strided: bool = False) -> bo
 
 def _check(a: Array, b: Array, out: Array) -> None:
     dtypes = [str(x.dtype) for x in (a, b, out)]
-    if len(set(dtypes)) > 1 or dtypes[0] not in ("float32", "float64"):
+    if len(set(dtypes)) > 1 or dtypes[0] not in ("float32", "float64", "float16"):
         raise DtypeError(
-            f"matmul: a, b and out must all be float32 or all float64, are {', '.join(dtypes)}"
+            "matmul: a, b and out must all be float32 or all float64, or all float16, are "
+            f"{', '.join(dtypes)}"
         )
     if min(a.ndim, b.ndim) == 0:
         raise ShapeError("matmul: a and b must be vectors, matrices or batches, one is a number")

@@ -49,6 +49,10 @@ class JaxBackend(StandardBackend):
             )
         return super().dtype(name)
 
+    def half_dtype(self, name: str) -> Dtype:
+        """Return JAX's float16 or bfloat16."""
+        return getattr(self.xp, name)
+
     def index_dtype(self) -> str:
         """Return "int64" if 64-bit dtypes are switched on in JAX, else "int32"."""
         return "int64" if self._jax.config.jax_enable_x64 else "int32"
@@ -57,9 +61,15 @@ class JaxBackend(StandardBackend):
         """Return x on the host; of a CPU array a read-only view."""
         return super().to_numpy(self._jax.block_until_ready(x))
 
-    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a pure function compiled by XLA, once for each combination of shapes."""
-        return self._jax.jit(function)
+    def compile(self, function: Callable[..., Any], *, half: bool = False) -> Callable[..., Any]:
+        """Return a pure function compiled by XLA, once for each combination of shapes.
+
+        Of a function in half precision each result is rounded to it, which XLA would leave out
+        between operations that it fuses; that takes JAX 0.5.1 or later.
+        """
+        if not half:
+            return self._jax.jit(function)
+        return self._jax.jit(function, compiler_options={"xla_allow_excess_precision": False})
 
     def device_to_pickle(self) -> str:
         """Return the device's platform and number: a device of JAX cannot be pickled."""

@@ -48,6 +48,13 @@ class Backend(Protocol):
         """Return the namespace's dtype called `name`. Raises DtypeError if there is none."""
         ...
 
+    def half_dtype(self, name: str) -> Dtype:
+        """Return the namespace's dtype for mixed precision, "float16" or "bfloat16".
+
+        Raises DtypeError with the reason where the library has none, or none that is fast.
+        """
+        ...
+
     def index_dtype(self) -> str:
         """Return the name of the widest signed integer dtype: "int64", or "int32" without it."""
         ...

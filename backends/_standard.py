@@ -23,6 +23,11 @@ class StandardBackend:
     array([1., 2.], dtype=float32)
     """
 
+    why_no_half = (
+        "the array API standard has no half precision. Train in float32 (precision=None), or move "
+        "the network first: .to('cupy'), .to('torch'), .to('jax')"
+    )
+
     def __init__(
         self,
         name: str,
@@ -55,6 +60,10 @@ class StandardBackend:
                 f"choose one of {', '.join(sorted(self.dtypes))}"
             )
         return getattr(self.xp, name)
+
+    def half_dtype(self, name: str) -> Dtype:
+        """Return the namespace's "float16" or "bfloat16". Raises DtypeError: none is fast."""
+        raise DtypeError(f"{self}: {name} was requested for mixed precision; {self.why_no_half}")
 
     def index_dtype(self) -> str:
         """Return "int64", or "int32" where there is no int64."""

@@ -5,7 +5,7 @@ from typing import Any
 from portanet.backends._installing import install
 from portanet.backends._standard import StandardBackend, missing_package
 from portanet.errors import ArgumentError, short
-from portanet.typing import Array
+from portanet.typing import Array, Dtype
 
 
 def make(device: object = None) -> "TorchBackend":
@@ -48,6 +48,10 @@ class TorchBackend(StandardBackend):
         """Return x on the host, without its autograd history."""
         self.copies_to_host += 1
         return x.detach().cpu().numpy()
+
+    def half_dtype(self, name: str) -> Dtype:
+        """Return torch.float16 or torch.bfloat16."""
+        return getattr(self._torch, name)
 
     def synchronize(self) -> None:
         """Wait for a CUDA device; on others tensors are ready when they are returned."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from portanet.ema import ExponentialMovingAverage as ExponentialMovingAverage
     from portanet.graph import Graph as Graph
     from portanet.graph import Input as Input
+    from portanet.half import in_float32 as in_float32
     from portanet.layer import Buffer as Buffer
     from portanet.layer import Layer as Layer
     from portanet.layer import Parameter as Parameter
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from portanet.layers import freeze_statistics as freeze_statistics
     from portanet.layers import unfreeze_statistics as unfreeze_statistics
     from portanet.loss import Loss as Loss
+    from portanet.loss_scale import LossScale as LossScale
     from portanet.losses import MAE as MAE
     from portanet.losses import MSE as MSE
     from portanet.losses import NLL as NLL
@@ -113,6 +115,7 @@ if TYPE_CHECKING:
     from portanet.metrics import recall as recall
     from portanet.metrics import roc_auc as roc_auc
     from portanet.metrics import top_k_accuracy as top_k_accuracy
+    from portanet.mixed_precision import MixedPrecision as MixedPrecision
     from portanet.optimizers import SGD as SGD
     from portanet.optimizers import Adadelta as Adadelta
     from portanet.optimizers import Adagrad as Adagrad
@@ -146,6 +149,7 @@ _HOMES = {
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",
     "portanet.graph": "Graph Input",
+    "portanet.half": "in_float32",
     "portanet.layer": "Buffer Layer Parameter",
     "portanet.layers": (
         "Add AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d Concat Conv1d Conv2d ConvTranspose2d "
@@ -161,10 +165,12 @@ _HOMES = {
         "BCEWithLogits BinaryCrossEntropy Cosine CrossEntropy Hinge Huber KLDiv Losses MAE "
         "MSE NLL PoissonNLL SmoothL1"
     ),
+    "portanet.loss_scale": "LossScale",
     "portanet.metrics": (
         "accuracy average_precision confusion_matrix f1 mae mse precision r2 recall "
         "roc_auc top_k_accuracy"
     ),
+    "portanet.mixed_precision": "MixedPrecision",
     "portanet.optimizers": (
         "Adadelta Adagrad Adam AdamW Group Lion Muon NAdam Optimizer RAdam RMSprop SGD is_vector"
     ),

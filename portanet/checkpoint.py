@@ -24,7 +24,8 @@ from portanet.errors import (
     PortanetError,
     ShapeError,
 )
-from portanet.layer import Buffer, Parameter, Part, moved
+from portanet.layer import Parameter, Part, moved
+from portanet.snapshot import named_holders
 from portanet.state import State, Stateful
 from portanet.typing import Array
 
@@ -60,7 +61,7 @@ def save(
     parts = _all_parts("save", model, optimizer, parts)
     check_target(path)
     states = {name: part.state() for name, part in parts.items()}
-    arrays = {f"model/{name}": holder.value for name, holder in _held(model).items()}
+    arrays = {f"model/{name}": holder.value for name, holder in named_holders(model).items()}
     for part, state in states.items():
         arrays |= {f"{part}/{name}": array for name, array in state.arrays.items()}
     numbers = {name: state.numbers for name, state in states.items()}
@@ -112,7 +113,7 @@ def load(
             f"load: {path} has no {', '.join(missing)}; it has {', '.join(sorted(of_part))}; load "
             "without it, or save it, too"
         )
-    held = _held(model)
+    held = named_holders(model)
     report = fit_of(path, of_part["model"], held, extra)
     if strict and not report.complete:
         refuse_differences(path, report, of_part["model"], held)
@@ -172,11 +173,6 @@ def _all_parts(
                 f"of its arrays, and not empty; is {short(name)}"
             )
     return found
-
-
-def _held(model: Part) -> dict[str, Parameter | Buffer]:
-    """Return all parameters and buffers of a model, by name."""
-    return {**model.named_parameters(), **model.named_buffers()}
 
 
 def _put(array: Array, like: Array) -> Array:

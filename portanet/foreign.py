@@ -128,7 +128,7 @@ NETWORK = {
     "gpu": _DEVICE,
     "double": "write model.to(dtype='float64')",
     "float": "write model.to(dtype='float32')",
-    "half": "dtypes are float32 and float64: model.to(dtype='float32')",
+    "half": "model.precision = 'float16' computes in half precision; weights stay float32",
     "add": "a network is made of a list: Sequential([*model.layers, layer], criterion)",
     "add_module": "an attribute is enough: self.name = layer",
     "register_buffer": "an attribute is enough: self.name = Buffer(array)",

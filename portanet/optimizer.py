@@ -9,6 +9,7 @@ from portanet.elsewhere import OfOptimizers
 from portanet.errors import ArgumentError, OrderError
 from portanet.groups import Group, GroupRules, Numbers
 from portanet.layer import Parameter, Part
+from portanet.loss_scale import LossScale, all_finite
 from portanet.optimizer_memory import OptimizerMemory
 from portanet.optimizer_options import (
     OF_THE_WALK,
@@ -161,12 +162,25 @@ class Optimizer(OfOptimizers, Rule):
         self, numbers: Numbers, values: dict[str, Array], grads: dict[str, Array],
         held: dict[str, Slots],
     ) -> tuple[dict[str, Array], dict[str, Slots]]:  # fmt: skip
-        grads, moved, slots = self.clipped(grads), {}, {}
+        ok, grads, moved, slots = self.may_move(grads), self.clipped(grads), {}, {}
         for name, value in values.items():
             rule, _, scalars = numbers[name]
             own = held.get(name) or rule.init(value)
-            moved[name], slots[name] = rule.update(value, grads[name], dict(own), scalars)
+            moved[name], slots[name] = rule.update_if(ok, value, grads[name], own, scalars)
         return moved, slots
+
+    def may_move(self, grads: dict[str, Array]) -> Array | None:
+        """Return whether all gradients are finite, where steps with others move nothing.
+
+        That is where the model's gradients were scaled (see MixedPrecision); None elsewhere.
+        """
+        return None if self.loss_scale is None else all_finite(list(grads.values()))
+
+    @property
+    def loss_scale(self) -> LossScale | None:
+        """The loss scale of the model's mixed precision, None without one."""
+        precision = self.model.precision
+        return None if precision is None else precision.loss_scale
 
     def clipped(self, grads: dict[str, Array]) -> dict[str, Array]:
         """Return gradients after clip_value and clip_norm."""
@@ -189,6 +203,8 @@ class Optimizer(OfOptimizers, Rule):
         self.follow()
         arrays, numbers = self.memory.state()
         schedules = [schedule.state().numbers for schedule in self._stateful_schedules()]
+        if (scale := self.loss_scale) is not None:
+            numbers["loss_scale"] = scale.numbers()
         return State(arrays, {"rule": type(self).__name__, **numbers, "schedules": schedules})
 
     def load_state(self, state: State) -> None:
@@ -206,6 +222,9 @@ class Optimizer(OfOptimizers, Rule):
         parameters = self.model.named_parameters()
         wanted = {n: set(self.rule_of(n, p).init(p.value)) for n, p in parameters.items()}
         sorted_slots(who, state, parameters, wanted)  # raises before a schedule has changed
+        scale, saved = self.loss_scale, numbers.get("loss_scale")
+        if scale is not None and saved is not None:  # without one in the state it starts anew
+            scale.set_numbers(saved)
         load_together(schedules, [State({}, of_schedule) for of_schedule in states])
         self.memory.load(who, state, parameters, wanted)
 

@@ -156,3 +156,7 @@ class Buffer(Holder):
 
     It is moved and saved with the model. Floats follow the model's dtype, integers stay integers.
     """
+
+
+class TrainingBuffer(Buffer):
+    """A buffer of how a model is trained, which files and snapshots of the model leave out."""

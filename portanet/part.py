@@ -23,6 +23,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
     )
 
     _saved: Any = None
+    precision: Any = None  # how a Sequential computes, see MixedPrecision
     sums: ClassVar[str] = ""  # the attribute whose layers' gradients of one parameter are added up
     _home: tuple[Backend, str] | None = None  # where `to` has put a part without parameters
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from math import inf, isfinite, nan
 from typing import Any, NoReturn, Self
 
+from portanet.backends import array_namespace
 from portanet.checks import check_number
 from portanet.errors import ArgumentError, short
 from portanet.layer import Part
@@ -52,6 +53,20 @@ class Rule(WithOptions):
     ) -> tuple[Array, Slots]:
         """Return the value and the slots after one step."""
         self._lacks("update(value, grad, slots, scalars)", "the new value and the new slots")
+
+    def update_if(
+        self, ok: Array | None, value: Array, grad: Array, slots: Slots, scalars: Scalars
+    ) -> tuple[Array, Slots]:
+        """Return what update() returns, but where ok is False value and slots as they are.
+
+        ok is a boolean of shape () on the device, so that the host does not wait; None: update().
+        """
+        new, new_slots = self.update(value, grad, dict(slots), scalars)
+        if ok is None:
+            return new, new_slots
+        xp = array_namespace(value)
+        kept = {key: xp.where(ok, slot, slots[key]) for key, slot in new_slots.items()}
+        return xp.where(ok, new, value), kept
 
     def _lacks(self, method: str, what: str) -> NoReturn:
         name = type(self).__name__

@@ -1,6 +1,6 @@
 """Sequential: layers one after the other, and the loss that they are trained on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,10 @@ import numpy as np
 from portanet.chain import check_chain
 from portanet.checks import is_float, no_array
 from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, ShapeError, short
+from portanet.half import epsilon_at_work
 from portanet.input_checks import check_input
 from portanet.layer import Layer
+from portanet.mixed_precision import MixedPrecision, precision_for
 from portanet.places import name_place, of_samples
 from portanet.several import Arrays, labels, map_parts, parts_of
 from portanet.sharing import SharedGradients
@@ -56,6 +58,18 @@ class Sequential(Layer):
         return {"layers": self.layers, "criterion": self.criterion}
 
     @property
+    def precision(self) -> MixedPrecision | None:
+        """How the layers compute: None, in the network's dtype, or in half precision.
+
+        Assigning "float16", "bfloat16" or a MixedPrecision changes the passes from then on.
+        """
+        return vars(self).get("precision")
+
+    @precision.setter
+    def precision(self, precision: Any) -> None:
+        vars(self)["precision"] = precision_for(self, precision)
+
+    @property
     def takes(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The kind of numbers that the first layer wants."""
         return self.layers[0].takes
@@ -85,7 +99,9 @@ class Sequential(Layer):
 
     def take_side_grads(self) -> dict[str, Array]:
         """Return the gradients that backward has left in layers, by name; forget them."""
-        return taken_grads(self.layers)
+        return (
+            taken_grads(self.layers) if self.precision is None else self.precision.take_side_grads()
+        )
 
     def forward(self, x: Arrays, *, training: bool = False, **sides: Array) -> Any:
         """Return the output of the last layer."""
@@ -93,13 +109,19 @@ class Sequential(Layer):
             x, named = split(self, x)
             sides |= named
             self._check(x)
-            for layer in self.layers:
-                x = layer.forward(x, training=training, **given_to(layer, sides))
+            if self.precision is not None:
+                return self.precision.forward(self, x, sides, training=training)
+            return self.forward_layers(x, sides, training=training)
         except Exception as error:
             if isinstance(error, DtypeError | PlacementError):
                 check_uniform(self)  # if a parameter is not like the others, x is right
             name_place(error, self)
             raise
+
+    def forward_layers(self, x: Arrays, sides: Mapping[str, Array], *, training: bool) -> Any:
+        """Return the output of the last layer, each layer given that of the one before it."""
+        for layer in self.layers:
+            x = layer.forward(x, training=training, **given_to(layer, sides))
         return x
 
     def backward(self, grad: Array | None = None) -> Array:
@@ -111,14 +133,20 @@ class Sequential(Layer):
                     "criterion, Sequential(layers, criterion), or call backward(grad)"
                 )
             grad = self.criterion.backward()
-        shared = SharedGradients(self.layers)
         try:
-            for layer in reversed(self.layers):
-                grad = layer.backward(grad)
-                shared.add(layer)
+            if self.precision is not None:
+                return self.precision.backward(self, grad)
+            return self.backward_layers(grad)
         except Exception as error:
             name_place(error, self)
             raise
+
+    def backward_layers(self, grad: Any) -> Any:
+        """Return dL/dx and set all gradients: the chain rule is this loop."""
+        shared = SharedGradients(self.layers)
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+            shared.add(layer)
         return grad
 
     def predict(self, X: Any, *, batch_size: int = 1024) -> Any:
@@ -216,6 +244,7 @@ class Sequential(Layer):
             raise no_array("Sequential", "x", x)
         first, layer = self.first_parameter(), self.layers[0]
         kinds = parts_of(layer.kinds(x))
+        first = None if epsilon_at_work() else first  # it may be one that stays float32
         for name, part, kind in zip(labels("x", x), parts_of(x), kinds, strict=True):
             check_input("Sequential", name, part, kind, layer, first)
 

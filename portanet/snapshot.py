@@ -6,6 +6,7 @@ from typing import Any
 from portanet.backends import backend_of
 from portanet.checks import dtype_name
 from portanet.errors import ArgumentError
+from portanet.parameter import Buffer, Parameter, TrainingBuffer
 from portanet.typing import Array
 
 
@@ -21,7 +22,7 @@ class Snapshot:
 
 def take_snapshot(model: Any) -> Snapshot:
     """Return copies of the parameters and buffers of a model, on its device."""
-    return Snapshot({name: _copy(holder.peek()) for name, holder in _holders(model).items()})
+    return Snapshot({name: _copy(holder.peek()) for name, holder in named_holders(model).items()})
 
 
 def restore_snapshot(model: Any, snapshot: Any) -> None:
@@ -35,7 +36,7 @@ def restore_snapshot(model: Any, snapshot: Any) -> None:
         raise ArgumentError(
             f"{who}: snapshot must be what snapshot() returned, is {type(snapshot).__name__}"
         )
-    holders = _holders(model)
+    holders = named_holders(model)
     faults = _faults(snapshot.arrays, holders)
     if faults:
         raise ArgumentError(
@@ -49,8 +50,10 @@ def restore_snapshot(model: Any, snapshot: Any) -> None:
         parameter.grad = None
 
 
-def _holders(model: Any) -> dict[str, Any]:
-    return {**model.named_parameters(), **model.named_buffers()}
+def named_holders(model: Any) -> dict[str, Parameter | Buffer]:
+    """Return the parameters and buffers of a model by name, without what belongs to training."""
+    held = {**model.named_parameters(), **model.named_buffers()}
+    return {name: one for name, one in held.items() if not isinstance(one, TrainingBuffer)}
 
 
 def _faults(arrays: dict[str, Array], holders: dict[str, Any]) -> list[str]:

@@ -52,6 +52,9 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     model has the average, for predict or save; a run that is saved has both. The average is taken
     between the steps, as it is written: in small networks it takes longer than a compiled step.
 
+    `precision="float16"` (or "bfloat16", a MixedPrecision) is assigned to `model.precision`: the
+    layers then compute in half precision, with float32 weights (CuPy, PyTorch, JAX).
+
     `callbacks` are called as training goes on (portanet.callbacks): early stopping, checkpoints,
     logs, progress. `n_steps` batches have been taken in all, `position` of them in an epoch that is
     not over.
@@ -89,10 +92,13 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         clip_value: float | None = None,
         accumulate: int | None = None,
         ema: float | None = None,
+        precision: Any = None,
         compile: bool = True,  # noqa: A002 - what people will type
         fast: bool | None = None,
     ) -> None:
         check_parts(model, optimizer, train_dl, val_dl, metric)
+        if precision is not None:
+            model.precision = precision
         self.model, self.optimizer, self.metric = model, optimizer, metric
         self.train_dl, self.val_dl = train_dl, val_dl
         self.callbacks = check_callbacks(callbacks)

@@ -71,7 +71,8 @@ def why_not(config, need):
 
 def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", PLACES, indirect=True)
+        only = metafunc.definition.get_closest_marker("only_on")
+        metafunc.parametrize("backend", only.args if only else PLACES, indirect=True)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -4,9 +4,9 @@ import numpy as np
 
 from portanet.backends._cupy.compiling import compile_cuda
 from portanet.compiler.engines.cuda.emit_long import emit_all, parts_of
+from portanet.compiler.engines.cuda.half import whole_source
 from portanet.compiler.engines.cuda.kernel import Partials
 from portanet.compiler.engines.cuda.nodes import MOST_NODES, has_text
-from portanet.compiler.engines.cuda.text import PRELUDE
 from portanet.compiler.fusion.fused_group import Group
 from portanet.compiler.fusion.grouping import group_nodes, stored_values
 from portanet.compiler.graph.graph import Value
@@ -47,7 +47,7 @@ def fused(function, arrays, backend):
 
 
 def launch(kernel, places, cp):
-    function = compile_cuda(PRELUDE + kernel.source, [kernel.name])[kernel.name]
+    function = compile_cuda(whole_source(kernel.source), [kernel.name])[kernel.name]
     arguments = tuple(argument(a, places, cp) for a in kernel.arguments)
     function((kernel.blocks,), (kernel.threads,), arguments)
 

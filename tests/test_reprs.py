@@ -53,6 +53,8 @@ OTHERS = {
     "Graph": Graph(WIRE, ReLU()(WIRE)),
     "Input": WIRE,
     "Group": Group(is_vector, weight_decay=0.0),
+    "MixedPrecision": portanet.MixedPrecision(),
+    "LossScale": portanet.LossScale(8.0),
     "Normalizer": Normalizer().fit(X),
     "Sequential": MODEL,
     "Trainer": TRAINER,

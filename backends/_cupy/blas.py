@@ -13,13 +13,20 @@ from portanet.backends._cupy.blas_handle import handle_of_thread
 from portanet.backends._cupy.blas_library import check, library
 from portanet.backends._gemm import Gemm, gemm
 from portanet.backends._gemm_stack import offsets
-from portanet.errors import PlacementError
+from portanet.errors import ArgumentError, PlacementError
 from portanet.typing import Array
 
-_NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double}
-_LETTER = {"float32": "S", "float64": "D"}
+_NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double, "float16": ctypes.c_float}
 # Matrices of a batch lie one stride apart; pointers to each, made once, save copying what does not
-_ONE, _BY_STRIDE, _BY_POINTERS = "gemm_v2", "gemmStridedBatched", "gemmBatched"
+_ONE, _BY_STRIDE, _BY_POINTERS = "gemm", "gemmStridedBatched", "gemmBatched"
+_NAMES = {
+    "float32": {form: f"cublasS{form}" for form in (_BY_STRIDE, _BY_POINTERS)},
+    "float64": {form: f"cublasD{form}" for form in (_BY_STRIDE, _BY_POINTERS)},
+    "float16": {_ONE: "cublasGemmEx", _BY_STRIDE: "cublasGemmStridedBatchedEx"},
+}
+_NAMES["float32"][_ONE], _NAMES["float64"][_ONE] = "cublasSgemm_v2", "cublasDgemm_v2"
+# cuBLAS' numbers for float16 matrices, for sums in float32, and for an algorithm of its choice
+_HALF, _IN_FLOAT32, _ANY = 2, 68, -1
 _MIB = 2**20
 
 
@@ -32,7 +39,10 @@ class Memory(Protocol):
 
 
 class Products:
-    """Products of float32 or float64 arrays, written into existing arrays.
+    """Products of float32, float64 or float16 arrays, written into existing arrays.
+
+    Those of float16 are added up in float32 and rounded once; matrices of a batch must lie one
+    stride apart.
 
     A product allocates nothing: cuBLAS uses a workspace that belongs to this object, so that graphs
     of two objects can run concurrently. Results are reproducible.
@@ -93,9 +103,13 @@ class Product:
         if form == _BY_POINTERS:
             self._arrays.append(_pointers(request, addresses, out.itemsize, products.memory))
             addresses = [row.data.ptr for row in self._arrays[-1]]
-        self._name, self._request = f"cublas{_LETTER[dtype]}{form}", request
+        if form not in _NAMES[dtype]:
+            raise ArgumentError(
+                "matmul: float16 matrices of a batch must lie one stride apart; copy what does not"
+            )
+        self._name, self._request = _NAMES[dtype][form], request
         self._routine = getattr(library(), self._name)
-        self._arguments = _arguments(form, request, addresses, _NUMBER[dtype])
+        self._arguments = _arguments(form, request, addresses, dtype)
         self._products = products
 
     def __call__(self) -> None:
@@ -130,18 +144,17 @@ def _pointers(request: Gemm, starts: Sequence[int], itemsize: int, memory: Memor
     return pointers
 
 
-def _arguments(form: str, request: Gemm, addresses: Sequence[int], number: Any) -> tuple[Any, ...]:
-    """Return the arguments of gemm, or of one of its batched forms, after the handle."""
-    r = request
-    leading = (r.lda, r.ldb, r.ldc)
-    matrices = list(zip(addresses, leading, strict=True))
-    if form == _BY_STRIDE:
-        matrices = list(zip(addresses, leading, r.batch_strides or (), strict=True))
-    a, b, c = matrices
+def _arguments(form: str, request: Gemm, addresses: Sequence[int], dtype: str) -> tuple[Any, ...]:
+    """Return the arguments of gemm, or of one of its other forms, after the handle."""
+    r, number = request, _NUMBER[dtype]
+    kind = (_HALF,) if dtype == "float16" else ()
+    strides = [(s,) for s in r.batch_strides or ()] if form == _BY_STRIDE else [()] * 3
+    places = zip(addresses, (r.lda, r.ldb, r.ldc), strides, strict=True)
+    a, b, c = ((address, *kind, leading, *stride) for address, leading, stride in places)
     one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
     count = () if form == _ONE else (r.count,)
     sizes = (int(r.transpose_a), int(r.transpose_b), r.m, r.n, r.k)
-    return (*sizes, one, *a, *b, zero, *c, *count)
+    return (*sizes, one, *a, *b, zero, *c, *count, *((_IN_FLOAT32, _ANY) if kind else ()))
 
 
 def _workspace_size() -> int:

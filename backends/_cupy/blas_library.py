@@ -50,6 +50,13 @@ def library() -> Any:
                             POINTER, POINTER, _INT, _LONG, _INT]  # fmt: skip
         batched = getattr(found, f"cublas{letter}gemmBatched")
         batched.argtypes = [*plain.argtypes, _INT]
+    # with types of the matrices, and at the end of the sum and of the algorithm
+    found.cublasGemmEx.argtypes = [POINTER, *size, POINTER, POINTER, _INT, _INT, POINTER, _INT,
+                                   _INT, POINTER, POINTER, _INT, _INT, _INT, _INT]  # fmt: skip
+    found.cublasGemmStridedBatchedEx.argtypes = [
+        POINTER, *size, POINTER, POINTER, _INT, _INT, _LONG, POINTER, _INT, _INT, _LONG, POINTER,
+        POINTER, _INT, _INT, _LONG, _INT, _INT, _INT,
+    ]  # fmt: skip
     found.cublasCreate_v2.argtypes = [POINTER]
     found.cublasDestroy_v2.argtypes = [POINTER]
     found.cublasSetStream_v2.argtypes = [POINTER, POINTER]

@@ -110,7 +110,9 @@ extern "C" __global__ void portanet_add_edges(
 
 
 def _segment_sum(values: cp.ndarray, indices: cp.ndarray, n: int) -> cp.ndarray:
-    """Return the sums; kernels read arrays as they lie."""
+    """Return the sums; kernels read arrays as they lie. Half precision is added up in float32."""
+    if values.dtype == cp.float16:
+        return _segment_sum(values.astype(cp.float32), indices, n).astype(cp.float16)
     total = cp.zeros((n, values.shape[1]), values.dtype)
     if values.size:
         rows, numbers = cp.ascontiguousarray(values), cp.ascontiguousarray(indices, dtype=cp.int64)

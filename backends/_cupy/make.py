@@ -9,8 +9,8 @@ from typing import Any
 
 from portanet.backends._cupy.requirements import count_devices, import_cupy, require_a_toolkit
 from portanet.backends._standard import StandardBackend
-from portanet.errors import ArgumentError, PlacementError
-from portanet.typing import Array
+from portanet.errors import ArgumentError, DtypeError, PlacementError
+from portanet.typing import Array, Dtype
 
 
 def make(device: object = None) -> "CupyBackend":
@@ -64,6 +64,15 @@ class CupyBackend(StandardBackend):
         """Return a copy on the host, after waiting for the work that makes x."""
         self.copies_to_host += 1
         return self._cp.asnumpy(x)
+
+    def half_dtype(self, name: str) -> Dtype:
+        """Return CuPy's float16. Raises DtypeError for bfloat16."""
+        if name != "float16":
+            raise DtypeError(
+                f"{self}: {name} was requested for mixed precision, but CuPy's bfloat16 becomes "
+                "float32 where it meets a Python number; use 'float16'"
+            )
+        return self._cp.dtype(name)
 
     def synchronize(self) -> None:
         """Wait for the current stream."""

@@ -5,7 +5,7 @@ import cupy as cp
 from portanet.backends._cupy.blas import Products
 from portanet.backends._gemm import can_multiply
 
-_DTYPES = ("float32", "float64")
+_DTYPES = ("float32", "float64", "float16")
 
 
 class _CurrentMemory:
@@ -21,8 +21,8 @@ def matmul(a: cp.ndarray, b: cp.ndarray, out: cp.ndarray) -> None:
     cuBLAS' workspace is allocated in each call, like all temporaries of a kernel, so that plans or
     streams do not share one.
 
-    Shapes: a (..., m, k), b (..., k, n), out (..., m, n). Other dtypes than float32 and
-    float64 are multiplied by CuPy, which cannot be captured.
+    Shapes: a (..., m, k), b (..., k, n), out (..., m, n). Other dtypes than these are
+    multiplied by CuPy, which cannot be captured.
     """
     if {str(x.dtype) for x in (a, b, out)} not in [{dtype} for dtype in _DTYPES]:
         cp.matmul(a, b, out=out)

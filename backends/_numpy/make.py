@@ -22,4 +22,9 @@ def make(device: object = None) -> StandardBackend:
         raise ArgumentError(
             f"backend 'numpy': device must be 'cpu', is {device!r}; a GPU is .to('cupy')"
         )
-    return StandardBackend("numpy", xp, "cpu", KERNELS)
+    backend = StandardBackend("numpy", xp, "cpu", KERNELS)
+    backend.why_no_half = (
+        "NumPy has no fast float16; it would be slower than float32 and less exact. Train in "
+        "float32 (precision=None), or move the network first: .to('cupy'), .to('torch'), .to('jax')"
+    )
+    return backend

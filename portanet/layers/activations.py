@@ -8,6 +8,7 @@ HardSwish), softmax.py.
 
 from portanet.backends import array_namespace
 from portanet.dispatch import accelerable
+from portanet.half import in_float32
 from portanet.layer import Layer
 from portanet.typing import Array
 
@@ -50,6 +51,7 @@ class Sigmoid(Layer):
 
     returns = "probabilities"
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return sigmoid(x)."""
         y = sigmoid(x)
@@ -57,6 +59,7 @@ class Sigmoid(Layer):
             self._saved = y
         return y
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return grad y (1 - y)."""
         return sigmoid_backward(grad, self._take_saved())

@@ -11,6 +11,7 @@ from portanet.layers.attention_functions import (
     check_mask,
     concat_heads,
     softmax_of_visible,
+    softmax_of_visible_backward,
     without_padding,
 )
 from portanet.layers.linear import Linear
@@ -115,9 +116,8 @@ class MultiHeadAttention(Layer):
     def backward(self, grad: Array) -> Array:
         """Set all gradients, `memory_grad` and `values_grad`, and return dL/dx."""
         q, k, v, A, padding_mask, (has_memory, has_values) = self._take_saved()
-        G, xp = self._heads(self.output.backward(grad)), array_namespace(grad)
-        grad_A = G @ v.mT
-        grad_s = A * (grad_A - xp.sum(A * grad_A, axis=-1, keepdims=True))
+        G = self._heads(self.output.backward(grad))
+        grad_s = softmax_of_visible_backward(G @ v.mT, A)
         grad_q, grad_k = grad_s @ k / sqrt(q.shape[-1]), grad_s.mT @ q
         if self.positions is not None:
             grad_q = self.positions.turned(grad_q, back=True)

@@ -5,6 +5,7 @@ from typing import Any
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import dtype_name
 from portanet.errors import DtypeError, PlacementError, ShapeError
+from portanet.half import as_float32, in_dtype_of
 from portanet.typing import Array
 
 
@@ -12,16 +13,23 @@ def softmax_of_visible(s: Array, visible: Array | None) -> Array:
     """Return exp(s) / Σ exp(s) over the visible keys of the last axis; 0 in a row without any.
 
     The largest score is subtracted first, so that nothing overflows; 0 where no key is visible.
+    Half precision is computed in float32 and returned as it came.
     """
-    xp = array_namespace(s)
+    xp, given, s = array_namespace(s), s, as_float32(s)
     if visible is None:
         e = xp.exp(s - xp.max(s, axis=-1, keepdims=True))
-        return e / xp.sum(e, axis=-1, keepdims=True)
+        return in_dtype_of(e / xp.sum(e, axis=-1, keepdims=True), given)
     s = xp.where(visible, s, -float("inf"))
     largest = xp.max(s, axis=-1, keepdims=True)
     e = xp.exp(s - xp.where(xp.isfinite(largest), largest, 0))
     total = xp.sum(e, axis=-1, keepdims=True)
-    return e / xp.where(total > 0, total, 1)
+    return in_dtype_of(e / xp.where(total > 0, total, 1), given)
+
+
+def softmax_of_visible_backward(grad_A: Array, A: Array) -> Array:
+    """dL/ds from dL/dA and A = softmax(s): A (dL/dA - Σ_keys A dL/dA), in float32 as forward."""
+    xp, given, grad_A, A = array_namespace(A), A, as_float32(grad_A), as_float32(A)
+    return in_dtype_of(A * (grad_A - xp.sum(A * grad_A, axis=-1, keepdims=True)), given)
 
 
 def concat_heads(heads: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number
 from portanet.errors import ShapeError
+from portanet.half import in_float32
 from portanet.initializers import constant, zeros
 from portanet.layer import Buffer, Layer, Parameter
 from portanet.layers._channels import (
@@ -42,6 +43,7 @@ class _BatchNorm(Layer):
         self.running_mean = Buffer(zeros((channels,)))
         self.running_variance = Buffer(constant((channels,), value=1.0))
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b, with the batch's mean and variance if training, else the running ones."""
         of_batch = training and not self.statistics_frozen
@@ -64,6 +66,7 @@ class _BatchNorm(Layer):
         g, b = along_channels(self.weights.value, x), along_channels(self.bias.value, x)
         return normal * g + b
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Set dL/dg and dL/db; return dL/dx."""
         normal, scale, of_batch = self._take_saved()

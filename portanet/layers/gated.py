@@ -4,6 +4,7 @@ from math import pi, sqrt
 
 from portanet.backends import array_namespace
 from portanet.checks import check_choice
+from portanet.half import in_float32
 from portanet.layer import Layer
 from portanet.layers.activations import hard_sigmoid, sigmoid
 from portanet.layers.error_function import erf
@@ -28,6 +29,7 @@ class _Gated(Layer):
         """Return g'(x)."""
         raise NotImplementedError
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x g(x)."""
         xp = array_namespace(x)
@@ -38,6 +40,7 @@ class _Gated(Layer):
             self._saved = near, gate
         return above * gate
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return grad (g(x) + x g'(x))."""
         x, gate = self._take_saved()
@@ -155,6 +158,7 @@ class HardSwish(_Gated):
         xp = array_namespace(x)
         return xp.astype(xp.abs(x) < 3, x.dtype) / 6
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return grad (g(x) + x g'(x)); 0 below -3 for every grad, as ReLU below 0."""
         x, gate = self._take_saved()

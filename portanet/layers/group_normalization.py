@@ -6,6 +6,7 @@ from portanet.backends import array_namespace
 from portanet.checks import check_count, check_number
 from portanet.errors import ArgumentError
 from portanet.guesses import divisor
+from portanet.half import in_float32
 from portanet.initializers import constant, zeros
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
@@ -55,6 +56,7 @@ class GroupNorm(Layer):
         self.weights = Parameter(constant((channels,), value=1.0)) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b."""
         check_like_weights(self, x, self.weights)
@@ -69,6 +71,7 @@ class GroupNorm(Layer):
         g, b = along_channels(self.weights.value, x), along_channels(self.bias.value, x)
         return normal * g + b
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Set dL/dg and dL/db; return dL/dx."""
         normal, inverse_std = self._take_saved()

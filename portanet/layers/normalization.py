@@ -9,6 +9,7 @@ from typing import Any, cast
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number, dtype_name, is_float
 from portanet.errors import ArgumentError, DtypeError, ShapeError
+from portanet.half import in_float32
 from portanet.initializers import constant, zeros
 from portanet.layer import Layer, Parameter
 from portanet.moments import centred, inverse_root, scale_for_squares
@@ -111,6 +112,7 @@ class LayerNorm(_OverLastAxes):
         self.eps = eps
         self.bias = Parameter(zeros(self.shape)) if affine else None
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n + b."""
         self._check(x)
@@ -121,6 +123,7 @@ class LayerNorm(_OverLastAxes):
             return normal
         return normal * self.weights.value + self.bias.value
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Set dL/dg and dL/db; return dL/dx."""
         normal, inverse_std = self._take_saved()
@@ -162,6 +165,7 @@ class RMSNorm(_OverLastAxes):
         super().__init__(shape, affine)
         self.eps = eps
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return g n."""
         self._check(x)
@@ -176,6 +180,7 @@ class RMSNorm(_OverLastAxes):
             self._saved = normal, inverse
         return normal if self.weights is None else normal * self.weights.value
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Set dL/dg; return dL/dx."""
         normal, inverse = self._take_saved()

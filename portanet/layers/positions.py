@@ -8,6 +8,7 @@ import numpy as np
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count
 from portanet.errors import ArgumentError, ShapeError
+from portanet.half import in_float32
 from portanet.layer import Buffer, Layer
 from portanet.typing import Array
 from portanet.unfilled import initializer
@@ -93,6 +94,7 @@ class RotaryPositions(Layer):
         shape = (max_length, _even("RotaryPositions", n_features) // 2)
         self.sines, self.cosines = Buffer(_wave(shape, np.sin)), Buffer(_wave(shape, np.cos))
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x, each position rotated by its angles."""
         _check_positions(self, x, self.sines.value, 2 * self.sines.value.shape[1])
@@ -100,6 +102,7 @@ class RotaryPositions(Layer):
             self._saved = True
         return self.turned(x)
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return the gradient, rotated back."""
         self._take_saved()
@@ -110,6 +113,7 @@ class RotaryPositions(Layer):
         """The number of positions that there is a rotation for."""
         return self.sines.peek().shape[0]
 
+    @in_float32
     def turned(self, x: Array, *, back: bool = False) -> Array:
         """Return x rotated, or rotated back; nothing is saved."""
         xp, L = array_namespace(x), x.shape[-2]

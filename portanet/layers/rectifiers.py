@@ -3,6 +3,7 @@
 from portanet.backends import array_namespace
 from portanet.checks import check_alike, check_count, check_number
 from portanet.errors import ShapeError
+from portanet.half import in_float32
 from portanet.initializers import constant
 from portanet.layer import Layer, Parameter
 from portanet.layers._channels import along_channels, check_channels, other_axes
@@ -134,12 +135,14 @@ class ELU(Layer):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return x where x > 0, else alpha (exp(x) - 1)."""
         if training:
             self._saved = x
         return elu(x, self.alpha)
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return grad where x > 0, else grad alpha exp(x)."""
         return elu_backward(grad, self._take_saved(), self.alpha)
@@ -161,12 +164,14 @@ class SELU(Layer):
     array([-1.758, -1.111,  2.101])
     """
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return 1.0507 ELU(x)."""
         if training:
             self._saved = x
         return _SELU_SCALE * elu(x, _SELU_ALPHA)
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return 1.0507 grad dELU/dx."""
         return elu_backward(_SELU_SCALE * grad, self._take_saved(), _SELU_ALPHA)

@@ -4,6 +4,7 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, ShapeError, short
+from portanet.half import in_float32
 from portanet.layer import Layer
 from portanet.options import Option
 from portanet.typing import Array
@@ -94,6 +95,7 @@ class Softmax(_AlongAxis):
 
     returns = "probabilities"
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return softmax(x)."""
         self._check(x)
@@ -102,6 +104,7 @@ class Softmax(_AlongAxis):
             self._saved = y
         return y
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return y (grad - sum(grad y))."""
         return softmax_backward(grad, self._take_saved(), self.axis)
@@ -131,6 +134,7 @@ class LogSoftmax(_AlongAxis):
 
     returns = "log-probabilities"
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return log_softmax(x)."""
         self._check(x)
@@ -139,6 +143,7 @@ class LogSoftmax(_AlongAxis):
             self._saved = y
         return y
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return grad - exp(y) sum(grad)."""
         return log_softmax_backward(grad, self._take_saved(), self.axis)

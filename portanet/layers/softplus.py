@@ -2,6 +2,7 @@
 
 from portanet.backends import array_namespace
 from portanet.checks import check_number
+from portanet.half import in_float32
 from portanet.layer import Layer
 from portanet.layers.activations import sigmoid
 from portanet.options import Option
@@ -53,12 +54,14 @@ class Softplus(Layer):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
+    @in_float32
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Return log(1 + exp(b x)) / b."""
         if training:
             self._saved = x
         return softplus(x, self.beta)
 
+    @in_float32
     def backward(self, grad: Array) -> Array:
         """Return grad sigmoid(b x)."""
         x = self._take_saved()

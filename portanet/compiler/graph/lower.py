@@ -5,6 +5,7 @@ from typing import Any
 
 from portanet.compiler.graph.graph import Graph, Node, Value
 from portanet.compiler.graph.operations import REDUCTIONS
+from portanet.half import is_half
 
 _METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshape"}
 
@@ -34,7 +35,7 @@ def _plain(node: Node) -> Node:
 
 
 def _is_mean(node: Node) -> bool:
-    if node.op != "mean" or node.is_view:
+    if node.op != "mean" or node.is_view or is_half(node.output):  # whose sum would overflow
         return False
     return set(node.options) <= {"axis", "keepdims"} and len(node.args) == 1
 

@@ -16,8 +16,11 @@ from portanet.compiler.tracing.tracer import Tracer
 from portanet.typing import Array
 
 
-def trace_flat_update(tape: Tape, group: RuleGroup, grads: list[Tracer]) -> None:
-    """Write down what a rule makes of its group's vectors; `grads` are vectors, too."""
+def trace_flat_update(tape: Tape, group: RuleGroup, grads: list[Tracer], ok: Any) -> None:
+    """Write down what a rule makes of its group's vectors; `grads` are vectors, too.
+
+    `ok` is a boolean on the device, see Rule.update_if, or None.
+    """
     flat: Any = group.flat
     states = {"value": flat.traced, **{key: t.traced for key, t in group.slots.items()}}
     whole = {**states, "grad": _end_to_end(tape, grads, flat.array)}
@@ -28,11 +31,15 @@ def trace_flat_update(tape: Tape, group: RuleGroup, grads: list[Tracer]) -> None
         for key, v in whole.items()
     }
     slots = {key: leaves[key] for key in group.slots}
-    value, slots = group.rule.update(leaves["value"], leaves["grad"], slots, group.host_scalars())
+    own_ok, scalars = None if ok is None else sample.leaf("state", ok.array), group.host_scalars()
+    value, grad = leaves["value"], leaves["grad"]
+    value, slots = group.rule.update_if(own_ok, value, grad, slots, scalars)
     if sample.failed is not None:
         tape.fail(sample.failed)
     lengthening = _Lengthening(tape, flat.array)
     lengthening.known = {id(leaves[key].traced): v for key, v in whole.items()}
+    if own_ok is not None:
+        lengthening.known[id(own_ok.traced)] = ok.traced
     tape.graph.nodes += map(lengthening.node, sample.graph.nodes)
     for key, new in {"value": value, **slots}.items():
         tape.graph.updates[states[key].name] = lengthening.value(sample.tracer_of(new).traced)

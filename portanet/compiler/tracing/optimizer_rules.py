@@ -56,20 +56,20 @@ def trace_rules(
                 tape.update(f"{name}/+", total)
             return
         grads = {name: total / optimizer.accumulate for name, total in grads.items()}
-    grads = optimizer.clipped(grads)
+    ok, grads = optimizer.may_move(grads), optimizer.clipped(grads)
     for group in groups:
         if group.flat is not None:
             xp = tape.namespace
-            trace_flat_update(tape, group, [xp.reshape(grads[n], (-1,)) for n in group.names])
+            trace_flat_update(tape, group, [xp.reshape(grads[n], (-1,)) for n in group.names], ok)
         else:
-            _move_each(tape, group, grads)
+            _move_each(tape, group, grads, ok)
 
 
-def _move_each(tape: Tape, group: RuleGroup, grads: dict[str, Any]) -> None:
+def _move_each(tape: Tape, group: RuleGroup, grads: dict[str, Any], ok: Any) -> None:
     scalars = group.host_scalars()
     for name in group.names:
         slots = {key: group.slots[f"{name}/{key}"] for key in group.slot_names[name]}
-        value, slots = group.rule.update(group.values[name], grads[name], slots, scalars)
+        value, slots = group.rule.update_if(ok, group.values[name], grads[name], slots, scalars)
         tape.update(name, value)
         for key, slot in slots.items():
             tape.update(f"{name}/{key}", slot)

@@ -2,9 +2,9 @@
 
 The readable code runs under it as under a tape that traces, but nothing is written down: each
 floating-point result is multiplied by 1 + u, u drawn from [-eps, eps], and sums are off by as much
-of their partial sums. How far some such runs are from one without noise says how far any order of
-rounded operations may be from the true result: number by number, cancellation and ill-conditioned
-layers included.
+of their partial sums; eps is that of half precision while a pass computes in it. How far some such
+runs are from one without noise says how far any order of rounded operations may be from the true
+result: number by number, cancellation and ill-conditioned layers included.
 
 Source: Parker, "Monte Carlo arithmetic", 1997.
 """
@@ -20,6 +20,7 @@ from portanet.compiler.graph.graph import value_like
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
 from portanet.dispatch import on_host
+from portanet.half import epsilon_at_work
 
 # They move numbers or choose among them, and round nothing.
 _EXACT = {
@@ -97,7 +98,8 @@ class NoisyTape(Tape):
         noise = (
             np.resize(noise, array.shape) if array.size > _N_NUMBERS else noise.reshape(array.shape)
         )
-        rounded = noise * size
+        coarser = max(1.0, epsilon_at_work() / self._epsilon)  # in a pass in half precision
+        rounded = noise * size if coarser == 1 else coarser * noise * size
         rounded += array
         finite = np.isfinite(rounded)  # of ±inf, as masks have it: NaN, where nothing is rounded
         return rounded if finite.all() else np.where(finite, rounded, array)

@@ -58,12 +58,12 @@ class RuleRun:
                 yield from ({f"{name}/+": total} for name, total in grads.items())
                 return
             grads = {name: total / optimizer.accumulate for name, total in grads.items()}
-        grads = optimizer.clipped(grads)
+        ok, grads = optimizer.may_move(grads), optimizer.clipped(grads)
         for group, scalars in zip(self.planned.groups, self.scalars, strict=True):
             for name in (name for name in group.names if name in own):
                 slots = {key: enter(self.start[f"{name}/{key}"]) for key in group.slot_names[name]}
                 value = enter(self.start[name])
-                value, slots = group.rule.update(value, grads[name], slots, scalars)
+                value, slots = group.rule.update_if(ok, value, grads[name], slots, scalars)
                 yield {name: value} | {f"{name}/{key}": slot for key, slot in slots.items()}
 
     def _names(self) -> dict[str, tuple[str, ...]]:
@@ -76,7 +76,9 @@ class RuleRun:
 
 
 def _clips_together(optimizer: Optimizer) -> bool:
-    """Return whether what clipping makes of a gradient may depend on those of all."""
+    """Return whether what becomes of a gradient before its rule may depend on those of all."""
+    if optimizer.loss_scale is not None:  # one that is infinite keeps all from moving
+        return True
     return optimizer.clip_norm is not None or type(optimizer).clipped is not Optimizer.clipped
 
 

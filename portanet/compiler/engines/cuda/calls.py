@@ -11,12 +11,13 @@ from portanet.backends._cupy.memory import PrivateMemory, Scratch
 from portanet.backends._gemm import can_multiply
 from portanet.compiler.engines.base import Launch
 from portanet.compiler.engines.cuda.emit_long import emit_all
+from portanet.compiler.engines.cuda.half import whole_source
 from portanet.compiler.engines.cuda.kernel import Kernel, Partials
 from portanet.compiler.engines.cuda.nodes import has_text
-from portanet.compiler.engines.cuda.text import PRELUDE
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Node, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.half import is_half
 from portanet.typing import Array
 
 Call = Callable[[], Any]
@@ -45,7 +46,7 @@ class Calls:
         self._products = Products(memory) if own_products else None
         self._kernels = kernels
         every = [kernel for of_unit in kernels.values() for kernel in of_unit]
-        self.source = PRELUDE + "\n".join(kernel.source for kernel in every)
+        self.source = whole_source("\n".join(kernel.source for kernel in every))
         names = [kernel.name for kernel in every]
         self._functions = compile_cuda(self.source, names) if names else {}
 
@@ -82,7 +83,8 @@ class Calls:
     def _matmul(self, node: Node, products: Products) -> Iterator[Call]:
         """Multiply by cuBLAS; operands with strides that it does not support are copied first."""
         a, b, out = (self._find(v) for v in (*node.args, node.output))
-        if not can_multiply(a, b, out):
+        strided = is_half(out)  # cuBLAS takes no pointers to each of them
+        if not can_multiply(a, b, out, strided=strided):
             laid = [self._memory.empty(x.shape, str(x.dtype)) for x in (a, b)]
             yield _copying(laid[0], a)
             yield _copying(laid[1], b)
@@ -157,7 +159,7 @@ def writes_any_order(node: Node) -> bool:
 
     Both cuBLAS and generated kernels take the strides of what they write.
     """
-    return _is_product(node) or has_text(node)
+    return (_is_product(node) and not is_half(node.output)) or has_text(node)
 
 
 def _is_product(node: Node) -> bool:

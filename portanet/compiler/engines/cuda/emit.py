@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from portanet.compiler.engines.cuda.half import accumulator
 from portanet.compiler.engines.cuda.kernel import Kernel, Parameters, kernel_of
 from portanet.compiler.engines.cuda.loops import Load, loop
 from portanet.compiler.engines.cuda.nodes import node_text
@@ -81,7 +82,7 @@ class Writer:
         """Write one loop over the reduced index."""
         self.loads, self.loop, self.of_loop = [], [], {}
         for node in reductions:
-            value, dtype = node.args[0], node.output.dtype
+            value, dtype = node.args[0], accumulator(node.output.dtype)
             self.accumulate(node, self._operand(value, value.shape, dtype, inside_loop=True))
         lines = []  # after all reads: an output may share its buffer with an input
         for value, out in stores:
@@ -105,8 +106,9 @@ class Writer:
         self.n_names += 1
         name, out = f"partial{self.n_names}", node.output
         self.of_body["partial", id(out)] = name
-        start = literal(identity(node.op, out.dtype), out.dtype)
-        self.body.append(f"{c_type(out.dtype)} {name} = {start};")
+        dtype = accumulator(out.dtype)
+        start = literal(identity(node.op, dtype), dtype)
+        self.body.append(f"{c_type(dtype)} {name} = {start};")
         self.loop.append(f"{name} = {COMBINE[node.op]}::of({name}, {text});")
 
     def combine(self, node: Node) -> None:
@@ -115,8 +117,12 @@ class Writer:
         partial = self.of_body["partial", id(out)]
         lane = "lane" if lanes > 1 else "0"
         operation = f"{COMBINE[node.op]}, {lanes}, {self.shape.stride}"
-        text = f"over_lanes<{operation}>({partial}, memory, {lane})"
-        self.of_body[id(out)] = self._name(self.body, out, text if lanes > 1 else partial)
+        total = f"over_lanes<{operation}>({partial}, memory, {lane})" if lanes > 1 else partial
+        self.of_body[id(out)] = self._name(self.body, self.dtype_of_total(out), total)
+
+    def dtype_of_total(self, out: Value) -> Any:
+        """Return the dtype in which a reduction's result goes on."""
+        return out.dtype
 
     def store_reduced(self, stores: list[tuple[Value, str]]) -> None:
         """Store the reduced values."""
@@ -149,7 +155,7 @@ class Writer:
         inside_loop = inside_loop and id(value) not in self.reduced
         known, lines = (self.of_loop, self.loop) if inside_loop else (self.of_body, self.body)
         if id(value) not in known:
-            known[id(value)] = self._name(lines, value, self._compute(value, inside_loop))
+            known[id(value)] = self._name(lines, value.dtype, self._compute(value, inside_loop))
         return known[id(value)]
 
     def _compute(self, value: Value, inside_loop: bool) -> str:
@@ -169,13 +175,14 @@ class Writer:
         known = self.of_loop if in_loop else self.of_body
         if key not in known:
             text = f"{self.parameters.pointer(value)}[{index}]"
-            known[key] = self.load(value, text) if in_loop else self._name(self.body, value, text)
+            own = value.dtype
+            known[key] = self.load(own, text) if in_loop else self._name(self.body, own, text)
         return known[key]
 
-    def load(self, value: Value, text: str) -> str:
+    def load(self, dtype: Any, text: str) -> str:
         """Load an element in the loop; return its name."""
         self.n_names += 1
-        self.loads.append(Load(f"v{self.n_names}", c_type(value.dtype), text))
+        self.loads.append(Load(f"v{self.n_names}", c_type(dtype), text))
         return self.loads[-1].name
 
     def _scalar(self, scalar: HostScalar, dtype: Any) -> str:
@@ -186,8 +193,8 @@ class Writer:
             self.body.append(f"const {c_type(dtype)} s{name} = *{name};")
         return self.of_body[key]
 
-    def _name(self, lines: list[str], value: Value, text: str) -> str:
+    def _name(self, lines: list[str], dtype: Any, text: str) -> str:
         self.n_names += 1
         name = f"v{self.n_names}"
-        lines.append(f"const {c_type(value.dtype)} {name} = {text};")
+        lines.append(f"const {c_type(dtype)} {name} = {text};")
         return name

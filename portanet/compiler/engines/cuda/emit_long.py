@@ -15,8 +15,10 @@ wait for each other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from portanet.compiler.engines.cuda.emit import Writer, emit
+from portanet.compiler.engines.cuda.half import accumulator
 from portanet.compiler.engines.cuda.kernel import Kernel, Partials
 from portanet.compiler.engines.cuda.threads import is_long, split_shape, thread_shape
 from portanet.compiler.fusion.fused_group import Group, reduced_values
@@ -86,9 +88,13 @@ class _First(Writer):
         self.run(self.sums, self.outputs(reduced=False))
         return self.written()
 
+    def dtype_of_total(self, out: Value) -> Any:
+        return accumulator(out.dtype)
+
     def combine(self, node: Node) -> None:
         n_kept = self.space.n_kept
-        partials = Partials(str(node.output.dtype), self.shape.pieces * n_kept)
+        dtype = str(self.dtype_of_total(node.output))
+        partials = Partials(dtype, self.shape.pieces * n_kept)
         self.partials.append(partials)
         super().combine(node)
         pointer = self.parameters.add(partials, partials.dtype, const=False)
@@ -103,7 +109,7 @@ class _Second(Writer):
         self.loads, self.loop = [], []
         for node, parts in zip(self.sums, partials, strict=True):
             pointer = self.parameters.add(parts, parts.dtype)
-            part = self.load(node.output, f"{pointer}[j * {self.space.n_kept} + k]")
+            part = self.load(parts.dtype, f"{pointer}[j * {self.space.n_kept} + k]")
             self.accumulate(node, part)
         self.end_loop()
         for node in self.sums:

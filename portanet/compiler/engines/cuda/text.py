@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 C_TYPES = {
-    "float32": "float", "float64": "double", "bool": "bool", "int8": "signed char",
-    "int16": "short", "int32": "int", "int64": "long long", "uint8": "unsigned char",
-    "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
+    "float16": "Half", "float32": "float", "float64": "double", "bool": "bool",
+    "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
+    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int",
+    "uint64": "unsigned long long",
 }  # fmt: skip
 
 # {0}, {1}, {2} are the operands, in the type of the computation.
@@ -120,6 +121,8 @@ def literal(number: Any, dtype: Any) -> str:
         return "true" if number else "false"
     if kind in "iu":
         return f"(({c_type(dtype)}){_integer(int(number))})"
+    if str(dtype) == "float16":
+        return f"Half({literal(np.float16(number), 'float32')})"
     with np.errstate(over="ignore"):
         value = np.dtype(dtype).type(number)
     if not isfinite(value):
@@ -152,7 +155,7 @@ def template(op: str, numbers: Sequence[Any], result: Any, operand: Any) -> tupl
     kind, out_kind = np.dtype(operand).kind, np.dtype(result).kind
     tables = [
         (_ARITHMETIC, result, out_kind in "iuf"),
-        (_FLOATING, result, str(result) in ("float32", "float64")),
+        (_FLOATING, result, out_kind == "f"),
         (_COMPARISONS, operand, str(operand) in C_TYPES),
         (_TESTS, operand, kind == "f"),
         (_LOGIC, "bool", out_kind == "b"),

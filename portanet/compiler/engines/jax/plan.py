@@ -16,6 +16,7 @@ from portanet.compiler.engines.base import PlanCall
 from portanet.compiler.fusion.units import single_units
 from portanet.compiler.graph.graph import Graph, Value, replaced
 from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.half import is_half
 from portanet.several import Arrays, arrays_of
 from portanet.typing import Array
 
@@ -47,7 +48,8 @@ class JaxPlan:
         self._hosts: list[np.ndarray] = []
         self._numbers = np.zeros(0)
         self._after: list[Call] = []
-        self._step = backend.compile(self._run)
+        half = any(is_half(value) for node in graph.nodes for value in node.outputs)
+        self._step = backend.compile(self._run, half=half)
 
     def finally_call(self, calls: Iterable[Call]) -> None:
         """Let replays make these C-level calls right after the states are replaced."""
