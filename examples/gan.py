@@ -40,8 +40,8 @@ def main(n_epochs=60, backend="numpy", seed=0, n=10_000, size=64):
     generator = Sequential(layers).to(backend)
     layers = [Linear(2, size), LeakyReLU(), Linear(size, size), LeakyReLU(), Linear(size, 1)]
     discriminator = Sequential(layers, BCEWithLogits()).to(backend)
-    g_optimizer = Adam(generator, lr=1e-3, beta1=0.5)
-    d_step = portanet.compile_step(discriminator, Adam(discriminator, lr=1e-3, beta1=0.5))
+    g_optimizer = Adam(generator, lr=2e-3, beta1=0.5)
+    d_step = portanet.compile_step(discriminator, Adam(discriminator, lr=2e-3, beta1=0.5))
     xp, asarray = generator.backend.xp, generator.backend.asarray
     train_dl = DataLoader(Dataset(points(n, rng), np.ones(n)), 128, shuffle=True, drop_last=True)
 

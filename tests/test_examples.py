@@ -22,7 +22,7 @@ SCORES = {  # file: (arguments of main, the least score)
     "siamese": ({"n_epochs": 4, "n_train": 4000}, 0.78),  # half of the pairs: 0.5
     "lengths": ({"n_epochs": 5}, 0.75),
     "fine_tuning": ({"n_epochs": 4}, 0.8),  # no loop, always: 0.6
-    "gan": ({"n_epochs": 40, "n": 4000}, 0.3),
+    "gan": ({"n_epochs": 40, "n": 4000}, 0.4),  # five seeds: 0.64 to 0.91; a uniform square: 0.1
     "autoencoder": ({"n_epochs": 10}, 0.7),  # PCA: 0.67
     "dates": ({"n_epochs": 2, "n_train": 3000}, 0.5),
     "own_layer": ({"n_epochs": 10}, 0.90),
