@@ -72,7 +72,7 @@ def _add_verify(commands: Any) -> None:
     add("--model", metavar="FILE.py:FACTORY", help="your own layer, loss or network: what the "
         "function returns, (layer, x), (loss, y_hat, y) or (network, x, y)")  # fmt: skip
     add("--case", action="append", metavar="NAME", help="only cases whose names begin so")
-    add("--quick", action="store_true", help="one case for each public name, within a minute")
+    add("--quick", action="store_true", help="one case for each public name, in float32")
     add("--seed", type=int, default=0, help="seed of all inputs (default: 0)")
     add("--json", metavar="FILE", help="write the report there, too")
     verify.set_defaults(run=_verify)

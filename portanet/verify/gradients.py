@@ -127,37 +127,40 @@ def _compare(
     scale = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected))) or 1.0
     errors = np.asarray(np.abs(grad - expected) / scale)
     for i in map(tuple, np.argwhere(~(errors <= rtol))):
-        expected[i], bound = settled_derivative(L, value, i)
-        errors[i] = max(abs(grad[i] - expected[i]) - bound, 0.0) / scale  # in this order NaN stays
-        if not errors[i] <= rtol:
-            place = f"{name}{list(map(int, i))}"
-            _check_kink(f"{who}: the gradient of {place}", grad[i], float(expected[i]), rtol,
-                        scale, sides(L, value, i))  # fmt: skip
-            kinks.append(place)
-            errors[i] = 0.0
+        place = f"{name}{list(map(int, i))}"
+        what = f"{who}: the gradient of {place} is {grad[i]:.9g} by backward()"
+        error = _error_at(what, L, value, i, grad[i], scale, rtol)
+        errors[i] = error or 0.0
+        kinks += [place] if error is None else []
     return float(np.max(errors, initial=0.0))
 
 
-def _check_kink(
-    what: str, got: float, expected: float, rtol: float, scale: float,
-    slopes: tuple[float, float] | None,
-) -> None:  # fmt: skip
-    """Raise GradientError unless a gradient is between the slopes of the sides of a kink."""
+def _error_at(
+    what: str, L: Terms, value: np.ndarray, i: tuple[int, ...], got: float, scale: float,
+    rtol: float,
+) -> float | None:  # fmt: skip
+    """Return the error at one place, by the steps that say most; None at a kink."""
+    expected, bound = settled_derivative(L, value, i)
+    error = max(abs(got - expected) - bound, 0.0) / scale  # in this order NaN stays
+    if error <= rtol:
+        return error
+    slopes = sides(L, value, i)
     if np.isnan(expected):
         raise GradientError(
-            f"{what} is {got:.9g} by backward(), and around this place forward() is not finite; "
-            "take an x farther from the end of its range"
+            f"{what}, and around this place forward() is not finite; take an x farther from the "
+            "end of its range"
         )
     if slopes is None:
         raise GradientError(
-            f"{what} is {got:.9g} by backward() and {expected:.9g} by finite differences, a "
-            f"relative error of {abs(got - expected) / scale:.1e} where {rtol:.0e} is allowed"
+            f"{what} and {expected:.9g} by finite differences, a relative error of {error:.1e} "
+            f"where {rtol:.0e} is allowed"
         )
     if not slopes[0] <= got <= slopes[1]:
         raise GradientError(
-            f"{what} is {got:.9g} by backward(), at a kink, where it must be between the slopes "
-            f"of the two sides, {slopes[0]:.4g} and {slopes[1]:.4g}"
+            f"{what}, at a kink, where it must be between the slopes of the two sides, "
+            f"{slopes[0]:.4g} and {slopes[1]:.4g}"
         )
+    return None
 
 
 def _check_shape(who: str, name: str, value: np.ndarray, grad: Any) -> None:

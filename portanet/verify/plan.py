@@ -20,11 +20,13 @@ from portanet.verify.checks.oracle import check_oracle
 from portanet.verify.checks.schedules import check_schedule
 from portanet.verify.checks.special import check_special
 from portanet.verify.checks.trajectories import check_trajectories
+from portanet.verify.measure.ulps import DTYPES
 from portanet.verify.report import Finding, Skipped, Trajectory
 from portanet.verify.runs.draws import draws_of, layouts_skipped
 from portanet.verify.runs.inputs import Draw
 
 _N_STEPS = {True: 4, False: 10}  # of a trajectory, quick or not
+_DTYPES = {True: DTYPES[:1], False: DTYPES}
 
 Places = Mapping[str, Backend]
 
@@ -64,11 +66,12 @@ def _jobs_of(
     if case.kind == "schedule":
         yield "schedule", lambda: check_schedule(case)
     elif case.kind == "network":
-        n = _N_STEPS[quick]
-        yield "trajectory", lambda: check_trajectories(case, seed, n, places)
+        n, dtypes = _N_STEPS[quick], _DTYPES[quick]
+        yield "trajectory", lambda: check_trajectories(case, seed, n, places, dtypes)
         yield "determinism", lambda: check_runs_twice(case, seed, n, places)
     else:
-        yield "oracle", lambda: check_oracle(case, draws_of(case, seed, quick), places)
+        draws, dtypes = draws_of(case, seed, quick), _DTYPES[quick]
+        yield "oracle", lambda: check_oracle(case, draws, places, dtypes)
         if case.kind in ("layer", "loss") and (own or not quick):
             yield "derivative", lambda: check_derivatives(case, seed)
         if case.kind in ("layer", "loss", "kernel") and (own or not quick):

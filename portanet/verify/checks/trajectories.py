@@ -7,14 +7,14 @@ network is sensitive passes, and one that no rounding makes is a fault, in the f
 has it: in the order of computation, forward values, loss, gradients, slots, values.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 
 from portanet.backends import Backend, get
 from portanet.errors import one_line
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.measure.bound import Bound
-from portanet.verify.measure.ulps import ulps, worst_place
+from portanet.verify.measure.ulps import DTYPES, ulps, worst_place
 from portanet.verify.report import Finding, Skipped, Trajectory
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.training import Training
@@ -25,13 +25,17 @@ Items = Iterator[Finding | Skipped | Trajectory]
 
 
 def check_trajectories(
-    case: NetworkCase, seed: int, n_steps: int, places: Mapping[str, Backend]
+    case: NetworkCase,
+    seed: int,
+    n_steps: int,
+    places: Mapping[str, Backend],
+    dtypes: Sequence[str] = DTYPES,
 ) -> Items:
     """Yield for each place, dtype and way to take steps a finding and a trajectory."""
     run = Run(case, Draw(seed), n_steps)
     judge = _Judge(run)
     for name, place in places.items():
-        for dtype in sorted(place.dtypes & {"float32", "float64"}):
+        for dtype in [d for d in dtypes if d in place.dtypes]:
             for way, train in ways(run, place, dtype):
                 if isinstance(train, str):
                     yield Skipped(way, name, case.name, train)

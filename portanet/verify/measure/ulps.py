@@ -8,6 +8,7 @@ import numpy as np
 
 from portanet.compiler.verification.scales import scales
 
+DTYPES = ("float32", "float64")
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 TINY = {"float32": 2.0**-126, "float64": 2.0**-1022}  # the smallest normal numbers
 
