@@ -6,6 +6,7 @@ steps.py         the time of a training step, all contenders by turns in one fre
 epochs.py        whole runs: loading, loss sums, validation
 digits.py        an epoch of load_digits beside scikit-learn's MLPClassifier
 growth.py        time and memory with batch, width, depth and data-set size
+prefetch.py      how much of a transform's time prefetch hides (a script of its own)
 planning.py      what planning costs, and after how many steps it has paid
 cold.py          fresh processes: first steps, a second network, short trainings; the processes
                  themselves are cold_start.py and cold_runs.py, the networks cold_networks.py

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from portanet._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from portanet import augmentation as augmentation
     from portanet import backends as backends
     from portanet import callbacks as callbacks
     from portanet import errors as errors
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from portanet.compiler import compile_forward as compile_forward
     from portanet.compiler import compile_step as compile_step
     from portanet.compiler.profiling import profile as profile
+    from portanet.data import BalancedSampler as BalancedSampler
     from portanet.data import DataLoader as DataLoader
     from portanet.data import Dataset as Dataset
     from portanet.data import ImageFolder as ImageFolder
     from portanet.data import Stream as Stream
+    from portanet.data import WeightedSampler as WeightedSampler
+    from portanet.data import batchwise as batchwise
     from portanet.dispatch import accelerable as accelerable
     from portanet.ema import ExponentialMovingAverage as ExponentialMovingAverage
     from portanet.graph import Graph as Graph
@@ -145,7 +149,9 @@ _HOMES = {
     "portanet.checkpoint_model": "load_model",
     "portanet.compiler": "NotCompiledWarning compile_forward compile_step",
     "portanet.compiler.profiling": "profile",
-    "portanet.data": "DataLoader Dataset ImageFolder Stream",
+    "portanet.data": (
+        "BalancedSampler DataLoader Dataset ImageFolder Stream WeightedSampler batchwise"
+    ),
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",
     "portanet.graph": "Graph Input",
@@ -180,7 +186,15 @@ _HOMES = {
     "portanet.trainer": "Trainer",
     "portanet.verify": "check_gradients",
 }
-_MODULES = ("backends", "callbacks", "errors", "initializers", "schedules", "verify")
+_MODULES = (
+    "augmentation",
+    "backends",
+    "callbacks",
+    "errors",
+    "initializers",
+    "schedules",
+    "verify",
+)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(["__version__", *_HOME_OF, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]

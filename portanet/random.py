@@ -11,7 +11,7 @@ Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 
 
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -46,43 +46,54 @@ class Key(NamedTuple):
         return np.array([self.seed, purpose, step, self.number], dtype=np.uint64)
 
 
-def counter_and_key(position: np.ndarray) -> dict[str, np.ndarray]:
+Block = tuple[int, int]  # the low and the high 64 bits of a block's number
+_FIRST = (0, 0)
+
+
+def counter_and_key(position: np.ndarray, block: Block = _FIRST) -> dict[str, np.ndarray]:
     """Return Philox's counter and key for the numbers from a position on (see `Key.position`).
 
     The key is (seed, crc32 of the purpose); the counter is (0, 0, step, number), so that each step
-    has 2**128 blocks.
+    has 2**128 blocks. `block` is where among these the numbers begin.
     """
-    counter = np.zeros(4, np.uint64)
+    counter = np.array([*block, 0, 0], np.uint64)
     counter[2:] = position[2:]
     return {"counter": counter, "key": position[:2]}
 
 
 class _OfThread(threading.local):
-    """A thread's generator, which begins anew at each position: making one takes 15 µs."""
+    """A thread's generators, which begin anew at each position: making one takes 15 µs."""
 
     def __init__(self) -> None:
-        self._bits = np.random.Philox(0)
-        self._generator = np.random.Generator(self._bits)
-        self._unused: Any = self._bits.state
+        self._generators: list[Rng] = []
+        self._unused: Any = np.random.Philox(0).state
 
-    def at(self, position: np.ndarray) -> Rng:
-        self._bits.state = self._unused | {"state": counter_and_key(position)}
-        return self._generator
+    def at(self, position: np.ndarray, block: Block, i: int = 0) -> Rng:
+        if i == len(self._generators):
+            self._generators.append(np.random.Generator(np.random.Philox(0)))
+        generator = self._generators[i]
+        generator.bit_generator.state = self._unused | {"state": counter_and_key(position, block)}
+        return generator
 
 
 _of_thread = _OfThread()
 
 
-def generator_at(position: np.ndarray) -> Rng:
+def generator_at(position: np.ndarray, block: Block = _FIRST) -> Rng:
     """Return a generator of the numbers from a position on, to be used at once.
 
-    It gives what `key.generator(step)` gives, for key.position(step), and belongs to this thread:
-    the next call lets it begin elsewhere.
+    It gives what `key.generator(step)` gives, for key.position(step), from one of the step's blocks
+    on, and belongs to this thread: the next call lets it begin elsewhere.
 
     >>> generator_at(Key(0, "shuffle").position(step=3)).permutation(5)
     array([0, 3, 2, 1, 4])
     """
-    return _of_thread.at(position)
+    return _of_thread.at(position, block)
+
+
+def generators_at(position: np.ndarray, blocks: Sequence[Block]) -> list[Rng]:
+    """Return generators of the numbers from several blocks on; each is as generator_at's."""
+    return [_of_thread.at(position, block, i) for i, block in enumerate(blocks)]
 
 
 class _Streams:

@@ -49,6 +49,8 @@ OTHERS = {
     "DataLoader": LOADER,
     "Dataset": LOADER.ds,
     "Batches": LOADER.to(MODEL),
+    "BalancedSampler": portanet.BalancedSampler(n=10),
+    "WeightedSampler": portanet.WeightedSampler(np.ones(64), n=10),
     "ExponentialMovingAverage": ExponentialMovingAverage(MODEL),
     "Graph": Graph(WIRE, ReLU()(WIRE)),
     "Input": WIRE,

@@ -12,6 +12,10 @@
     stream.py       Stream: a loader of samples of unknown number; stream_source.py: where it
                     begins, stacking.py: how samples become batches
     batches.py      Batches: a loader's batches on the model's device, in its dtype
+    sampling.py     WeightedSampler, BalancedSampler: which samples an epoch has
+    reading.py      a batch that is read and transformed on the host; ahead.py: before it is needed
+    transforms.py   what samples go through on their way; sample_draws.py: what they draw there
+    processes.py    worker processes; process_pool.py: what they do; sending.py: what goes to them
     staging.py      the checks and the move to the device, for a whole data set or for a batch
     lazy_batch.py   LazyBatch: a batch that a compiled step gathers by itself
 
@@ -27,9 +31,12 @@ from portanet.data.images import ImageFolder
 from portanet.data.lazy_array import LazyArray
 from portanet.data.lazy_batch import Batch, LazyBatch
 from portanet.data.loader import DataLoader
+from portanet.data.sampling import BalancedSampler, WeightedSampler
 from portanet.data.stream import Stream
+from portanet.data.transforms import batchwise
 
 __all__ = [
+    "BalancedSampler",
     "Batch",
     "Batches",
     "DataLoader",
@@ -38,4 +45,6 @@ __all__ = [
     "LazyArray",
     "LazyBatch",
     "Stream",
+    "WeightedSampler",
+    "batchwise",
 ]

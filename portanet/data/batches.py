@@ -7,24 +7,20 @@ from functools import partial
 from itertools import chain
 from math import prod
 from operator import length_hint
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import backend_of
-from portanet.backends._numpy.workers import Workers, result_of
 from portanet.checks import dtype_name
 from portanet.data.epoch import in_data_order
-from portanet.data.lazy_array import in_memory, is_lazy
+from portanet.data.lazy_array import is_lazy
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
-from portanet.data.rows import rows_of
-from portanet.data.samples import all_numbers, check_pair
+from portanet.data.moving import moved
+from portanet.data.reading import batches_read, checked_batch, reads, transform_of
 from portanet.data.staging import Staging
-from portanet.data.values import check_finite
-from portanet.errors import DataError, DtypeError, short
+from portanet.errors import DataError
 from portanet.layer import Layer
-from portanet.several import Arrays, labels, like, map_parts, parts_of
 from portanet.typing import Array
 
 _SHARE = 0.5  # of the free device memory that a data set may take: the network wants some, too
@@ -42,7 +38,8 @@ class Batches:
         self._source = _source(loader, model)
         self._stage = Staging(model)
         self.backend, self.dtype = model.placement
-        self.resident = not loader.makes_batches() and self._fits(*loader.ds.arrays())
+        own = loader.makes_batches() or reads(loader)
+        self.resident = not own and self._fits(*loader.ds.arrays())
         if self.resident:
             self.X, self.y = self._stage(*loader.ds.checked())
 
@@ -106,7 +103,7 @@ class Batches:
         return backend_of(x) is self.backend and dtype_name(x.dtype) == self.dtype
 
     def _resident(self, loader: Any, start: int) -> Iterator[LazyBatch]:
-        order, parts = loader.next_epoch()
+        _, order, parts = loader.begin_epoch()
         parts = parts[start:]
         rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
         batches = cut(self.X, self.y, rows, parts)
@@ -116,14 +113,12 @@ class Batches:
 
     def _moved(self, loader: Any, start: int) -> Iterator[LazyBatch]:
         """Return the batches of a subclass, or of data that stay on the host, once moved."""
-        if loader.makes_batches():
-            who = type(loader).__name__
-            found = (_checked(who, batch) for batch in loader.from_batch(start))
+        if loader.has_own_batches():
+            found = loader.from_batch(start)
         else:
-            order, parts = loader.next_epoch()
-            X, y = loader.ds.checked()
-            found = _read_ahead(X, y, order, parts[start:])
-        return (whole(*self._stage(X, y)) for X, y in found)
+            found = batches_read(loader, start)
+        own, who = loader.makes_batches(), type(loader).__name__
+        return moved(found, partial(checked_batch, who) if own else tuple, self._stage)
 
 
 def _source(loader: Any, model: Any) -> list[Any]:
@@ -131,50 +126,8 @@ def _source(loader: Any, model: Any) -> list[Any]:
     ds, own = loader.ds, loader.makes_batches()
     data = [] if own else ds.arrays()
     criterion, layers = getattr(model, "criterion", None), getattr(model, "layers", ())
-    return [own, ds, *data, model, criterion, *layers]
+    return [own, ds, transform_of(ds), *data, model, criterion, *layers]
 
 
 def _is(a: Any, b: Any) -> bool:
     return a is b
-
-
-def _checked(who: str, batch: Any) -> Batch:
-    """Return a batch that a subclass has made as arrays. Raises what Dataset raises."""
-    if not isinstance(batch, tuple | list) or len(batch) != 2:
-        length = f" of length {len(batch)}" if isinstance(batch, tuple | list) else ""
-        came = f"{type(batch).__name__}{length}" if length else short(batch)
-        raise DtypeError(
-            f"{who}: a batch must be a pair (x, y), is {came}; yield the "
-            "inputs and the targets of its samples"
-        )
-    X, y = (in_memory(all_numbers(name, x)) for name, x in zip("Xy", batch, strict=True))
-    check_pair(who, X, y)
-    for name, x in (("X", X), ("y", y)):
-        for label, part in zip(labels(name, x), parts_of(x), strict=True):
-            check_finite(label, part)
-    return X, y
-
-
-def _read_ahead(
-    X: Arrays, y: Arrays, order: np.ndarray | None, parts: list[slice]
-) -> Iterator[Batch]:
-    """Yield batches from the host; a thread reads the next one meanwhile."""
-    thread, answers = Workers(1), SimpleQueue()
-    for i, part in enumerate(parts):
-        thread.start(partial(_read, X, y, order, part), answers)
-        if i:
-            yield result_of(answers.get())
-    if parts:
-        yield result_of(answers.get())
-
-
-def _read(X: Arrays, y: Arrays, order: np.ndarray | None, part: slice) -> Batch:
-    """Gather one batch where the data lie."""
-    rows: Any = part if order is None else order[part]
-
-    def read(label: str, x: Array) -> Array:
-        found = rows_of(x, rows)
-        check_finite(label, found)
-        return found
-
-    return tuple(map_parts(read, like(x, labels(name, x)), x) for name, x in (("X", X), ("y", y)))

@@ -9,9 +9,11 @@ from portanet.data.lazy_array import is_lazy, sources_of
 from portanet.data.lazy_batch import Batch
 from portanet.data.rows import rows_of
 from portanet.data.samples import all_numbers, check_pair, checked_weights
+from portanet.data.transforms import check_transform
 from portanet.data.values import check_finite
 from portanet.elsewhere import OfLoaders
 from portanet.errors import ArgumentError
+from portanet.options import Option
 from portanet.overrides import is_overridden
 from portanet.several import (
     SEVERAL,
@@ -41,6 +43,10 @@ class Dataset(OfLoaders, metaclass=CalledType):
     Σ w_i l_i / Σ w_i, of a batch and of an epoch. Batches then have them with the targets, as y.
     Metrics are computed without weights.
 
+    `transform` is a NumPy function f(x, rng) or f(x, y, rng), or a list of them, that each sample
+    goes through on its way to a batch; see docs/data.md and portanet.augmentation. It belongs to
+    this data set: one for validation has its own, or none.
+
     For networks of several inputs, side inputs or outputs X and y may be dicts of such arrays by
     name, or tuples of arrays; batches have the same form.
 
@@ -63,9 +69,11 @@ class Dataset(OfLoaders, metaclass=CalledType):
     _checked: "_Checked | None" = None  # X and y as they were when they were last looked at
 
     sample_weight: Any = None
+    transform = Option(check_transform, none=True)
 
-    def __init__(self, X: Any, y: Any, *, sample_weight: Any = None) -> None:
+    def __init__(self, X: Any, y: Any, *, sample_weight: Any = None, transform: Any = None) -> None:
         self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.transform = transform
         self.checked()
 
     def __len__(self) -> int:
@@ -105,6 +113,9 @@ class Dataset(OfLoaders, metaclass=CalledType):
             self.X, self.y, self.sample_weight = sources_of(X), sources_of(y), weights
             known = self._checked = _Checked(X, y, weights)
         return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_checked"}
 
     def __repr__(self) -> str:
         X, y = (form_of(vars(self).get(name)) for name in ("X", "y"))

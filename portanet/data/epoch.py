@@ -57,3 +57,15 @@ def checked_slice(loader: Any, part: Any, n: int) -> slice:
             f"one of the {n} samples of an epoch; returned {short(part)}"
         )
     return slice(start, stop)
+
+
+def slices_of(n: int, size: int, *, drop_last: bool) -> list[slice]:
+    """Return n samples in slices of a size; the last is shorter, or is left out.
+
+    >>> slices_of(5, 2, drop_last=False)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    parts = [slice(stop - size, stop) for stop in range(size, n + 1, size)]
+    if n % size and not drop_last:
+        parts.append(slice(n - n % size, n))
+    return parts

@@ -39,6 +39,7 @@ class ImageFolder(Dataset):
         *,
         mode: str = "RGB",
         sample_weight: Any = None,
+        transform: Any = None,
     ) -> None:
         if mode not in CHANNELS:
             raise ArgumentError(
@@ -46,7 +47,8 @@ class ImageFolder(Dataset):
             )
         self.classes, self.paths, y = _files(Path(path))
         shape = _same_size(self.paths) if size is None else _checked_size(size)
-        super().__init__(Images(self.paths, shape, mode), y, sample_weight=sample_weight)
+        images = Images(self.paths, shape, mode)
+        super().__init__(images, y, sample_weight=sample_weight, transform=transform)
 
 
 class Images(LazyArray):

@@ -13,8 +13,9 @@ from portanet.typing import Array
 class LazyArray(ABC):
     """An array (N, ...) of which a data set reads the rows of each batch: of a file, say.
 
-    A subclass says how its rows are read. A thread calls `read` one batch ahead, and the numbers
-    are looked at then. `source` is what a data set was given.
+    A subclass says how its rows are read. A thread calls `read` ahead of time, and the numbers are
+    looked at then; a loader with several workers calls it in several threads at once. `source` is
+    what a data set was given.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, source: Any = None) -> None:

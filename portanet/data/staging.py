@@ -1,8 +1,13 @@
-"""Staging: the one place where data are checked for a model, moved to it and cast to its dtype."""
+"""Staging: the one place where data are checked for a model, cast to its dtype and moved to it.
+
+They are checked and cast where they lie, so that the move is nothing but copies: it may run beside
+the work of a device.
+"""
 
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of
+from portanet.backends import Backend, array_namespace, backend_of, get
+from portanet.backends._standard import StandardBackend
 from portanet.checks import is_float, is_integer, skip_value_checks
 from portanet.data.lazy_batch import Batch
 from portanet.data.values import check_exact, check_fits, check_whole
@@ -34,6 +39,7 @@ class Staging:
     def __init__(self, model: Any) -> None:
         check_uniform(model)
         self.backend, self.dtype = model.placement
+        self._host = self.backend if self.backend.name == "numpy" else HostOf(self.backend)
         self._model: Any = model
         self._criterion: Any = getattr(model, "criterion", None)
         self._outputs: dict[Any, Any] = {}  # of samples of each shape
@@ -44,21 +50,30 @@ class Staging:
 
         Raises PlacementError, ShapeError or DataError if they are not for this model.
         """
-        x, (y, weights) = self.inputs(X), unweighted(y)
+        X, y = self.cast(X, y)
+        return self.moved(X), self.moved(y)
+
+    def moved(self, x: Arrays) -> Arrays:
+        """Return what `cast` has returned, where the model lies."""
+        return x if self._host is self.backend else map_parts(self.backend.asarray, x)
+
+    def cast(self, X: Arrays, y: Arrays) -> Batch:
+        """Return X and y as the model and its criterion want them, where they lie. See __call__."""
+        x, (y, weights) = self._cast_inputs(X), unweighted(y)
         for name, part in zip(labels("y", y), parts_of(y), strict=True):
             check_fits(name, part, self.dtype)
         if self._criterion is None:
-            targets = map_parts(self.backend.asarray, y)
+            targets = map_parts(self._at(y).asarray, y)
         else:
             self._check_form(y)
             self._criterion.check_targets(y, self._output_shape(x))
-            targets = self._criterion.cast_targets(self.backend, y, self.dtype)
+            targets = self._criterion.cast_targets(self._at(y), y, self.dtype)
             self._check_exact(y, targets)
         if weights is not None:
             check_fits("sample_weight", weights, self.dtype)
             advice = "0 excludes a sample."
             refuse("Dataset", weights, weights < 0, "numbers >= 0", advice, "sample_weight")
-            targets = Weighted.of(targets, self.backend.asarray(weights, self.dtype))
+            targets = Weighted.of(targets, self._at(weights).asarray(weights, self.dtype))
         return x, map_parts(contiguous, targets)
 
     def _check_exact(self, y: Arrays, targets: Arrays) -> None:
@@ -68,6 +83,14 @@ class Staging:
 
     def inputs(self, X: Arrays) -> Arrays:
         """Return X where the model lies, as the model wants it."""
+        return self.moved(self._cast_inputs(X))
+
+    def _at(self, x: Arrays) -> Any:
+        """Return the backend that casts x: the host's, or the model's where x lies there."""
+        on_host = backend_of(parts_of(x)[0]).name == "numpy"
+        return self._host if on_host else self.backend
+
+    def _cast_inputs(self, X: Arrays) -> Arrays:
         kinds = self._model.kinds(X)
         self._model.check_values(X)
         x = map_parts(self._input, like(X, labels("X", X)), X, kinds)
@@ -75,17 +98,18 @@ class Staging:
         return x
 
     def _input(self, name: str, x: Array, kind: str) -> Array:
-        """Return one array of X, of a kind that the model takes, on its device."""
+        """Return one array of X, of a kind that the model takes."""
         self._check_place(name, x)
         check_fits(name, x, self.dtype)
+        at = self._at(x)
         if kind == "integers":
             check_whole(name, x)
-            return contiguous(self.backend.asarray(x, self.backend.index_dtype()))
+            return contiguous(at.asarray(x, self.backend.index_dtype()))
         if kind == "floats" or is_float(x):
             check_exact(name, x, self.dtype)
-            return contiguous(self.backend.asarray(x, self.dtype))
+            return contiguous(at.asarray(x, self.dtype))
         dtype = self.backend.index_dtype() if is_integer(x) else "bool"
-        return contiguous(self.backend.asarray(x, dtype))
+        return contiguous(at.asarray(x, dtype))
 
     def _check_place(self, name: str, x: Array) -> None:
         home = backend_of(x)
@@ -120,7 +144,7 @@ class Staging:
                     rows += at
                 self._seen[name] = min(low, seen[0]), max(high, seen[1])
         for row in rows:
-            self._model.forward(map_parts(lambda part, i=row: part[i : i + 1, ...], x))
+            self._model.forward(self.moved(map_parts(lambda part, i=row: part[i : i + 1, ...], x)))
 
     def _output_shape(self, x: Arrays) -> Any:
         """Return the shape of the model's output; one sample shows how many classes there are."""
@@ -132,12 +156,24 @@ class Staging:
 
     def _forward_one(self, x: Arrays) -> Any:
         try:
-            return self._model.forward(map_parts(lambda part: part[:1, ...], x))
+            return self._model.forward(self.moved(map_parts(lambda part: part[:1, ...], x)))
         except ShapeError as error:  # it names the one sample's shape, which nobody has given
             said = of_samples(error, parts_of(x)[0].shape[0])
             raise ShapeError(
                 f"DataLoader: the network cannot take X of shape {shapes_of(x)}: {said}"
             ) from None
+
+
+class HostOf(StandardBackend):
+    """NumPy on the host, for arrays that will be moved to another backend: with its index dtype."""
+
+    def __init__(self, target: Backend) -> None:
+        super().__init__("numpy", get("numpy").xp, "cpu")
+        self._target = target
+
+    def index_dtype(self) -> str:
+        """Return the target's."""
+        return self._target.index_dtype()
 
 
 def contiguous(x: Array) -> Array:
