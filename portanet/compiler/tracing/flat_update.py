@@ -38,7 +38,7 @@ def trace_flat_update(tape: Tape, group: RuleGroup, grads: list[Tracer], ok: Any
         tape.fail(sample.failed)
     lengthening = _Lengthening(tape, flat.array)
     lengthening.known = {id(leaves[key].traced): v for key, v in whole.items()}
-    if own_ok is not None:
+    if own_ok is not None and ok is not None:
         lengthening.known[id(own_ok.traced)] = ok.traced
     tape.graph.nodes += map(lengthening.node, sample.graph.nodes)
     for key, new in {"value": value, **slots}.items():
