@@ -174,6 +174,25 @@ def test_a_run_that_is_resumed_ends_with_the_same_bits(tmp_path, compiled, at):
     same_bits(whole, second)
 
 
+@pytest.mark.parametrize("at", [26, 32, 49])
+def test_a_float64_run_resumed_within_an_epoch_has_the_same_losses(tmp_path, at):
+    """There the order shows in which an epoch's losses are added up, by plans or without."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 5))
+    ds = Dataset(X, X[:, 0] + rng.standard_normal(400) > 0)
+    whole, first, second = (make(seed=seed) for seed in (0, 0, 7))
+    for trainer in (whole, first, second):
+        trainer.model.to(dtype="float64")
+        trainer.train_dl.ds = ds  # 25 batches an epoch
+    whole.train(4, log_level=0)
+    first.train(n_steps=at, log_level=0)
+    path = tmp_path / "run.safetensors"
+    save(path, first.model, first.optimizer, trainer=first)
+    load(path, second.model, second.optimizer, trainer=second)
+    second.train(n_steps=100 - at, log_level=0)
+    same_bits(whole, second)
+
+
 def test_a_run_is_resumed_on_another_backend(tmp_path, backend):
     """Within rounding: eight steps of Adam, whose first ones have the size of lr whatever noise."""
     whole, first, second = make(), make(), make(seed=3, backend=backend)

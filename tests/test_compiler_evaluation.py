@@ -56,6 +56,26 @@ def test_evaluations_are_those_of_the_readable_passes(loss):
     assert evaluation(t)._plan is not None
 
 
+def test_a_plan_holds_from_epoch_to_epoch_also_where_dropout_counts_its_draws():
+    t = trainer(True)
+    t.train(6, log_level=0)
+    assert (evaluation(t).refused, evaluation(t)._n_vain, evaluation(t)._n_replays) == (None, 0, 5)
+
+
+def test_a_counter_of_a_layer_of_ones_own_is_seen():
+    class Grows(Dropout):
+        def forward(self, x, *, training=False):
+            dropped = super().forward(x, training=training)
+            return dropped if training else dropped * (1 + self.step)
+
+    t = trainer(True)
+    t.model.layers[3] = Grows(0.2)
+    t.train(2, log_level=0)
+    same_evaluations(t)
+    t.model.layers[3].step += 1
+    same_evaluations(t)
+
+
 def test_a_changed_network_is_seen():
     t = trainer(True)
     t.train(3, log_level=0)

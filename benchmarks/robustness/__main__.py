@@ -6,8 +6,8 @@ fails ends with a traceback, and the exit status is 1.
 kills     a run is killed N times (200) at random moments, also in a save, and resumed
 writes    what the operating system is asked for when a file is saved (strace), and in which order
 disks     full disks, read-only folders, two processes at one path, long names, links, folders
-files     N damaged files (2000), and half as many with other numbers, are loaded
-memory    what N steps (50000) and 20 evaluations leave behind
+files     N damaged files (2000), and as many with other numbers, are loaded
+memory    what N steps (50000) and evaluations of new loaders leave behind
 together  trainers in threads, interleaved, forked, spawned: each as if it were alone
 backends  saved on one backend, resumed on another
 """

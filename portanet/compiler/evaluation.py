@@ -7,7 +7,7 @@ all batches are one graph; it changes nothing, so there is nothing to put back.
 from typing import Any
 
 from portanet.compiler.engines.registry import engine_for
-from portanet.compiler.guards.guards import Guards
+from portanet.compiler.guards.guards import Guards, draw_counts
 from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
@@ -83,7 +83,7 @@ class CompiledEvaluation:
         self._data, self._slices = (batches.X, batches.y), batches.loader.slices()
         try:
             tape = self._traced(batches)
-            self._guards = Guards({"": self.model}, set())
+            self._guards = Guards({"": self.model}, draw_counts(self.model))
             self._plan = self._engine.plan(tape.graph, tape.states, _EXPECTED)
             self._plan.replay()
         except Exception as error:  # noqa: BLE001 - the readable passes decide what is an error

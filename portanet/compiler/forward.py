@@ -14,7 +14,7 @@ from portanet.backends._llvm import machine
 from portanet.checks import skips_value_checks
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.errors import TraceError
-from portanet.compiler.guards.guards import Guards
+from portanet.compiler.guards.guards import Guards, draw_counts
 from portanet.compiler.runtime.refusal import warn_uncompiled
 from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
@@ -172,7 +172,7 @@ class CompiledForward:
         trace_pass(
             self.model, tape, self._held, lambda: by_name("y_hat", self.model.forward(traced))
         )
-        self._guards = Guards({"": self.model}, set())
+        self._guards = Guards({"": self.model}, draw_counts(self.model))
         plan = engine.plan(tape.graph, tape.states)
         for own, given in zip(plan.inputs.values(), parts_of(x), strict=True):
             np.copyto(own, given)

@@ -11,6 +11,7 @@ from portanet.compiler.errors import TraceError
 from portanet.compiler.guards.facts import Fact
 from portanet.compiler.guards.survey import Attribute, Survey
 from portanet.layer import Part
+from portanet.random import Key
 from portanet.versioned import LATEST
 
 
@@ -46,6 +47,16 @@ class Guards:
         survey = survey_of(self.roots, self.ignored)
         self.quick = survey.checks.function()
         return survey.facts
+
+
+def draw_counts(model: Part) -> set[Attribute]:
+    """Return the counters of the draws of portanet's own layers, which only training reads."""
+    return {
+        (id(part), "step")
+        for part in model.named_parts().values()
+        if isinstance(getattr(part, "key", None), Key)
+        and type(part).__module__.startswith("portanet.")
+    }
 
 
 def survey_of(roots: dict[str, Any], ignored: set[Attribute], **options: Any) -> Survey:
