@@ -41,7 +41,8 @@ def available() -> bool:
     if not installed():
         return False
     try:
-        _machine()
+        with _LOCK:  # of two machines made at once one would be dropped, with the code that it holds
+            _machine()
     except (ImportError, AttributeError, OSError, RuntimeError):
         return False
     return True
