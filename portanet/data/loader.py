@@ -135,7 +135,7 @@ class DataLoader(OfLoaders, metaclass=CalledType):
         return islice(self.__iter__(), start, None)
 
     def order(self) -> np.ndarray | None:
-        """Return the next epoch's order (None: as the samples lie) and count it; not in evaluations."""
+        """Return the next epoch's order (None: as samples lie); evaluations are not counted."""
         if is_in_data_order():
             return None
         epoch, self.epoch = self.epoch, self.epoch + 1
@@ -149,7 +149,7 @@ class DataLoader(OfLoaders, metaclass=CalledType):
         return self._cut(len(self.ds) if is_in_data_order() else self._n_samples())
 
     def begin_epoch(self) -> tuple[int, np.ndarray | None, list[slice]]:
-        """Return the next epoch's number (of an evaluation: 0), its order, and each batch's part."""
+        """Return the next epoch's number (an evaluation: 0), its order, and each batch's part."""
         begun = self.epoch
         order = self.order()
         if self.epoch == begun and not is_in_data_order():
