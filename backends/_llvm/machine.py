@@ -41,7 +41,7 @@ def available() -> bool:
     if not installed():
         return False
     try:
-        with _LOCK:  # of two machines made at once one would be dropped, with the code that it holds
+        with _LOCK:  # of two machines one would be dropped, with its code
             _machine()
     except (ImportError, AttributeError, OSError, RuntimeError):
         return False
