@@ -53,12 +53,12 @@ def compilations(backend, monkeypatch):
     """The functions that XLA has compiled: it runs them once in Python to see what they do."""
     compile_, counted = backend.compile, []
 
-    def counting(function):
+    def counting(function, **options):
         def counted_once(*args):
             counted.append(function)
             return function(*args)
 
-        return compile_(counted_once)
+        return compile_(counted_once, **options)
 
     monkeypatch.setattr(backend, "compile", counting)
     return counted

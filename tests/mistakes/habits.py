@@ -29,7 +29,7 @@ NETWORK = {
     "compile": ("the loss is given to", "Sequential(layers, criterion)"),
     "add": ("a network is made of a list", "Sequential([*model.layers, layer], criterion)"),
     "requires_grad": ("nothing is recorded here", "layer.freeze()"),
-    "half": ("dtypes are float32 and float64", "model.to(dtype='float32')"),
+    "half": ("computes in half precision", "model.precision = 'float16'"),
     "double": ("write", "model.to(dtype='float64')"),
     "step": ("the optimizer moves the parameters", "optimizer.step()"),
     "children": ("the list of layers", "model.layers"),

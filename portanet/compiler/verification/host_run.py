@@ -109,4 +109,6 @@ def _forward_and_backward(
         for name, part in model.named_parts().items():
             found |= {f"attribute:{name}.{key}": value for key, value in vars(part).items()}
     found = {n: t.array if isinstance(t, Tracer) else t for n, t in found.items()}
-    return {n: array for n, array in found.items() if isinstance(array, np.ndarray)}
+    # NumPy's functions return scalars where an array has no axes
+    arrays = np.ndarray | np.generic
+    return {n: np.asarray(array) for n, array in found.items() if isinstance(array, arrays)}
