@@ -108,14 +108,10 @@ def test_what_cannot_be_sent_is_said():
 @needs_proc
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_processes_end_with_their_parent(end):
-    """Ctrl-C goes to all processes of a terminal, a kill to one.
-
-    What a shell starts in the background ignores Ctrl-C, and so would its children.
-    """
+    """Ctrl-C goes to all processes of a terminal, a kill to one."""
     program = subprocess.Popen(
         [sys.executable, of_workers.__file__],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     pids = [int(pid) for _ in range(2) for pid in program.stdout.readline().split()]
     if end == signal.SIGINT:

@@ -78,4 +78,6 @@ def endless():
 
 
 if __name__ == "__main__":
+    # what a shell has started in the background ignores Ctrl-C, and so do its children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     endless()
