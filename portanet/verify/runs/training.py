@@ -45,6 +45,7 @@ class Training:
 
     def steps(self, n: int) -> "Training":
         """Take some steps. Raises NotCompiledError if they were to be compiled and are not."""
+        kept = {}
         for _ in range(n):
             rng = self.draw.generator(self.case.name, str(self.n_steps))
             x, y = (self.where.array(rounded(part)) for part in self.case.batch(rng))
@@ -52,7 +53,10 @@ class Training:
                 losses = self._readable(x, y) if self._compiled is None else self._replay(x, y)
             self._note("loss", losses)
             self._note_state()
+            kept[self.n_steps] = losses
             self.n_steps += 1
+        for step, losses in kept.items():  # what was handed out must not change later
+            self.tensors[f"step {step}: loss that was kept"] = self._copy("loss", losses)
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -97,7 +101,10 @@ class Training:
     def _note(self, name: str, array: Any) -> None:
         if array is not None:  # a copy: what a compiled step gives is overwritten by the next
             name = f"step {self.n_steps}: {name}"
-            self.tensors[name] = np.array(self.where.host(name, array))
+            self.tensors[name] = self._copy(name, array)
+
+    def _copy(self, name: str, array: Any) -> np.ndarray:
+        return np.array(self.where.host(name, array))
 
 
 def _record_outputs(model: Any, note: Callable[[str, Any], None]) -> None:
