@@ -64,7 +64,7 @@ def _catalogue(quick: bool) -> list[Any]:
 def _jobs_of(
     case: Any, places: Places, seed: int, quick: bool, own: bool
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    if not own and case.kind not in ("kernel", "network"):
+    if not own and case.kind != "kernel":
         yield "recorded", lambda: check_recorded(case)
     if case.kind == "schedule":
         yield "schedule", lambda: check_schedule(case)

@@ -19,20 +19,23 @@ from typing import Any
 
 import numpy as np
 
-from portanet.verify.catalogue import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES
+from portanet.verify.catalogue import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Case
+from portanet.verify.catalogue.networks import NETWORKS, NetworkCase
 from portanet.verify.catalogue.schedules import ScheduleCase
 from portanet.verify.checks.schedules import N_STEPS
 from portanet.verify.report import Finding, Skipped
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
+from portanet.verify.runs.training import Training
 from portanet.verify.runs.where import UnderNoise
 
 _FILE = Path(__file__).with_name("recorded.json")
 _RTOL = 1e-9  # of the sum of absolute values: other libraries of linear algebra are within 1e-12
+_STEPS, _LAST = 4, "step 3: "  # of networks; all tensors of the last step are recorded
 _INPUTS = "the numbers that inputs are drawn from"
 
 
-def check_recorded(case: Any) -> Iterator[Finding | Skipped]:
+def check_recorded(case: Case | NetworkCase) -> Iterator[Finding | Skipped]:
     """Yield one finding: whether the results of a case in float64 are those that were recorded."""
     known, name = _record(), _name(case)
     if known[_INPUTS] != _inputs():
@@ -52,7 +55,14 @@ def check_recorded(case: Any) -> Iterator[Finding | Skipped]:
 
 def write_record() -> None:
     """Write the results of the catalogue, as they are now."""
-    cases = [*LAYERS, *LOSSES, *OPTIMIZERS, *METRICS, *SCHEDULES]
+    cases: list[Case | NetworkCase] = [
+        *LAYERS,
+        *LOSSES,
+        *OPTIMIZERS,
+        *METRICS,
+        *SCHEDULES,
+        *NETWORKS,
+    ]
     record = {_INPUTS: _inputs(), **{_name(case): _results(case) for case in cases}}
     rows = (f"{json.dumps(name)}: {json.dumps(found)}" for name, found in record.items())
     _FILE.write_text("{\n" + ",\n".join(rows) + "\n}\n")
@@ -63,7 +73,7 @@ def _record() -> dict[str, Any]:
     return json.loads(_FILE.read_text())
 
 
-def _name(case: Any) -> str:
+def _name(case: Case | NetworkCase) -> str:
     return f"{case.kind}: {case.name}"
 
 
@@ -73,11 +83,14 @@ def _inputs() -> list[float]:
     return [float(number) for number in drawn]
 
 
-def _results(case: Any) -> dict[str, Sequence[float]]:
+def _results(case: Case | NetworkCase) -> dict[str, Sequence[float]]:
     """Return two sums for each result; how many NaN and infinities where some are in the input."""
     if isinstance(case, ScheduleCase):
         schedule = case.make()
         results = {"rates": np.asarray([schedule(step) for step in range(N_STEPS)])}
+    elif isinstance(case, NetworkCase):
+        tensors = Training(case, Draw(), UnderNoise(0, epsilon=0.0)).steps(_STEPS).tensors
+        results = {n: a for n, a in tensors.items() if ": loss" in n or n.startswith(_LAST)}
     else:
         results = compute(case, Draw(), UnderNoise(0, epsilon=0.0))
     found: dict[str, Sequence[float]] = {name: _sums(a) for name, a in results.items()}
