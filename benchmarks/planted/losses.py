@@ -24,7 +24,7 @@ LOSSES = [
           "sum(q * log_p, axis=-1", "CrossEntropy of images"),
     Fault("total weight of a row forgotten", _CLASSES,
           "self.link(self._counted(y_hat, total)) * total - q",
-          "self.link(self._counted(y_hat, total)) - q", "CrossEntropy of images"),
+          "self.link(self._counted(y_hat, total)) - q", "CrossEntropy weighing"),
     Fault("0 times infinity", _CLASSES,
           "chosen = xp.where(q > 0, y_hat, xp.zeros_like(y_hat))", "chosen = y_hat",
           "NLL"),
