@@ -87,17 +87,17 @@ def _results(case: Case | NetworkCase) -> dict[str, Sequence[float]]:
     """Return two sums for each result; how many NaN and infinities where some are in the input."""
     if isinstance(case, ScheduleCase):
         schedule = case.make()
-        results = {"rates": np.asarray([schedule(step) for step in range(N_STEPS)])}
-    elif isinstance(case, NetworkCase):
+        return {"rates": _sums(np.asarray([schedule(step) for step in range(N_STEPS)]))}
+    if isinstance(case, NetworkCase):
         tensors = Training(case, Draw(), UnderNoise(0, epsilon=0.0)).steps(_STEPS).tensors
-        results = {n: a for n, a in tensors.items() if ": loss" in n or n.startswith(_LAST)}
-    else:
-        results = compute(case, Draw(), UnderNoise(0, epsilon=0.0))
+        return {n: _sums(a) for n, a in tensors.items() if ": loss" in n or n.startswith(_LAST)}
+    results = compute(case, Draw(), UnderNoise(0, epsilon=0.0))
     found: dict[str, Sequence[float]] = {name: _sums(a) for name, a in results.items()}
     for special in ("NaN", "inf", "-inf") if case.kind in ("layer", "loss") else ():
         results = compute(case, Draw(special=special), UnderNoise(0, epsilon=0.0))
-        found |= {f"{name}, {special} in x": _not_finite(a) for name, a in results.items()}
-    return {name: sums for name, sums in found.items() if any(sums)}
+        counts = {f"{name}, {special} in x": _not_finite(a) for name, a in results.items()}
+        found |= {name: n for name, n in counts.items() if any(n)}
+    return found
 
 
 def _not_finite(array: np.ndarray) -> list[int]:

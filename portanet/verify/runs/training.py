@@ -11,6 +11,7 @@ from portanet.checkpoint import load, save
 from portanet.checks import skip_value_checks
 from portanet.compiler import NotCompiledWarning, compile_step
 from portanet.layer import Layer
+from portanet.training.streams import set_streams, streams_of
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.runs.inputs import Draw, rounded
 from portanet.verify.runs.where import Where
@@ -60,12 +61,15 @@ class Training:
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network and its optimizer."""
-        save(path, self.model, self.optimizer, extra=self.n_steps)
+        """Save the network and its optimizer, and how far dropout has drawn, as a Trainer does."""
+        extra = {"n_steps": self.n_steps, "streams": streams_of(self.model)}
+        save(path, self.model, self.optimizer, extra=extra)
 
     def resume(self, path: str | os.PathLike[str]) -> "Training":
         """Go on from what another run has saved."""
-        self.n_steps = load(path, self.model, self.optimizer)
+        extra = load(path, self.model, self.optimizer)
+        self.n_steps = extra["n_steps"]
+        set_streams(extra["streams"], self.model)
         return self
 
     def _readable(self, x: Any, y: Any) -> Any:
