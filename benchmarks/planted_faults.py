@@ -4,7 +4,8 @@
     python -m benchmarks.planted_faults NaN          those whose description has this word
 
 Each runs `portanet verify` on the cases concerned, in a process of its own, and prints a row of the
-table in docs/agreement.md. Faults of torch need torch. Exit status 1 if a
+table in docs/agreement.md. Faults of PyTorch's adapter need
+torch; those of NumPy's own convolution need llvmlite not to be there, whose kernels come first. Exit status 1 if a
 fault is not caught, or a refactoring that changes nothing is.
 """
 
