@@ -15,6 +15,7 @@ from portanet.errors import ArgumentError, DataError, MissingBackendError
 from portanet.verify import Report, catalogue, run
 from portanet.verify.catalogue.networks import NETWORKS
 from portanet.verify.report import Finding, Skipped, Trajectory
+from portanet.verify.report.known import PLACED
 from portanet.verify.runs.training import Training
 
 ROW = Finding("oracle", "layer", "ReLU", "forward", "torch", "float32", True, 2.0, 1.0, 8.0)
@@ -195,9 +196,25 @@ def test_a_float64_leak_is_found(monkeypatch):
     monkeypatch.setattr(
         portanet.layers.Sigmoid, "backward", lambda self, grad: grad * np.float64(1)
     )
-    (leak,) = run(["numpy"], cases=["Sigmoid"], quick=True).failures
+    failures = run(["numpy"], cases=["Sigmoid"], quick=True).failures
+    (leak,) = (failure for failure in failures if failure.check == "oracle")
     assert (leak.tensor, leak.dtype) == ("gradient of x", "float32")
     assert "is float64, not float32" in leak.note
+
+
+def test_only_a_nan_in_its_own_segment_is_a_known_difference(monkeypatch):
+    """NumPy's own kernel for many segments adds by index; one that drops NaN as well is no such."""
+    numpy = portanet.backends.get("numpy")
+    report = run(["numpy"], cases=["segment_sum"])
+    assert report.failures == []
+    assert {f.known for f in report.findings if not f.passed} == {PLACED}
+    kernel = numpy.kernels["segment_sum"]
+    drops = {
+        "segment_sum": lambda v, i, n: kernel(np.nan_to_num(v, posinf=np.inf, neginf=-np.inf), i, n)
+    }
+    monkeypatch.setattr(numpy, "kernels", drops)
+    failures = run(["numpy"], cases=["segment_sum"]).failures
+    assert {(f.check, f.tensor) for f in failures} == {("special", "value, NaN in x")}
 
 
 def test_a_kernel_that_drops_nan_is_found(monkeypatch):

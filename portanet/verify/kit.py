@@ -10,7 +10,6 @@ from portanet.errors import ArgumentError
 from portanet.verify.own import own_cases
 from portanet.verify.plan import Job, jobs_of
 from portanet.verify.report import Report
-from portanet.verify.report.known import explained
 from portanet.verify.report.machine import machine_of
 from portanet.verify.report.places import places_for
 
@@ -52,7 +51,6 @@ def run(
         if say is not None:
             say(f"{job.check}: {job.case}")
         report.add(job.run())
-    report.findings = explained(report.findings)
     return report
 
 

@@ -17,6 +17,7 @@ from portanet.verify.catalogue.networks import NETWORKS
 from portanet.verify.checks.derivatives import check_derivatives
 from portanet.verify.checks.determinism import MANY, check_determinism, check_runs_twice
 from portanet.verify.checks.oracle import check_oracle
+from portanet.verify.checks.recorded import check_recorded
 from portanet.verify.checks.schedules import check_schedule
 from portanet.verify.checks.special import check_special
 from portanet.verify.checks.trajectories import check_trajectories
@@ -63,6 +64,8 @@ def _catalogue(quick: bool) -> list[Any]:
 def _jobs_of(
     case: Any, places: Places, seed: int, quick: bool, own: bool
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
+    if not own and case.kind != "kernel":
+        yield "recorded", lambda: check_recorded(case)
     if case.kind == "schedule":
         yield "schedule", lambda: check_schedule(case)
     elif case.kind == "network":

@@ -120,3 +120,12 @@ LOSSES = [
     LossCase("NLL", NLL, log_distributions(6, 4), integers(4, 6)),
     LossCase("NLL of images", lambda: NLL(axis=1), normal(6, 4, 2, 3), integers(4, 6, 2, 3)),
 ]
+
+MORE_LOSSES = [
+    LossCase(
+        "CrossEntropy weighing classes, one ignored",
+        lambda: CrossEntropy(class_weights=[0.5, 1.0, 2.0, 1.5], ignore_index=3),
+        normal(6, 4),
+        integers(4, 6),
+    ),
+]

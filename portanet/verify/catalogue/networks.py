@@ -57,7 +57,7 @@ def _convolution() -> Sequential:
 
 def _transformer() -> Sequential:
     block = TransformerBlock(8, 2, causal=True, dropout=0.2)
-    return Sequential([Embedding(11, 8), block, Linear(8, 11)], CrossEntropy())
+    return Sequential([Embedding(11, 8, padding_index=10), block, Linear(8, 11)], CrossEntropy())
 
 
 def _recurrent() -> Sequential:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from portanet.backends import Backend
+from portanet.errors import one_line
 from portanet.verify.catalogue import Case
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.report import Finding
@@ -22,7 +23,14 @@ def check_determinism(case: Case, draw: Draw, places: Mapping[str, Backend]) -> 
     for name, place in places.items():
         if case.kind == "kernel" and case.name not in place.kernels:
             continue
-        first, second = (compute(case, draw, OnBackend(place, "float32")) for _ in range(2))
+        try:
+            first, second = (compute(case, draw, OnBackend(place, "float32")) for _ in range(2))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
+            what = f"{type(error).__name__}: {one_line(error)}"
+            yield Finding(
+                "determinism", case.kind, case.name, "", name, "float32", False, note=what
+            )
+            continue
         yield _finding(case.kind, case.name, name, first, second)
 
 

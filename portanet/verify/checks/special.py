@@ -4,6 +4,7 @@ NaN and infinities must be where they are on NumPy, and the other numbers within
 kernel that drops a NaN lets a network that has diverged go on. -0 must count as 0; the sign of a
 zero that is computed is not compared. Denormal numbers (below 1e-38) may be 0 on a backend that
 flushes them, which is a known difference: then its results must be those of an input with 0 there.
+So is a kernel that keeps a NaN to fewer numbers than the plain definition: KernelCase.placed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,13 +14,14 @@ import numpy as np
 
 from portanet.backends import Backend
 from portanet.errors import one_line
-from portanet.verify.catalogue import Case, LayerCase
+from portanet.verify.catalogue import Case, KernelCase, LayerCase
 from portanet.verify.checks.oracle import Known, known_of
 from portanet.verify.measure.ulps import TINY, ulps, worst_place
 from portanet.verify.report import Finding
-from portanet.verify.report.known import FLUSHED, flushes
+from portanet.verify.report.known import FLUSHED, PLACED, flushes
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import SPECIAL, Draw
+from portanet.verify.runs.kernels import arguments
 from portanet.verify.runs.where import OnBackend, UnderNoise
 
 _LOST = 8  # times the smallest normal number: what flushed numbers, and their sums, may be off by
@@ -51,6 +53,8 @@ def _findings(known: Known, place: Backend, name: str) -> Iterator[Finding]:
         passed, explained = known.bound.passes(tensor, error), ""
         if not passed and special == "denormals" and flushes(place):
             explained = FLUSHED if _is_flushed(known, tensor, found[tensor]) else ""
+        elif not passed and isinstance(case, KernelCase) and case.placed is not None:
+            explained = PLACED if _is_placed(case, known, found[tensor]) else ""
         note = "" if passed else worst_place(found[tensor], oracle, "float32")
         yield Finding(
             "special", case.kind, case.name, f"{tensor}, {special} in x", name, "float32", passed,
@@ -66,3 +70,12 @@ def _is_flushed(known: Known, tensor: str, found: np.ndarray) -> bool:
     units = np.maximum(np.abs(oracle), np.abs(oracle).mean() if oracle.size else 0.0)
     allowed = known.bound.allowed(tensor) * units * 2.0**-23
     return bool(np.all(off <= allowed + _LOST * TINY["float32"]))
+
+
+def _is_placed(case: KernelCase, known: Known, found: np.ndarray) -> bool:
+    """Return whether a result is that of `placed`, up to what the case may be off without NaN."""
+    assert case.placed is not None  # the caller looked
+    with np.errstate(all="ignore"):
+        wanted = case.placed(*arguments(case, known.draw))
+    usual = known_of(case, replace(known.draw, special="")).bound
+    return usual.passes("value", ulps(found, wanted, "float32"))

@@ -7,16 +7,18 @@ without noise says what rounding may do to these very inputs. Operations that ro
 moved: what only selects, moves or compares numbers has noise 0, and must be exact. So there is no
 floor that somebody chose.
 
-Why 8 times: errors add up linearly to first order, so where each operation of a library is within
-4 ulps of the truth (which holds for the elementary functions in CUDA's and XLA's tables of
-float32), the result is within 4 times of what errors of 1 ulp can make of it. The other factor of 2
-is for the samples, the largest of which is below the worst case. Before something fails, more of
-them are taken (ROUNDS).
+Why 8 times: errors add up linearly to first order. Noise moves a result by up to 1 ulp, 1/2 on
+average; where each operation of a library is within c ulps of the truth, the result is within c
+times of the worst that noise can make of it. For + - * / and square roots c is 1/2 by IEEE 754;
+for exp, log, tanh, erf and powers in float32 NVIDIA gives 1 to 4 (from tests of many inputs: no
+guarantee), and that is the 4. The other 2 is a choice: the largest of a few samples is below the
+worst case. Before something fails, more of them are taken (ROUNDS).
 
 NumPy's own error in float32 stands beside each error, to be read, and decides nothing: else a
 fault that NumPy shares would excuse itself. In float64 the same ratio is asked for.
 
-Source: Parker, "Monte Carlo arithmetic", 1997.
+Sources: Parker, "Monte Carlo arithmetic", 1997; for c the table of maximum ulp errors in
+https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/mathematical-functions.html.
 """
 
 from collections.abc import Callable, Mapping

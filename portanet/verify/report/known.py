@@ -1,53 +1,42 @@
 """Known differences between backends: what differs, why, and where that is written."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.verify.report.finding import Finding
 
 
 @dataclass(frozen=True)
 class KnownDifference:
     """A difference that is no fault, with its reason and source.
 
-    It explains findings of `backend` ("": any) and `check` whose case or tensor contains `words`
-    and that are off by at most `times` what is allowed.
+    None is excused by its name: the check that meets one computes what the reason predicts, and
+    only a result that is just that has the difference's name (Finding.known).
     """
 
     name: str
     reason: str
     source: str
-    backend: str = ""
-    check: str = ""
-    words: str = ""
-    times: float = 1.0
-
-    def explains(self, finding: Finding) -> bool:
-        """Return whether this is why a finding has failed."""
-        of = self.backend in ("", finding.backend.partition(":")[0]) and self.check == finding.check
-        named = self.words in f"{finding.case}: {finding.tensor}"
-        return of and named and finding.ratio is not None and finding.ratio <= self.times
 
 
 FLUSHED = "denormals are flushed"
+PLACED = "a NaN stays in its own segment"
 KNOWN = [
     KnownDifference(
         FLUSHED,
         "numbers below the smallest normal one (1.2e-38 in float32) count as 0, in inputs and in "
         "results; which backends do so is measured",
-        "XLA: cpu_compiler sets denormals-are-zero; CuPy compiles with -ftz=true",
+        "JAX: https://docs.jax.dev/en/latest/notebooks/Common_Gotchas_in_JAX.html, "
+        "https://github.com/jax-ml/jax/issues/16200; CuPy, which compiles float32 with -ftz=true: "
+        "https://github.com/cupy/cupy/issues/8382 and /9576",
     ),
     KnownDifference(
-        "sums of segments",
-        "the plain segment_sum multiplies by 0 and 1, so that a NaN or an infinity reaches all "
-        "sums; a kernel that adds each number where it belongs gives fewer NaN",
-        "the plain definition of segment_sum",
-        check="special",
-        words="segment_sum",
-        times=float("inf"),
+        PLACED,
+        "the plain segment_sum is a product with 0 and 1, so that a NaN or an infinity reaches "
+        "the sums of all segments; a kernel that adds by index leaves it in its own. Its result "
+        "must be that of adding by index in float64",
+        "IEEE 754-2019, 6.2 and 7.2: 0 times NaN, and 0 times infinity, are NaN; numpy.add.at",
     ),
 ]
 
@@ -61,15 +50,3 @@ def flushes(place: Backend) -> bool:
     """
     x = place.asarray(np.asarray([1e-40]), "float32")
     return not place.to_numpy(x * 1.5).all()
-
-
-def explained(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings, those that failed with the name of the difference that explains them."""
-    return [_explained(finding) for finding in findings]
-
-
-def _explained(finding: Finding) -> Finding:
-    if finding.status != "failed":
-        return finding
-    names = (known.name for known in KNOWN if known.explains(finding))
-    return replace(finding, known=next(names, ""))

@@ -16,7 +16,8 @@ from portanet.verify.runs.where import Where
 def run_layer(case: LayerCase, draw: Draw, where: Where) -> dict[str, np.ndarray]:
     """Return what a layer computes for an input and a dL/d(output) that are drawn.
 
-    The results are "forward", "gradient of x" and "gradient of …" for each parameter.
+    The results are "forward", "gradient of x", "gradient of …" for each parameter, and where there
+    are buffers "buffer …" and "forward after training".
     """
     layer = where.part(case.layer())
     x = where.array(layer_input(case, draw), draw.layout)
@@ -27,6 +28,10 @@ def run_layer(case: LayerCase, draw: Draw, where: Where) -> dict[str, np.ndarray
         found["gradient of x"] = grad_x
     for name, parameter in layer.named_parameters().items():
         found[f"gradient of {name}"] = parameter.grad
+    buffers = layer.named_buffers()
+    found |= {f"buffer {name}": buffer.value for name, buffer in buffers.items()}
+    if buffers:  # which the output then depends on
+        found["forward after training"] = layer.forward(x)
     return {name: where.host(name, array) for name, array in found.items()}
 
 

@@ -11,6 +11,7 @@ from portanet.checkpoint import load, save
 from portanet.checks import skip_value_checks
 from portanet.compiler import NotCompiledWarning, compile_step
 from portanet.layer import Layer
+from portanet.training.streams import set_streams, streams_of
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.runs.inputs import Draw, rounded
 from portanet.verify.runs.where import Where
@@ -45,6 +46,7 @@ class Training:
 
     def steps(self, n: int) -> "Training":
         """Take some steps. Raises NotCompiledError if they were to be compiled and are not."""
+        kept = {}
         for _ in range(n):
             rng = self.draw.generator(self.case.name, str(self.n_steps))
             x, y = (self.where.array(rounded(part)) for part in self.case.batch(rng))
@@ -52,16 +54,22 @@ class Training:
                 losses = self._readable(x, y) if self._compiled is None else self._replay(x, y)
             self._note("loss", losses)
             self._note_state()
+            kept[self.n_steps] = losses
             self.n_steps += 1
+        for step, losses in kept.items():  # what was handed out must not change later
+            self.tensors[f"step {step}: loss that was kept"] = self._copy("loss", losses)
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network and its optimizer."""
-        save(path, self.model, self.optimizer, extra=self.n_steps)
+        """Save the network and its optimizer, and how far dropout has drawn, as a Trainer does."""
+        extra = {"n_steps": self.n_steps, "streams": streams_of(self.model)}
+        save(path, self.model, self.optimizer, extra=extra)
 
     def resume(self, path: str | os.PathLike[str]) -> "Training":
         """Go on from what another run has saved."""
-        self.n_steps = load(path, self.model, self.optimizer)
+        extra = load(path, self.model, self.optimizer)
+        self.n_steps = extra["n_steps"]
+        set_streams(extra["streams"], self.model)
         return self
 
     def _readable(self, x: Any, y: Any) -> Any:
@@ -97,7 +105,10 @@ class Training:
     def _note(self, name: str, array: Any) -> None:
         if array is not None:  # a copy: what a compiled step gives is overwritten by the next
             name = f"step {self.n_steps}: {name}"
-            self.tensors[name] = np.array(self.where.host(name, array))
+            self.tensors[name] = self._copy(name, array)
+
+    def _copy(self, name: str, array: Any) -> np.ndarray:
+        return np.array(self.where.host(name, array))
 
 
 def _record_outputs(model: Any, note: Callable[[str, Any], None]) -> None:

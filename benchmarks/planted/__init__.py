@@ -1,0 +1,1 @@
+"""Faults to plant into the library, and refactorings that change nothing, for the agreement kit."""
