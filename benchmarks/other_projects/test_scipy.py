@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 if os.environ.get("SCIPY_ARRAY_API") != "1":
-    pytest.skip("SciPy takes other libraries' arrays with SCIPY_ARRAY_API=1", allow_module_level=True)
+    pytest.skip(
+        "SciPy takes other libraries' arrays with SCIPY_ARRAY_API=1", allow_module_level=True
+    )
 special, stats = pytest.importorskip("scipy.special"), pytest.importorskip("scipy.stats")
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 5)), RNG.normal(size=(12, 5))
@@ -35,7 +37,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_backends_agree(name, backend, assert_backends_agree):
+@pytest.mark.usefixtures("backend")  # a test of each backend: one that fails hides no other
+def test_backends_agree(name, assert_backends_agree):
     function, *arrays = CASES[name]
 
     def named(*given):

@@ -165,7 +165,7 @@ def _real(value: np.ndarray) -> np.ndarray:
     """Return complex numbers as pairs of real ones, any other array as it is."""
     if value.dtype.kind != "c":
         return value
-    return np.stack([value.real, value.imag], axis=-1)
+    return np.stack([np.real(value), np.imag(value)], axis=-1)
 
 
 def _leaves(result: Any, name: str = "result") -> dict[str, Any]:

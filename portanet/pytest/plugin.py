@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find out what runs here. Raises UsageError for an unknown name or a required one."""
-    required = config.getoption("--require-backend")
+    required: list[str] = config.getoption("--require-backend") or []
     names = _asked(config)
     everything = dict.fromkeys([*backends.names(), NO_FLOAT64, *(names or ()), *required])
     reasons = {name: _why_not(name) for name in everything}
