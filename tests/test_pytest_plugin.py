@@ -149,3 +149,22 @@ def test_an_error_on_one_backend_names_it():
         assert_backends_agree(only_numpy, np.ones(2), backends=["numpy", "strict"])
     with pytest.raises(ArgumentError, match="at least one"):
         assert_backends_agree(only_numpy, np.ones(2), backends=[])
+
+
+def test_a_float64_result_of_numpy_is_no_yardstick_of_float32():
+    """NumPy's own error is then that of rounding to float32, and not 0."""
+
+    def widened(x):
+        return np.asarray(x, np.float64) / 3 if isinstance(x, np.ndarray) else x / 3
+
+    rows = assert_backends_agree(widened, np.asarray([1.0, 1.1]), backends=["strict"])
+    assert {row.allowed for row in rows} == {4.0}
+
+
+def test_without_floats_there_is_no_dtype_to_keep():
+    def quarters(i):
+        xp = i.__array_namespace__()
+        return xp.astype(i, xp.float32) / 4
+
+    rows = assert_backends_agree(quarters, np.arange(3), backends=["strict"])
+    assert all(row.passed for row in rows)

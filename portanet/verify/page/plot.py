@@ -72,7 +72,7 @@ def _axes(scale: Scale) -> str:
     marks = [
         f'<path class="axis" d="M{_LEFT} {scale.y(10.0**p):.1f}H{right}"/>'
         f'<text text-anchor="end" x="{_LEFT - 6}" y="{scale.y(10.0**p) + 4:.1f}">'
-        f"{'≤ ' if p == _LEAST else ''}{10.0**p:g}</text>"
+        f"{'≤ ' if p == _LEAST else ''}{f'1e{p}' if p > 3 else f'{10.0**p:g}'}</text>"
         for p in powers
     ]
     steps = sorted({0, floor((scale.n - 1) / 2), scale.n - 1})
