@@ -59,8 +59,8 @@ def assert_backends_agree(
     the same numbers. The function gets them as arrays of the backend, in float32 and in float64
     where the backend has it, and returns an array or a tuple, list or dict of arrays. Each must be
     on the same backend and device, in the floats' dtype where it holds floats, and at most `times`
-    as far from float64 as NumPy's in float32 is, in ulps. `backends` are names ("torch", "cupy:1") or
-    backends; None takes all that run here.
+    as far from float64 as NumPy's in float32 is, in ulps. `backends` are names ("torch",
+    "cupy:1") or backends; None takes all that run here.
 
     Returns the errors that were measured. Raises AssertionError that lists what does not agree:
     backend, dtype, result, place, expected, got.
