@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+REASONS = pytest.StashKey[dict[str, str | None]]()  # why a backend is not in this run, or None
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 PROVED = "backend"  # the user property of a test's report: a backend that the test was on
 MEASURED = "agreement"  # … and what assert_backends_agree measured there
@@ -13,8 +14,6 @@ MEASURED = "agreement"  # … and what assert_backends_agree measured there
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the ledger, if a test has asked for a backend."""
-    from portanet.pytest.plugin import REASONS
-
     left_out, counts = config.stash.get(LEFT_OUT, Counter()), counted(terminalreporter.stats)
     if not left_out and not counts:
         return

@@ -9,10 +9,9 @@ import pytest
 from portanet import backends
 from portanet.backends import Backend
 from portanet.errors import ArgumentError, MissingBackendError
-from portanet.pytest.ledger import LEFT_OUT, MEASURED, PROVED
+from portanet.pytest.ledger import LEFT_OUT, MEASURED, PROVED, REASONS
 from portanet.verify.report.places import place_of
 
-REASONS = pytest.StashKey[dict[str, str | None]]()
 NO_FLOAT64 = "strict:no_float64"  # a fake device: a cast to float64 there is an error
 
 
