@@ -75,6 +75,7 @@ def _add_verify(commands: Any) -> None:
     add("--quick", action="store_true", help="one case for each public name, in float32")
     add("--seed", type=int, default=0, help="seed of all inputs (default: 0)")
     add("--json", metavar="FILE", help="write the report there, too")
+    add("--html", metavar="FILE", help="write the report as a page for a browser")
     verify.set_defaults(run=_verify)
 
 

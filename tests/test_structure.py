@@ -36,7 +36,7 @@ FLOORS = [
     {"training"},
     {"trainer"},
     {"verify"},
-    {"demo", "doctor"},
+    {"demo", "doctor", "pytest"},
     {"cli"},
     {"", "__main__"},
 ]  # fmt: skip

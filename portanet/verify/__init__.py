@@ -1,6 +1,7 @@
 """Verification: gradients against finite differences, and backends against NumPy in float64.
 
     portanet.verify.run(["torch", "cupy"])      a Report: what agrees, what not, what was skipped
+    portanet.verify.html(report)                the report as a page for a browser
     portanet.check_gradients(layer, x)          is backward the derivative of forward?
 
 On the command line: portanet verify.
@@ -12,9 +13,10 @@ from portanet.verify.gradients import check_gradients
 
 if TYPE_CHECKING:
     from portanet.verify.kit import run as run
+    from portanet.verify.page import html as html
     from portanet.verify.report import Report as Report
 
-__all__ = ["Report", "check_gradients", "run"]
+__all__ = ["Report", "check_gradients", "html", "run"]
 
 
 def __getattr__(name: str) -> Any:  # the kit imports the whole library: when it is asked for
@@ -22,6 +24,10 @@ def __getattr__(name: str) -> Any:  # the kit imports the whole library: when it
         from portanet.verify.kit import run
 
         return run
+    if name == "html":
+        from portanet.verify.page import html
+
+        return html
     if name == "Report":
         from portanet.verify.report import Report
 

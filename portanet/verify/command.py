@@ -7,6 +7,7 @@ from pathlib import Path
 
 from portanet.errors import ArgumentError
 from portanet.verify.kit import run
+from portanet.verify.page import html
 from portanet.verify.report.table import table
 
 
@@ -24,7 +25,9 @@ def verify(options: argparse.Namespace) -> int:
         _progress("")
     print(table(report))
     if options.json:
-        Path(options.json).write_text(report.to_json())
+        Path(options.json).write_text(report.to_json(), encoding="utf-8")
+    if options.html:
+        Path(options.html).write_text(html(report), encoding="utf-8")
     return report.exit_status
 
 
