@@ -56,7 +56,14 @@ def _overlapping(rng, n):
     return _images(rng, n, 2, _DENSE.output_size(_SIZE)), x, max_pool2d.plain(x, _DENSE), _DENSE
 
 
+def _sums(rng, n):
+    sums = np.stack([numbers(rng, n + 6), 1e-8 * numbers(rng, n + 6)])
+    return sums, 0.125, numbers(rng, n), numbers(rng, 6).reshape(2, 3)
+
+
 ACCELERABLE = [
+    # four roundings, of which some may be left out
+    KernelCase("averaged", _sums, 4),
     # two definitions of 2 roundings more or less; the largest exp differs by 2 ulps
     KernelCase("sigmoid", lambda rng, n: (numbers(rng, n),), 4, each=True),
     KernelCase(
