@@ -37,7 +37,8 @@ class JaxBackend(StandardBackend):
     """JAX arrays on one device."""
 
     def __init__(self, jax: Any, device: Any) -> None:
-        super().__init__("jax", jax.numpy, device)
+        # as one compiled call: eagerly each parameter and each operation would be one
+        super().__init__("jax", jax.numpy, device, {"averaged": jax.jit(_averaged)})
         self._jax = jax
 
     def dtype(self, name: str) -> Dtype:
@@ -80,3 +81,14 @@ class JaxBackend(StandardBackend):
         """Return the free bytes that the device reports, None if it reports none."""
         stats = self.device.memory_stats()
         return stats["bytes_limit"] - stats["bytes_in_use"] if stats else None
+
+
+def _averaged(sums: Array, weight: float, *values: Array) -> Array:
+    """Update moving averages: the plain definition's operations."""
+    import jax.numpy as jnp
+
+    value = jnp.concatenate([array.ravel() for array in values])
+    mean, rest = sums
+    change = weight * (value - mean) - rest
+    new = mean + change
+    return jnp.stack([new, (new - mean) - change])

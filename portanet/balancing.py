@@ -6,7 +6,7 @@ import numpy as np
 
 from portanet.backends import backend_of
 from portanet.checks import check_count
-from portanet.errors import DataError, ShapeError, short
+from portanet.errors import DataError, DtypeError, ShapeError, short
 
 
 def class_weights(y: Any, n_classes: int | None = None) -> list[float]:
@@ -73,8 +73,11 @@ def positive_weight(y: Any) -> Any:
 
 
 def _on_host(y: Any) -> np.ndarray:
-    known = hasattr(y, "__array_namespace__") and not isinstance(y, np.ndarray)
-    return np.asarray(backend_of(y).to_numpy(y) if known else y)
+    try:
+        backend = backend_of(y)
+    except DtypeError:  # lists, frames
+        return np.asarray(y)
+    return np.asarray(backend.to_numpy(y))
 
 
 def _n_classes(who: str, n_classes: int | None) -> int:

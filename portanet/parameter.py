@@ -5,6 +5,7 @@ copy, and the next step takes it back, changed or not: what was read never chang
 is written or assigned is what the next step starts from, as if nothing had been compiled.
 """
 
+from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 from portanet.checks import dtype_name
@@ -33,6 +34,14 @@ class Lender(Protocol):
 
     def peek(self, holder: "Holder") -> Array:
         """Return the memory that a holder's array lies in."""
+        ...
+
+    def vector(self, parameters: Mapping[str, "Parameter"]) -> Array | None:
+        """Return the vector in which parameters lie end to end, None if they lie otherwise."""
+        ...
+
+    def fill(self, vector: Array) -> None:
+        """Write other numbers into that vector."""
         ...
 
 
@@ -83,6 +92,8 @@ class Holder:
 
     def cell(self, value: Array) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return (dict, changes): updating the dict assigns the value (see portanet.commit)."""
+        if self._lender is not None:
+            self._lender.note()
         return vars(self), {"_array": value, "_lender": None}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -149,6 +160,24 @@ class Parameter(OfParameters, Holder):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_grad": self.grad, "_grad_lender": None}
+
+
+def vector_of(parameters: Mapping[str, Parameter]) -> Array | None:
+    """Return the vector in a lender's memory in which parameters lie end to end, if they do.
+
+    It is to look at, not to keep.
+    """
+    lender = next(iter(parameters.values()))._lender
+    return None if lender is None else lender.vector(parameters)
+
+
+def fill_vector(parameters: Mapping[str, Parameter], vector: Array) -> bool:
+    """Write other numbers into the vector of parameters, if there is one; return whether."""
+    lender = next(iter(parameters.values()))._lender
+    if lender is None or lender.vector(parameters) is None:
+        return False
+    lender.fill(vector)
+    return True
 
 
 class Buffer(Holder):

@@ -50,7 +50,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
     and validated in their place: val_loss and evaluate() are of the average, and so are the weights
     that EarlyStopping restores; loss is of the weights that train. `with trainer.weights():` the
     model has the average, for predict or save; a run that is saved has both. The average is taken
-    between the steps, as it is written: in small networks it takes longer than a compiled step.
+    between the steps, by one function of all parameters.
 
     `precision="float16"` (or "bfloat16", a MixedPrecision) is assigned to `model.precision`: the
     layers then compute in half precision, with float32 weights (CuPy, PyTorch, JAX).

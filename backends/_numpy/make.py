@@ -5,13 +5,22 @@ import array_api_compat.numpy as xp
 from portanet.backends._lazy import LazyKernels
 from portanet.backends._llvm import kernels_conv as llvm_conv
 from portanet.backends._llvm import kernels_pool as llvm_pool
-from portanet.backends._numpy import kernels_conv, kernels_erf, kernels_pool, kernels_segments
+from portanet.backends._numpy import (
+    kernels_conv,
+    kernels_erf,
+    kernels_mean,
+    kernels_pool,
+    kernels_segments,
+)
 from portanet.backends._standard import StandardBackend
 from portanet.errors import ArgumentError
 
 # a file of kernels is one entry here: its KERNELS, or the MAKERS of those that import a library
 KERNELS = LazyKernels(
-    made=kernels_conv.KERNELS | kernels_pool.KERNELS | kernels_segments.KERNELS,
+    made=kernels_conv.KERNELS
+    | kernels_mean.KERNELS
+    | kernels_pool.KERNELS
+    | kernels_segments.KERNELS,
     makers=kernels_erf.MAKERS | llvm_conv.MAKERS | llvm_pool.MAKERS,
 )
 

@@ -9,6 +9,7 @@ from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.step_parts import StepParts
 from portanet.data import Batches
 from portanet.errors import OrderError
+from portanet.layer import Parameter
 from portanet.several import Arrays
 from portanet.typing import Array
 from portanet.versioned import LATEST
@@ -28,6 +29,11 @@ class EpochSteps(StepParts):
 
     def _event(self, planned: CheckedPlan, x: Arrays, y: Arrays) -> Array:
         raise NotImplementedError
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the model's parameters by name, as they are after a step."""
+        memory = self.plans.memory
+        return self.model.named_parameters() if memory is None else memory.parameters
 
     def settle(self) -> None:
         """Take over what was assigned to the model, so that it lies in the plans' memory again."""

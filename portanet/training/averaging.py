@@ -35,7 +35,7 @@ class WeightAverage(Callback):
         if trainer.optimizer.n_steps != self._n_moves:
             self._n_moves = trainer.optimizer.n_steps
             self.n_updates += 1
-            self.mean.update()
+            self.mean.update_with(trainer.steps.parameters())
 
     def begin(self, model: Sequential) -> None:
         """Forget the mean, and begin with the weights that a model has now."""

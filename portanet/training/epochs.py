@@ -70,6 +70,8 @@ class Epochs(TrainerParts):
         if dl is None:
             return {}
         staged, compiled = self._staged(dl), self.compiled
+        if compiled is not None:
+            compiled.settle()  # an average is swapped in there
         with self.weights():
             if compiled is not None:
                 compiled.settle()

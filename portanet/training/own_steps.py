@@ -5,6 +5,7 @@ from typing import Any
 
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.data import Batches
+from portanet.layer import Parameter
 from portanet.training.parts import check_losses
 from portanet.typing import Array
 
@@ -29,6 +30,10 @@ class OwnSteps:
             if after is not None and after():
                 return None
         return self.running_loss()
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the model's parameters by name, as they are after a step."""
+        return self.trainer.model.named_parameters()
 
     def running_loss(self) -> Array:
         """Return the mean loss of the epoch so far, on the device."""

@@ -8,6 +8,7 @@ Where arrays cannot be written in place (`engine.replaces`: JAX) there are no vi
 an array of its own, which a step replaces, and readers get the array itself.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from portanet.backends import backend_of
@@ -25,6 +26,7 @@ class ParameterMemory(Homes):
 
     touched  somebody has read or assigned a value or a gradient since the last step
     plan     the plan that was replayed last: gradients are read from its results
+    parameters  the model's, by name
     shown    parameters have their gradients there
     has_moved  parameters have moved with the slots that lie here
     """
@@ -34,8 +36,10 @@ class ParameterMemory(Homes):
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
         self.shown = self.has_moved = False
+        self.parameters = model.named_parameters()
+        self._whole = _home_of_all(self.parameters, trace)
         self.holders: list[tuple[Holder, str]] = [
-            *((p, name) for name, p in model.named_parameters().items()),
+            *((p, name) for name, p in self.parameters.items()),
             *((b, name) for name, b in model.named_buffers().items()),
         ]
         self._parameters = {n: held for held, n in self.holders if isinstance(held, Parameter)}
@@ -55,6 +59,19 @@ class ParameterMemory(Homes):
     def peek(self, holder: Holder) -> Array:
         """Return the memory that a holder's array lies in."""
         return self._views[self._name_of[id(holder)]]
+
+    def vector(self, parameters: Mapping[str, Parameter]) -> Array | None:
+        """Return the home of all parameters, if there is one and each of them lies there now."""
+        if self._whole is None or self.touched:
+            return None
+        own = self.parameters
+        is_own = parameters is own or [*parameters.items()] == [*own.items()]
+        return self.homes[self._whole] if is_own else None
+
+    def fill(self, vector: Array) -> None:
+        """Write other numbers into that home."""
+        assert self._whole is not None
+        self._copy(self.homes[self._whole], vector)
 
     def copy_value(self, holder: Holder) -> Array:
         """Return a copy of a holder's array, which is taken back before the next step."""
@@ -109,7 +126,8 @@ class ParameterMemory(Homes):
                 self.put(name, holder.value)
         state = self._optimizer.memory
         for name, slots in self._slots.items():
-            held = state.slots.get(name) or self._fresh_slots(name)
+            # a rule may have none
+            held = slots and (state.slots.get(name) or self._fresh_slots(name))
             for key, path in slots.items():
                 self._adopt(path, held[key])
         if state.n_accumulated and state.sums is not self._bound_sums:
@@ -152,3 +170,10 @@ class ParameterMemory(Homes):
                 vars(holder).update(_array=self._new(self._views[name]), _lender=None)
             if isinstance(holder, Parameter):
                 holder.grad = holder.grad  # a copy, which counts as used
+
+
+def _home_of_all(parameters: Mapping[str, Parameter], trace: Trace) -> str | None:
+    """Return the name of the vector that has all parameters in their order, if there is one."""
+    first = trace.groups[0]
+    has_all = first.flat is not None and first.names == list(parameters)
+    return f"flat:{first.number}" if has_all else None

@@ -69,7 +69,14 @@ def _added_by_index(values, indices, n):
     return total
 
 
+def _sums(rng, n):
+    sums = np.stack([numbers(rng, n + 6), 1e-8 * numbers(rng, n + 6)])
+    return sums, 0.125, numbers(rng, n), numbers(rng, 6).reshape(2, 3)
+
+
 ACCELERABLE = [
+    # four roundings, of which some may be left out
+    KernelCase("averaged", _sums, 4),
     # two definitions of 2 roundings more or less; the largest exp differs by 2 ulps
     KernelCase("sigmoid", lambda rng, n: (numbers(rng, n),), 4, each=True),
     KernelCase(
