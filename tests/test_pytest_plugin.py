@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import portanet
 from portanet.errors import ArgumentError
 from portanet.pytest import assert_backends_agree
 
@@ -40,8 +41,9 @@ PROJECT = """
 
 @pytest.fixture
 def project(pytester):
+    """In a process of its own: a second import of PyTorch ends a process."""
     pytester.makepyfile(PROJECT)
-    return lambda *options: pytester.runpytest_inprocess(
+    return lambda *options: pytester.runpytest_subprocess(
         "-p", "portanet.pytest", "-p", "no:cacheprovider", *options
     )
 
@@ -88,7 +90,7 @@ def test_a_projects_own_fixture_of_the_name_wins(pytester):
         def test_rows(backend):
             assert backend in "ab"
     """)
-    result = pytester.runpytest_inprocess("-p", "portanet.pytest", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-p", "portanet.pytest", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=3)
     result.stdout.no_fnmatch_line("*= backends =*")
 
@@ -102,7 +104,7 @@ def test_nothing_is_loaded_unasked():
 
 def test_results_of_any_structure_are_compared(backend):
     def parts(x, i):
-        xp = x.__array_namespace__()
+        xp = portanet.array_namespace(x)
         return {"both": (x * x, i + 1), "size": 3, "all": xp.sum(x)}
 
     rows = assert_backends_agree(
