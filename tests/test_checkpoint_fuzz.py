@@ -7,6 +7,9 @@ import json
 import random
 import sys
 import tempfile
+import tracemalloc
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,37 @@ VALUES = [
     -1, 0, 1, 2, 3, 2**31, 2**63, 2**64, 10**400, 0.5, -0.0, 1e308, float("inf"), float("nan"),
     None, True, "", "x", "SGD", [], {}, [[]], [None], [{}], {"": 0}, [0, "shuffle", 0, 2],
 ]  # fmt: skip
+
+
+CODE = {
+    "compile", "exec", "import", "marshal.loads", "pickle.find_class", "os.exec", "os.system",
+    "subprocess.Popen", "ctypes.dlopen",
+}  # fmt: skip
+_ran = []  # what of CODE has happened while a file was loaded
+
+
+def _audit(event, arguments):
+    if event in CODE and tracemalloc.is_tracing():
+        _ran.append((event, arguments))
+
+
+@cache
+def watch():
+    """Look out for code from now on: such a hook stays until the process ends."""
+    sys.addaudithook(_audit)
+
+
+@contextmanager
+def watched(path):
+    """Nothing of a file is run in this block, and it takes little memory beyond the file's own."""
+    _ran.clear()
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 2 * path.stat().st_size + 16 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert not _ran, _ran
 
 
 def run(seed):
@@ -49,6 +83,8 @@ def saved(path):
     trainer.train(n_steps=1, log_level=0)
     trainer.callbacks = callbacks
     save(path, model, optimizer, extra={"note": [1, 2.5]}, **others)
+    load(path, *run(1)[:2])  # imports what loading needs
+    watch()
     return path.read_bytes(), content_of(made)
 
 
@@ -165,7 +201,8 @@ def loaded(path, what):
     model, optimizer, others = made = run(1)
     before = content_of(made), [id(p.value) for p in model.parameters()]
     try:
-        load(path, model, optimizer, **others)
+        with watched(path):
+            load(path, model, optimizer, **others)
     except CheckpointError as error:
         assert str(path) in str(error), what  # noqa: PT017
         after = content_of(made), [id(p.value) for p in model.parameters()]
