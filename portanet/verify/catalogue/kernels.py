@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import portanet.running_mean  # noqa: F401 - importing it makes `averaged` known
 from portanet.backends import Backend
 from portanet.layers.pooling_functions import max_pool2d
 from portanet.layers.windows import Window
