@@ -18,10 +18,7 @@ from portanet.versioned import Versioned
 class Part(OfNetworks, Versioned, metaclass=PartType):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
-    _made_with: Given = (
-        NOTHING_GIVEN  # what the constructor got, for the architecture in a checkpoint
-    )
-
+    _made_with: Given = NOTHING_GIVEN  # what the constructor got; checkpoints describe it
     _saved: Any = None
     precision: Any = None  # how a Sequential computes, see MixedPrecision
     sums: ClassVar[str] = ""  # the attribute whose layers' gradients of one parameter are added up

@@ -3,20 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from portanet.chain import check_chain
-from portanet.checks import is_float, no_array
-from portanet.errors import ArgumentError, DtypeError, OrderError, PlacementError, ShapeError, short
+from portanet.checks import no_array
+from portanet.errors import DtypeError, OrderError, PlacementError
 from portanet.half import epsilon_at_work
 from portanet.input_checks import check_input
 from portanet.layer import Layer
 from portanet.mixed_precision import MixedPrecision, precision_for
-from portanet.places import name_place, of_samples
-from portanet.several import Arrays, labels, map_parts, parts_of
+from portanet.places import name_place
+from portanet.several import Arrays, labels, parts_of
 from portanet.sharing import SharedGradients
-from portanet.sides import NO_SIDES, given_to, split, taken_grads
-from portanet.summary import row_of, table
+from portanet.sides import given_to, split, taken_grads
+from portanet.summary import one_sample, table_of
 from portanet.typing import Array
 from portanet.uniform import check_uniform
 
@@ -200,33 +198,9 @@ class Sequential(Layer):
         2 Linear(20, 1)   (N, 1)           21     84
         total             (N, 1)          641  2,564
         """
-        if not isinstance(shape, Sequence | dict) and not hasattr(shape, "dtype"):
-            raise ArgumentError(
-                "Sequential.summary: shape must be the shape of one sample, is "
-                f"{short(shape)}; for 30 features write model.summary((30,))"
-            )
-        if isinstance(shape, dict):
-            x, sides = split(self, map_parts(self._sample, shape, self.kinds(shape)))
-        else:
-            x, sides = self._sample(shape, self.takes), NO_SIDES
+        x, sides = one_sample(self, shape)
         self._check(x)
-        rows = []
-        try:
-            for i, layer in enumerate(self.layers):
-                x, of_layer = layer.summary_rows(str(i), x, **given_to(layer, sides))
-                rows += of_layer
-        except ShapeError as error:
-            name_place(error, self)
-            raise ShapeError(of_samples(error, "N")) from None
-        return table([*rows, row_of("total", x, self.parameters())])
-
-    def _sample(self, shape: Any, kind: str) -> Array:
-        """Return one sample for a shape, or the first of some samples, as forward wants it."""
-        backend, dtype = self.placement
-        array = shape[:1] if hasattr(shape, "dtype") else np.zeros((1, *shape))
-        if kind == "integers" or (kind == "own" and not is_float(array)):
-            dtype = "bool" if array.dtype == bool else backend.index_dtype()
-        return backend.asarray(array, dtype)
+        return table_of(self, x, sides)
 
     def __len__(self) -> int:
         return len(self.layers)

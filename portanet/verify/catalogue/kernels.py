@@ -75,6 +75,30 @@ def _sums(rng, n):
     return sums, 0.125, numbers(rng, n), numbers(rng, 6).reshape(2, 3)
 
 
+def _convolutions(window, kernel):
+    """Return rows of a convolution of 4 channels to 6, in two groups, and of its two gradients."""
+    size = window.output_size(_SIZE)
+    return [
+        KernelCase(
+            "conv2d",
+            lambda rng, n: (_images(rng, n, 4, _SIZE), _images(rng, 6, 2, kernel), window, 2),
+            16,
+        ),
+        KernelCase(
+            "conv2d_backward_x",
+            lambda rng, n: (
+                _images(rng, n, 6, size), _images(rng, 6, 2, kernel), window, _SIZE, 2,
+            ),
+            16,
+        ),
+        KernelCase(
+            "conv2d_backward_w",
+            lambda rng, n: (_images(rng, n, 6, size), _images(rng, n, 4, _SIZE), window, 2),
+            32,
+        ),
+    ]  # fmt: skip
+
+
 ACCELERABLE = [
     # four roundings, of which some may be left out
     KernelCase("averaged", _sums, 4),
@@ -85,60 +109,10 @@ ACCELERABLE = [
     ),
     # plain is off by 1.4, SciPy by 2.6, CUDA by 2
     KernelCase("erf", lambda rng, n: (numbers(rng, n),), 4, each=True),
-    KernelCase(
-        "conv2d",
-        lambda rng, n: (_images(rng, n, 4, _SIZE), _images(rng, 6, 2, (2, 3)), _WINDOW, 2),
-        16,
-    ),
-    KernelCase(
-        "conv2d_backward_x",
-        lambda rng, n: (
-            _images(rng, n, 6, _WINDOW.output_size(_SIZE)),
-            _images(rng, 6, 2, (2, 3)),
-            _WINDOW,
-            _SIZE,
-            2,
-        ),
-        16,
-    ),
-    KernelCase(
-        "conv2d_backward_w",
-        lambda rng, n: (
-            _images(rng, n, 6, _WINDOW.output_size(_SIZE)),
-            _images(rng, n, 4, _SIZE),
-            _WINDOW,
-            2,
-        ),
-        32,
-    ),
+    *_convolutions(_WINDOW, (2, 3)),
     # with stride 1 the NumPy kernels go another way; K = 18 (12, or n 30) products are added up,
     # whose roundings, of either sign, grow as sqrt(K)
-    KernelCase(
-        "conv2d",
-        lambda rng, n: (_images(rng, n, 4, _SIZE), _images(rng, 6, 2, (3, 3)), _DENSE, 2),
-        16,
-    ),
-    KernelCase(
-        "conv2d_backward_x",
-        lambda rng, n: (
-            _images(rng, n, 6, _DENSE.output_size(_SIZE)),
-            _images(rng, 6, 2, (3, 3)),
-            _DENSE,
-            _SIZE,
-            2,
-        ),
-        16,
-    ),
-    KernelCase(
-        "conv2d_backward_w",
-        lambda rng, n: (
-            _images(rng, n, 6, _DENSE.output_size(_SIZE)),
-            _images(rng, n, 4, _SIZE),
-            _DENSE,
-            2,
-        ),
-        32,
-    ),
+    *_convolutions(_DENSE, (3, 3)),
     KernelCase(
         "conv2d",
         lambda rng, n: (_images(rng, n, 4, _SIZE), _images(rng, 6, 4, (1, 1)), Window((1, 1)), 1),
