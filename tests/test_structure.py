@@ -18,7 +18,7 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version", "foreign", "unfilled"},
     {"backends"},
-    {"constructors", "elsewhere", "guesses", "places", "unknown_name"},
+    {"constructors", "elsewhere", "fans", "guesses", "no_array", "places", "shared_names", "unknown_name"},
     {"dispatch", "checks", "half", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs", "given"},
     {"sides"},
     {"wire"},
