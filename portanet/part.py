@@ -1,13 +1,13 @@
 """Part: what layers and losses share, parameters found among the attributes and a memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.elsewhere import OfNetworks
 from portanet.errors import OrderError
-from portanet.given import NOTHING_GIVEN, Given, PartType
+from portanet.given import NOTHING_GIVEN, PLAIN, Given, PartType
 from portanet.parameter import Buffer, Holder, Parameter
 from portanet.reprs import own_call
 from portanet.shared_names import check_shared
@@ -47,7 +47,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
 
     def first_parameter(self) -> Parameter | None:
         """Return one of the parameters, None if there is none: as a rule all lie alike."""
-        return next((parameter for _, parameter in _walk(self, Parameter)), None)
+        return _first(self, Parameter)
 
     def named_buffers(self) -> dict[str, Buffer]:
         """Return the buffers of this part and its parts, by name."""
@@ -165,13 +165,16 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
         return saved
 
 
+_LEAVES = {*PLAIN, Given}  # most attributes: there is nothing to find in them
+
+
 def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (name, object) for every object of a kind in a part, its parts, lists and dicts."""
     if isinstance(part, kind):
         yield name.removesuffix("."), part
     if isinstance(part, Part):
         for key, value in vars(part).items():
-            if key != "_saved":
+            if key != "_saved" and type(value) not in _LEAVES:
                 yield from _walk(value, kind, f"{name}{key}.")
     elif isinstance(part, list | tuple):
         for i, value in enumerate(part):
@@ -179,6 +182,25 @@ def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(part, dict):
         for key, value in part.items():
             yield from _walk(value, kind, f"{name}{key}.")
+
+
+def _first(part: Any, kind: type) -> Any:
+    """Return the first object that _walk would find, None if there is none."""
+    if isinstance(part, kind):
+        return part
+    among: Iterable[Any] = ()
+    if isinstance(part, Part):
+        among = [held for key, held in vars(part).items() if key != "_saved"]
+    elif isinstance(part, list | tuple):
+        among = part
+    elif isinstance(part, dict):
+        among = part.values()
+    for value in among:
+        if type(value) not in _LEAVES:
+            found = _first(value, kind)
+            if found is not None:
+                return found
+    return None
 
 
 def moved(value: Array, target: Backend, dtype: str) -> Array:

@@ -29,7 +29,7 @@ FLOORS = [
     {"layer"},
     {"calls", "sequential"},
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
-    {"losses", "optimizers", "schedules", "metrics", "augmentation", "preprocessing", "row_statistics", "balancing", "data", "atomic_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "running_mean", "ema"},
+    {"losses", "optimizers", "schedules", "metrics", "augmentation", "preprocessing", "row_statistics", "balancing", "data", "atomic_file", "appended_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "running_mean", "ema"},
     {"compiler"},
     {"divergence"},
     {"callbacks", "prediction"},
