@@ -161,7 +161,7 @@ def own(tmp_path, factory, backward="grad * self.scale.value"):
 def test_a_layer_of_ones_own_agrees(tmp_path):
     report = run(["numpy", "strict"], model=own(tmp_path, "layer"), quick=True)
     assert report.failures == []
-    assert {f.check for f in report.findings} == {"oracle", "derivative", "special"}
+    assert {f.check for f in report.findings} == {"oracle", "audit", "derivative", "special"}
 
 
 def test_a_wrong_gradient_is_named_with_its_place(tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.report import Finding
@@ -26,10 +26,7 @@ def check_determinism(case: Case, draw: Draw, places: Mapping[str, Backend]) -> 
         try:
             first, second = (compute(case, draw, OnBackend(place, "float32")) for _ in range(2))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-            what = f"{type(error).__name__}: {one_line(error)}"
-            yield Finding(
-                "determinism", case.kind, case.name, "", name, "float32", False, note=what
-            )
+            yield _raised(case.kind, case.name, name, error)
             continue
         yield _finding(case.kind, case.name, name, first, second)
 
@@ -47,7 +44,15 @@ def check_runs_twice(
                 first, second = (train(OnBackend(place, "float32")) for _ in range(2))
             except NotCompiledError:
                 continue  # check_trajectories says so
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+                yield _raised("network", f"{case.name} ({way})", name, error)
+                continue
             yield _finding("network", f"{case.name} ({way})", name, first, second)
+
+
+def _raised(kind: str, case: str, place: str, error: Exception) -> Finding:
+    note = error_with_line(error)
+    return Finding("determinism", kind, case, "", place, "float32", False, note=note)
 
 
 def _finding(kind: str, case: str, place: str, first: Tensors, second: Tensors) -> Finding:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from portanet.backends import Backend, get
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case
 from portanet.verify.measure.bound import Bound
 from portanet.verify.measure.ulps import DTYPES, ulps, worst_place
@@ -55,7 +55,7 @@ def _rows(known: Known, place: Backend, name: str, dtype: str) -> Iterator[Findi
     try:
         found = compute(case, known.draw, where)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-        what = f"{type(error).__name__}: {one_line(error)} ({known.draw})"
+        what = f"{error_with_line(error)}; {known.draw}"
         yield Finding("oracle", case.kind, case.name, "", name, dtype, False, np.inf, note=what)
         return
     for tensor, oracle in known.oracle.items():

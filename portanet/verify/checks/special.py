@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case, KernelCase, LayerCase
 from portanet.verify.checks.oracle import Known, known_of
 from portanet.verify.measure.ulps import TINY, ulps, worst_place
@@ -43,7 +43,7 @@ def _findings(known: Known, place: Backend, name: str) -> Iterator[Finding]:
     try:
         found = compute(case, known.draw, OnBackend(place, "float32"))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-        what = f"{type(error).__name__}: {one_line(error)}"
+        what = error_with_line(error)
         yield Finding(
             "special", case.kind, case.name, special, name, "float32", False, np.inf, note=what
         )
