@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,6 +171,26 @@ def test_a_wrong_gradient_is_named_with_its_place(tmp_path):
     (failure,) = report.failures
     assert failure.check == "derivative"
     assert "Scaled: the gradient of x[0, 0] is" in failure.note
+
+
+WRONG = Path(__file__).parents[1] / "examples" / "own_layer_wrong.py"
+
+
+@pytest.mark.parametrize(("factory", "where"), [("layer", ""), ("network", ", layers.1")])
+def test_the_wrong_layer_of_the_examples_is_named(factory, where):
+    """Layer, tensor, index, got and expected; in a network not the layers before it."""
+    report = run(["numpy"], model=f"{WRONG}:{factory}", quick=True)
+    x, scale = report.failures
+    assert (x.tensor, scale.tensor) == (f"gradient of x{where}", f"gradient of scale{where}")
+    number = r"(-?[\d.]+)"
+    words = (
+        r"WrongScaledTanh: the gradient of {} is {} by backward\(\) and {} by finite differences"
+    )
+    assert re.match(words.format(r"x\[0, 0\]", number, number), x.note)
+    found = re.match(words.format(r"scale\[0\]", number, number), scale.note)
+    assert found is not None
+    got, expected = map(float, found.groups())
+    assert got * 4 == pytest.approx(expected, rel=1e-6)  # a mean over 4 samples, not the sum
 
 
 def test_a_network_of_ones_own_is_trained(tmp_path):
