@@ -265,6 +265,36 @@ def test_where_two_trainings_part_is_named(monkeypatch):
     assert parted.tensor.startswith("step 0: value") or parted.tensor.startswith("step 1: value")
 
 
+@pytest.mark.parametrize(
+    "two", [("strict:device1", "strict:device2"), ("strict", "strict:no_float64")]
+)
+def test_one_device_against_another(two):
+    """A run is saved on one device of a library and resumed on another, both ways."""
+    report = run(two, cases=[NETWORKS[0].name], quick=True)
+    assert report.failures == []
+    found = {(f.backend, f.check) for f in report.findings}
+    assert {(a, f"saved here, resumed on {b}") for a, b in (two, two[::-1])} <= found
+    assert not [s for s in report.skipped if s.check.startswith("saved")]
+
+
+def test_a_device_that_resumes_wrongly_is_found(monkeypatch):
+    load = portanet.checkpoint.load
+
+    def loses_a_slot(path, model, optimizer):
+        extra = load(path, model, optimizer)
+        if "device2" in str(model.backend.device):
+            slots = optimizer.memory.slots
+            slots["layers.0.weights"] = {k: v * 0 for k, v in slots["layers.0.weights"].items()}
+        return extra
+
+    monkeypatch.setattr("portanet.verify.runs.training.load", loses_a_slot)
+    report = run(["strict", "strict:device2"], cases=[NETWORKS[0].name], quick=True)
+    assert {(f.backend, f.check) for f in report.failures} == {
+        ("strict", "saved here, resumed on strict:device2"),
+        ("strict:device2", "saved on NumPy, resumed here"),
+    }
+
+
 def test_training_is_recorded_in_the_order_of_computation():
     from portanet.verify.runs.inputs import Draw
     from portanet.verify.runs.where import OnBackend

@@ -19,6 +19,7 @@ from portanet.verify.catalogue import Case
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.report import Finding, Skipped
 from portanet.verify.report.audit import Audit, Transfer
+from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.training import Training
@@ -31,7 +32,7 @@ def check_audit(
     case: Case | NetworkCase, seed: int, places: Mapping[str, Backend], dtypes: Sequence[str]
 ) -> Iterator[Finding | Skipped | Audit]:
     """Yield for each place and dtype one finding if all is well, one for each fault if not."""
-    for name, place in places.items():
+    for name, place in each(places.items()):
         for dtype in [d for d in dtypes if d in place.dtypes]:
             audited = Audited(place, dtype)
             row = Finding("audit", case.kind, case.name, "every tensor", name, dtype, True)

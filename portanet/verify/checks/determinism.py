@@ -9,6 +9,7 @@ from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.report import Finding
+from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.training import NotCompiledError
@@ -20,7 +21,7 @@ MANY = 1000  # samples of a kernel: enough for blocks and threads that run in an
 
 def check_determinism(case: Case, draw: Draw, places: Mapping[str, Backend]) -> Iterator[Finding]:
     """Yield a finding for each place: the first result that was of other bits the second time."""
-    for name, place in places.items():
+    for name, place in each(places.items()):
         if case.kind == "kernel" and case.name not in place.kernels:
             continue
         try:
@@ -36,7 +37,7 @@ def check_runs_twice(
 ) -> Iterator[Finding]:
     """Yield a finding for each place and way to train, of two runs from one seed."""
     run = Run(case, Draw(seed), n_steps)
-    for name, place in places.items():
+    for name, place in each(places.items()):
         for way, train in ways(run, place, "float32"):
             if isinstance(train, str) or "saved" in way or way == "resumed":
                 continue  # a run that is resumed is as deterministic as its halves

@@ -11,6 +11,7 @@ from portanet.verify.catalogue import Case
 from portanet.verify.measure.bound import Bound
 from portanet.verify.measure.ulps import DTYPES, ulps, worst_place
 from portanet.verify.report import Finding
+from portanet.verify.report.places import each
 from portanet.verify.runs import layouts
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
@@ -41,7 +42,7 @@ def check_oracle(
 ) -> Iterator[Finding]:
     """Yield one finding for each result, backend and dtype: the worst of all draws."""
     known = [known_of(case, draw) for draw in draws]
-    for name, place in places.items():
+    for name, place in each(places.items()):
         if case.kind == "kernel" and case.name not in place.kernels:
             continue  # the plain definition serves there, and is in the layers' rows
         here = [k for k in known if layouts.why_not(place, k.draw.layout) is None]

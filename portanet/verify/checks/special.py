@@ -19,6 +19,7 @@ from portanet.verify.checks.oracle import Known, known_of
 from portanet.verify.measure.ulps import TINY, ulps, worst_place
 from portanet.verify.report import Finding
 from portanet.verify.report.known import FLUSHED, PLACED, flushes
+from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import SPECIAL, Draw
 from portanet.verify.runs.kernels import arguments
@@ -33,7 +34,7 @@ def check_special(case: Case, seed: int, places: Mapping[str, Backend]) -> Itera
         return
     for special in SPECIAL:
         known = known_of(case, Draw(seed, special=special))
-        for name, place in places.items():
+        for name, place in each(places.items()):
             if case.kind != "kernel" or case.name in place.kernels:
                 yield from _findings(known, place, name)
 

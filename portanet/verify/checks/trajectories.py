@@ -16,6 +16,7 @@ from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.measure.bound import Bound
 from portanet.verify.measure.ulps import DTYPES, ulps, worst_place
 from portanet.verify.report import Finding, Skipped, Trajectory
+from portanet.verify.report.places import each, other_devices
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.training import NotCompiledError, Training
 from portanet.verify.runs.ways import Run, Tensors, ways, written
@@ -34,9 +35,9 @@ def check_trajectories(
     """Yield for each place, dtype and way to take steps a finding and a trajectory."""
     run = Run(case, Draw(seed), n_steps)
     judge = _Judge(run)
-    for name, place in places.items():
+    for name, place in each(places.items()):
         for dtype in [d for d in dtypes if d in place.dtypes]:
-            for way, train in ways(run, place, dtype):
+            for way, train in ways(run, place, dtype, other_devices(places, place)):
                 if isinstance(train, str):
                     yield Skipped(way, name, case.name, train)
                 else:
