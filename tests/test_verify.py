@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,7 +163,7 @@ def own(tmp_path, factory, backward="grad * self.scale.value"):
 def test_a_layer_of_ones_own_agrees(tmp_path):
     report = run(["numpy", "strict"], model=own(tmp_path, "layer"), quick=True)
     assert report.failures == []
-    assert {f.check for f in report.findings} == {"oracle", "derivative", "special"}
+    assert {f.check for f in report.findings} == {"oracle", "audit", "derivative", "special"}
 
 
 def test_a_wrong_gradient_is_named_with_its_place(tmp_path):
@@ -169,6 +171,26 @@ def test_a_wrong_gradient_is_named_with_its_place(tmp_path):
     (failure,) = report.failures
     assert failure.check == "derivative"
     assert "Scaled: the gradient of x[0, 0] is" in failure.note
+
+
+WRONG = Path(__file__).parents[1] / "examples" / "own_layer_wrong.py"
+
+
+@pytest.mark.parametrize(("factory", "where"), [("layer", ""), ("network", ", layers.1")])
+def test_the_wrong_layer_of_the_examples_is_named(factory, where):
+    """Layer, tensor, index, got and expected; in a network not the layers before it."""
+    report = run(["numpy"], model=f"{WRONG}:{factory}", quick=True)
+    x, scale = report.failures
+    assert (x.tensor, scale.tensor) == (f"gradient of x{where}", f"gradient of scale{where}")
+    number = r"(-?[\d.]+)"
+    words = (
+        r"WrongScaledTanh: the gradient of {} is {} by backward\(\) and {} by finite differences"
+    )
+    assert re.match(words.format(r"x\[0, 0\]", number, number), x.note)
+    found = re.match(words.format(r"scale\[0\]", number, number), scale.note)
+    assert found is not None
+    got, expected = map(float, found.groups())
+    assert got * 4 == pytest.approx(expected, rel=1e-6)  # a mean over 4 samples, not the sum
 
 
 def test_a_network_of_ones_own_is_trained(tmp_path):
@@ -241,6 +263,36 @@ def test_where_two_trainings_part_is_named(monkeypatch):
     report = run(["strict"], cases=[case.name], quick=True)
     parted = next(f for f in report.failures if f.check == "trajectory")
     assert parted.tensor.startswith("step 0: value") or parted.tensor.startswith("step 1: value")
+
+
+@pytest.mark.parametrize(
+    "two", [("strict:device1", "strict:device2"), ("strict", "strict:no_float64")]
+)
+def test_one_device_against_another(two):
+    """A run is saved on one device of a library and resumed on another, both ways."""
+    report = run(two, cases=[NETWORKS[0].name], quick=True)
+    assert report.failures == []
+    found = {(f.backend, f.check) for f in report.findings}
+    assert {(a, f"saved here, resumed on {b}") for a, b in (two, two[::-1])} <= found
+    assert not [s for s in report.skipped if s.check.startswith("saved")]
+
+
+def test_a_device_that_resumes_wrongly_is_found(monkeypatch):
+    load = portanet.checkpoint.load
+
+    def loses_a_slot(path, model, optimizer):
+        extra = load(path, model, optimizer)
+        if "device2" in str(model.backend.device):
+            slots = optimizer.memory.slots
+            slots["layers.0.weights"] = {k: v * 0 for k, v in slots["layers.0.weights"].items()}
+        return extra
+
+    monkeypatch.setattr("portanet.verify.runs.training.load", loses_a_slot)
+    report = run(["strict", "strict:device2"], cases=[NETWORKS[0].name], quick=True)
+    assert {(f.backend, f.check) for f in report.failures} == {
+        ("strict", "saved here, resumed on strict:device2"),
+        ("strict:device2", "saved on NumPy, resumed here"),
+    }
 
 
 def test_training_is_recorded_in_the_order_of_computation():

@@ -14,6 +14,7 @@ from portanet.verify.catalogue import (
     SCHEDULES,
 )
 from portanet.verify.catalogue.networks import NETWORKS
+from portanet.verify.checks.audit import check_audit
 from portanet.verify.checks.derivatives import check_derivatives
 from portanet.verify.checks.determinism import MANY, check_determinism, check_runs_twice
 from portanet.verify.checks.oracle import check_oracle
@@ -22,7 +23,7 @@ from portanet.verify.checks.schedules import check_schedule
 from portanet.verify.checks.special import check_special
 from portanet.verify.checks.trajectories import check_trajectories
 from portanet.verify.measure.ulps import DTYPES
-from portanet.verify.report import Finding, Skipped, Trajectory
+from portanet.verify.report import Audit, Finding, Skipped, Trajectory
 from portanet.verify.runs.draws import draws_of, layouts_skipped
 from portanet.verify.runs.inputs import Draw
 
@@ -38,7 +39,8 @@ class Job:
 
     check: str
     case: str
-    run: Callable[[], Iterable[Finding | Skipped | Trajectory]]
+    kind: str
+    run: Callable[[], Iterable[Finding | Skipped | Trajectory | Audit]]
 
 
 def jobs_of(
@@ -46,11 +48,13 @@ def jobs_of(
 ) -> Iterator[Job]:
     """Yield the jobs of the catalogue, or of some cases of one's own."""
     if own is None:
-        yield Job("layouts", "", lambda: layouts_skipped(places))
+        yield Job("layouts", "", "", lambda: layouts_skipped(places))
     cases = _catalogue(quick) if own is None else own
+    networks = [case for case in own or () if case.kind == "network"]
     for case in cases:
         for check, work in _jobs_of(case, places, seed, quick, own is not None):
-            yield Job(check, case.name, work)
+            if check != "audit" or not networks or case in networks:  # not the same network twice
+                yield Job(check, case.name, case.kind, work)
 
 
 def _catalogue(quick: bool) -> list[Any]:
@@ -71,10 +75,13 @@ def _jobs_of(
     elif case.kind == "network":
         n, dtypes = _N_STEPS[quick], _DTYPES[quick]
         yield "trajectory", lambda: check_trajectories(case, seed, n, places, dtypes)
+        yield "audit", lambda: check_audit(case, seed, places, dtypes)
         yield "determinism", lambda: check_runs_twice(case, seed, n, places)
     else:
         draws, dtypes = draws_of(case, seed, quick), _DTYPES[quick]
         yield "oracle", lambda: check_oracle(case, draws, places, dtypes)
+        if case.kind != "kernel":
+            yield "audit", lambda: check_audit(case, seed, places, dtypes)
         if case.kind in ("layer", "loss") and (own or not quick):
             yield "derivative", lambda: check_derivatives(case, seed)
         if case.kind in ("layer", "loss", "kernel") and (own or not quick):

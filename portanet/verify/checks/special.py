@@ -13,12 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case, KernelCase, LayerCase
 from portanet.verify.checks.oracle import Known, known_of
 from portanet.verify.measure.ulps import TINY, ulps, worst_place
 from portanet.verify.report import Finding
 from portanet.verify.report.known import FLUSHED, PLACED, flushes
+from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import SPECIAL, Draw
 from portanet.verify.runs.kernels import arguments
@@ -33,7 +34,7 @@ def check_special(case: Case, seed: int, places: Mapping[str, Backend]) -> Itera
         return
     for special in SPECIAL:
         known = known_of(case, Draw(seed, special=special))
-        for name, place in places.items():
+        for name, place in each(places.items()):
             if case.kind != "kernel" or case.name in place.kernels:
                 yield from _findings(known, place, name)
 
@@ -43,7 +44,7 @@ def _findings(known: Known, place: Backend, name: str) -> Iterator[Finding]:
     try:
         found = compute(case, known.draw, OnBackend(place, "float32"))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-        what = f"{type(error).__name__}: {one_line(error)}"
+        what = error_with_line(error)
         yield Finding(
             "special", case.kind, case.name, special, name, "float32", False, np.inf, note=what
         )
