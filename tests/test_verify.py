@@ -17,7 +17,7 @@ from portanet.errors import ArgumentError, DataError, MissingBackendError
 from portanet.verify import Report, catalogue, run
 from portanet.verify.catalogue.networks import NETWORKS
 from portanet.verify.report import Finding, Skipped, Trajectory
-from portanet.verify.report.known import PLACED
+from portanet.verify.report.known import BOUNDED, PLACED
 from portanet.verify.runs.training import Training
 
 ROW = Finding("oracle", "layer", "ReLU", "forward", "torch", "float32", True, 2.0, 1.0, 8.0)
@@ -237,6 +237,38 @@ def test_only_a_nan_in_its_own_segment_is_a_known_difference(monkeypatch):
     monkeypatch.setattr(numpy, "kernels", drops)
     failures = run(["numpy"], cases=["segment_sum"]).failures
     assert {(f.check, f.tensor) for f in failures} == {("special", "value, NaN in x")}
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_only_a_bounded_probability_is_a_known_difference(monkeypatch, wrong):
+    """At p = 0 float32 has another bound than float64; a loss that is 1 % off is no such."""
+    forward = portanet.BinaryCrossEntropy.forward
+    if wrong:
+        monkeypatch.setattr(
+            portanet.BinaryCrossEntropy, "forward",
+            lambda self, y_hat, *args, **options: forward(self, y_hat, *args, **options) * (
+                1.01 if portanet.checks.dtype_name(y_hat.dtype) == "float32" else 1.0),
+        )  # fmt: skip
+    report = run(["numpy"], cases=["BinaryCrossEntropy"])
+    known = {(f.check, f.known) for f in report.findings if f.known}
+    assert known == {("special", BOUNDED)}
+    failed = {(f.check, f.tensor) for f in report.failures}
+    assert (("special", "forward, -0 in x") in failed) == wrong
+    assert bool(failed) == wrong
+
+
+def test_a_quick_run_on_jax_says_what_it_leaves_out(monkeypatch):
+    """With a backend of that name; the run itself takes a minute."""
+    from portanet.verify.plan import jobs_of
+
+    class Jax:
+        name = "jax"
+
+    jobs = [job for job in jobs_of({"jax": Jax()}, 0, True) if job.check == "left out"]
+    (row,) = jobs[0].run()
+    assert (row.backend, row.case) == ("jax", jobs[0].case)
+    assert 30 < len(jobs) < 60
+    assert not [job for job in jobs_of({"jax": Jax()}, 0, False) if job.check == "left out"]
 
 
 def test_a_kernel_that_drops_nan_is_found(monkeypatch):

@@ -155,7 +155,10 @@ def test_every_tensor_of_a_step_has_its_dtype_and_device(backend):
     kinds = {name.split()[2] for name in audit.tensors if name.startswith("step ")}
     assert kinds >= {"forward", "loss", "gradient", "slot", "value"}
     floats = {where for name, where in audit.tensors.items() if "gradient" in name}
-    assert floats == {f"float32 on {backend.device}"}
+    (where,) = floats
+    dtype, _, device = where.partition(" on ")
+    assert dtype == "float32"
+    assert device in str(backend.device)
     drawn = {row.what for row in audit.transfers}
     assert drawn == ({"from_host"} if case.chance else set())
 

@@ -56,5 +56,11 @@ class Audited:
         what, leak = self.tape.look_at(real), getattr(array, "leak", None)
         if what:
             self.faults[name] = what, leak
-        self.tensors[name] = f"{dtype_name(real.dtype)} on {backend_of(real).device}"
+        self.tensors[name] = f"{dtype_name(real.dtype)} on {_shown(backend_of(real).device)}"
         return _NOTHING
+
+
+def _shown(device: Any) -> str:
+    """Return a device in short: "device1" for array_api_strict.Device('device1')."""
+    text = str(device)
+    return text.split("'")[1] if "'" in text else text

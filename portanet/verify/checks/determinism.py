@@ -46,9 +46,10 @@ def check_runs_twice(
             except NotCompiledError:
                 continue  # check_trajectories says so
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
-                yield _raised("network", f"{case.name} ({way})", name, error)
+                yield _raised("network", case.name, name, error)
                 continue
-            yield _finding("network", f"{case.name} ({way})", name, first, second)
+            as_what = "" if way == "trajectory" else way
+            yield _finding("network", case.name, name, first, second, as_what)
 
 
 def _raised(kind: str, case: str, place: str, error: Exception) -> Finding:
@@ -56,10 +57,13 @@ def _raised(kind: str, case: str, place: str, error: Exception) -> Finding:
     return Finding("determinism", kind, case, "", place, "float32", False, note=note)
 
 
-def _finding(kind: str, case: str, place: str, first: Tensors, second: Tensors) -> Finding:
+def _finding(
+    kind: str, case: str, place: str, first: Tensors, second: Tensors, way: str = ""
+) -> Finding:
     other = next((n for n, value in first.items() if not _same_bits(value, second[n])), "")
+    tensor = ", ".join(filter(None, [other or "every result", way]))
     note = f"{other} is of other bits the second time" if other else ""
-    return Finding("determinism", kind, case, other, place, "float32", not other, note=note)
+    return Finding("determinism", kind, case, tensor, place, "float32", not other, note=note)
 
 
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:

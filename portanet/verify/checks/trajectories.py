@@ -102,7 +102,8 @@ class _Judge:
     ) -> Trajectory:
         distances: dict[str, list[float]] = {}
         allowed: dict[str, list[float]] = {}
-        for step in range(self.run.n_steps):
+        steps = sorted({int(n.split()[1].rstrip(":")) for n in errors if n.startswith("step ")})
+        for step in steps:
             for group in ("forward", "loss", "gradient", "slot", "value", "buffer"):
                 start = f"step {step}: {group}"
                 names = [n for n in errors if n.startswith(start)]
@@ -110,4 +111,4 @@ class _Judge:
                     worst = max(names, key=lambda n: errors[n])
                     distances.setdefault(group, []).append(errors[worst])
                     allowed.setdefault(group, []).append(self.bound.allowed(worst))
-        return Trajectory(self.case.name, name, dtype, way, distances, allowed, parted)
+        return Trajectory(self.case.name, name, dtype, way, distances, allowed, parted, steps[0])

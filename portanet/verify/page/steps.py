@@ -43,11 +43,13 @@ def _ledger(audits: Sequence[Audit]) -> str:
 
 
 def _tensors(case: str, audits: Sequence[Audit]) -> str:
-    names = list(dict.fromkeys(name for audit in audits for name in audit.tensors))
-    rows = [(name, *(audit.tensors.get(name, "·") for audit in audits)) for name in names]
+    last = f"step {audits[0].n_steps - 1}: "  # which has all slots
+    found = dict.fromkeys(name for audit in audits for name in audit.tensors)
+    names = [name.removeprefix(last) for name in found if name.startswith(last)]
+    rows = [(name, *(a.tensors.get(f"{last}{name}", "·") for a in audits)) for name in names]
     head = ("tensor", *(f"{audit.backend} {audit.dtype}" for audit in audits))
     body = scrolling(table(head, rows, ()), f"tensors of {case}")
     return (
-        f"<details><summary>{escaped(case)}: {len(names)} tensors of "
-        f"{audits[0].n_steps} steps</summary>{body}</details>"
+        f"<details><summary>{escaped(case)}: {len(names)} tensors of its "
+        f"last step</summary>{body}</details>"
     )

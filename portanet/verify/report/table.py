@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from portanet.verify.report.audit import Audit, ledger_rows
-from portanet.verify.report.finding import Finding, Skipped
+from portanet.verify.report.finding import Finding, Skipped, alike
 from portanet.verify.report.known import KNOWN
 from portanet.verify.report.report import Report
 
@@ -44,13 +44,12 @@ def _counts(report: Report) -> str:
 
 def _failures(failures: Sequence[Finding]) -> str:
     """Return the failures; what was found in several places in the same words is written once."""
-    groups: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
-    for f in failures:
-        groups[f.case, f.dtype, f"{_size(f)}{f.note}"].append(f)
+    groups = alike(failures)
     lines = [
-        f"{_once(f.check for f in found)}: {case}, {_once(f.tensor or 'everything' for f in found)}"
-        f", on {_once(f.backend for f in found)} in {dtype}\n    {words}"
-        for (case, dtype, words), found in list(groups.items())[:_MOST]
+        f"{_once(f.check for f in found)}: {found[0].case}, "
+        f"{_once(f.tensor or 'everything' for f in found)}, on {_once(f.backend for f in found)} "
+        f"in {found[0].dtype}\n    {_size(found[0])}{found[0].note}"
+        for found in groups[:_MOST]
     ]
     if len(groups) > _MOST:
         lines.append(f"... and {len(groups) - _MOST} more, in --json")
