@@ -12,9 +12,13 @@ from portanet.unknown_name import unknown_name
 
 if TYPE_CHECKING:
     from portanet.estimators.base import NetworkEstimator as NetworkEstimator
+    from portanet.estimators.neural_net_classifier import NeuralNetClassifier as NeuralNetClassifier
+    from portanet.estimators.neural_net_regressor import NeuralNetRegressor as NeuralNetRegressor
 
 _HOMES = {
     "NetworkEstimator": "base",
+    "NeuralNetClassifier": "neural_net_classifier",
+    "NeuralNetRegressor": "neural_net_regressor",
 }
 
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
