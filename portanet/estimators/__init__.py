@@ -12,8 +12,12 @@ from portanet.unknown_name import unknown_name
 
 if TYPE_CHECKING:
     from portanet.estimators.base import NetworkEstimator as NetworkEstimator
+    from portanet.estimators.mlp_classifier import MLPClassifier as MLPClassifier
+    from portanet.estimators.mlp_regressor import MLPRegressor as MLPRegressor
 
 _HOMES = {
+    "MLPClassifier": "mlp_classifier",
+    "MLPRegressor": "mlp_regressor",
     "NetworkEstimator": "base",
 }
 
