@@ -1,8 +1,9 @@
 """NetworkEstimator: where an estimator's network lies, and how arrays get there and back."""
 
 from copy import deepcopy
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,6 +13,15 @@ from portanet.errors import DtypeError, PlacementError
 from portanet.part import Part, moved
 from portanet.sequential import Sequential
 from portanet.typing import Array
+
+
+@runtime_checkable
+class MovesItself(Protocol):
+    """A fitted attribute that knows how it moves."""
+
+    def on_backend(self, target: Backend) -> Any:
+        """Return the same on another backend."""
+        ...
 
 
 class NetworkEstimator(BaseEstimator):
@@ -50,12 +60,12 @@ class NetworkEstimator(BaseEstimator):
         self.model_.to(name, device=device)
         self._follows = (target.name, target.device)
         for key, value in vars(self).items():
-            vars(self)[key] = _on(target, value)
+            vars(self)[key] = on_backend(target, value)
         return self
 
     def network_place(self, X: Array) -> tuple[Backend, str]:
         """Return the backend and the dtype that a network for X is made with."""
-        here = backend_of(X)
+        here = home_of(X)
         dtype = dtype_name(X.dtype) if self.dtype is None else self.dtype
         if self.backend is None and self.device is None:
             return here, dtype
@@ -63,7 +73,7 @@ class NetworkEstimator(BaseEstimator):
 
     def follow(self, X: Array) -> None:
         """Remember where X lies: later input must lie there, too."""
-        here = backend_of(X)
+        here = home_of(X)
         self._follows = (here.name, here.device)
 
     def check_place(self, method: str, X: Array) -> None:
@@ -71,7 +81,7 @@ class NetworkEstimator(BaseEstimator):
 
         NumPy arrays are taken everywhere as long as array API dispatch is off: no others can come.
         """
-        here = backend_of(X)
+        here = home_of(X)
         if (here.name, here.device) == self._follows or (here.name == "numpy" and not dispatches()):
             return
         name, device = self._follows
@@ -86,15 +96,25 @@ class NetworkEstimator(BaseEstimator):
         return moved(x, *self.model_.placement)
 
     def like(self, X: Array, found: Array) -> Array:
-        """Return an array of the network's as one of X's kind, on X's device."""
-        return moved(found, backend_of(X), dtype_name(found.dtype))
+        """Return an array of the network's as one of X's kind, on X's device.
+
+        Strings stay NumPy arrays: no other library has them.
+        """
+        if isinstance(found, np.ndarray) and found.dtype.kind in "OSU":
+            return found
+        return moved(found, home_of(X), dtype_name(found.dtype))
 
     def __getstate__(self) -> dict[str, Any]:
         host = get("numpy")
-        state = {name: _on(host, value) for name, value in vars(self).items()}
+        state = {name: on_backend(host, value) for name, value in vars(self).items()}
         if "_follows" in state:
             state["_follows"] = (host.name, host.device)
         return state
+
+
+def home_of(X: Any) -> Backend:
+    """Return the backend of an array; sparse matrices lie on the host."""
+    return get("numpy") if hasattr(X, "toarray") else backend_of(X)
 
 
 def dispatches() -> bool:
@@ -104,15 +124,19 @@ def dispatches() -> bool:
     return bool(get_config()["array_api_dispatch"])
 
 
-def _on(target: Backend, value: Any) -> Any:
+def on_backend(target: Backend, value: Any) -> Any:
     """Return a fitted attribute on another backend; what is there already, or no array, as it is.
+
+    What is no list, network or array may have a method `on_backend(target)`.
 
     A network is copied, so that pickling an estimator does not move it.
     """
     if type(value) is list:
-        return [_on(target, part) for part in value]
+        return [on_backend(target, part) for part in value]
     if isinstance(value, Part):
         return value if value.backend is target else _moved_copy(target, value)
+    if isinstance(value, MovesItself):
+        return value.on_backend(target)
     try:
         here = backend_of(value)
     except DtypeError:
