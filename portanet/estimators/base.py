@@ -137,6 +137,8 @@ def on_backend(target: Backend, value: Any) -> Any:
         return value if value.backend is target else _moved_copy(target, value)
     if isinstance(value, MovesItself):
         return value.on_backend(target)
+    if not hasattr(value, "dtype"):  # backend_of takes any object of NumPy's, a RandomState, say
+        return value
     try:
         here = backend_of(value)
     except DtypeError:
