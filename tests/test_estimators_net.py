@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
@@ -161,6 +162,17 @@ def test_images():
     assert net.n_features_in_ == 1
     with pytest.raises(ShapeError, match=r"predict\(\): X must be \(N, 1, 8, 8\), as in fit, is"):
         net.predict(images[:, :, :4])
+
+
+@pytest.mark.parametrize("fraction", [0, 0.2])
+def test_sparse_matrices_train_as_dense_ones_do(fraction):
+    images, digits = load_digits(return_X_y=True)
+    images, digits = images[:300], digits[:300]
+    net = classifier(max_epochs=2, validation_fraction=fraction)
+    found = (
+        clone(net).fit(sparse.csc_matrix(images), digits).predict_proba(sparse.csr_array(images))
+    )
+    assert (found == net.fit(images, digits).predict_proba(images)).all()
 
 
 def test_indices_stay_integers():

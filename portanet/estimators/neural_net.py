@@ -5,11 +5,11 @@ from typing import Any, Self
 
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from portanet.backends import backend_of
 from portanet.callbacks import Callback
 from portanet.checks import dtype_name
 from portanet.data import DataLoader
 from portanet.errors import ArgumentError, ShapeError
+from portanet.estimators.base import home_of
 from portanet.estimators.neural_net_making import MadeOfParts
 from portanet.estimators.neural_net_parts import optimizer_beside
 from portanet.estimators.neural_net_training import Samples, loader, split
@@ -63,9 +63,9 @@ class NeuralNet(MadeOfParts):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train a new network for max_epochs, and return self.
 
-        X (N, F), or (N, ...) for networks that take such samples. `sample_weight` (N,), numbers
-        >= 0, are the samples' weights in the loss. With `warm_start` the network of the last fit
-        goes on, with its optimizer.
+        X (N, F), also sparse, or (N, ...) for networks that take such samples. `sample_weight`
+        (N,), numbers >= 0, are the samples' weights in the loss. With `warm_start` the network of
+        the last fit goes on, with its optimizer.
 
         Raises ValueError or TypeError for data that make no sense, ArgumentError for parameters.
         """
@@ -94,15 +94,15 @@ class NeuralNet(MadeOfParts):
     ) -> Samples:
         """Return checked data, on the backend of X."""
         X, y = validate_data(
-            self, X, y, reset=not going_on, allow_nd=True, dtype="numeric", multi_output=True,
-            y_numeric=not self._of_classes,
+            self, X, y, reset=not going_on, accept_sparse="csr", allow_nd=True, dtype="numeric",
+            multi_output=True, y_numeric=not self._of_classes,
         )  # fmt: skip
         if going_on:
             self._check_input("fit", X)
         targets = self._targets(X, y, classes_known=classes_known)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            sample_weight = moved(sample_weight, backend_of(X), dtype_name(sample_weight.dtype))
+            sample_weight = moved(sample_weight, home_of(X), dtype_name(sample_weight.dtype))
         return Samples(X, targets, sample_weight)
 
     def _begin(self, samples: Samples, *, going_on: bool) -> Trainer:
@@ -139,7 +139,7 @@ class NeuralNet(MadeOfParts):
     def _predicted(self, method: str, X: Any, what: str) -> tuple[Array, Array]:
         """Return checked inputs, and what the network says of them, of the kind of X."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, allow_nd=True, dtype="numeric")
+        X = validate_data(self, X, reset=False, accept_sparse="csr", allow_nd=True, dtype="numeric")
         self._check_input(method, X)
         return X, self.like(X, getattr(self.model_, what)(self._fed(X)))
 
@@ -161,5 +161,5 @@ class NeuralNet(MadeOfParts):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.array_api_support = True
+        tags.array_api_support = tags.input_tags.sparse = True
         return tags

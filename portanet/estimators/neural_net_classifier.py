@@ -8,9 +8,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
 
-from portanet.backends import backend_of
 from portanet.checks import is_integer
 from portanet.errors import ArgumentError, DataError
+from portanet.estimators.base import home_of
 from portanet.estimators.labels import codes_of, decoded, encoded
 from portanet.estimators.neural_net import NeuralNet
 from portanet.loss import Loss
@@ -122,7 +122,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
             raise DataError(
                 f"{type(self).__name__}: y must have two classes or more, has one class"
             )
-        return moved(codes, backend_of(X), backend_of(X).index_dtype())
+        return moved(codes, home_of(X), home_of(X).index_dtype())
 
     def _default_criterion(self) -> type[Loss]:
         return BCEWithLogits if self._multilabel else CrossEntropy

@@ -5,11 +5,11 @@ from typing import Any
 
 from sklearn.utils import check_random_state
 
-from portanet.backends import backend_of
 from portanet.callbacks import Callback
 from portanet.checks import dtype_name, is_float
+from portanet.data.rows import rows_of
 from portanet.errors import ShapeError
-from portanet.estimators.base import NetworkEstimator
+from portanet.estimators.base import NetworkEstimator, home_of
 from portanet.estimators.neural_net_options import WithPrefixes
 from portanet.estimators.neural_net_parts import make_criterion, make_network, make_optimizer
 from portanet.loss import Loss
@@ -51,7 +51,9 @@ class MadeOfParts(WithPrefixes, NetworkEstimator):
         known = is_float(X) or self.dtype is not None  # integers say nothing about floats
         self.model_.to(backend.name, device=backend.device, dtype=dtype if known else None)
         self.follow(X)
-        self._check_outputs(Predictor(self.model_).outputs(self._fed(X[:1, ...]), 1)[0])
+        self._check_outputs(
+            Predictor(self.model_).outputs(self._fed(rows_of(X, slice(0, 1))), 1)[0]
+        )
         options = {**(self.optimizer_options or {}), **self.options_of("optimizer")}
         self.optimizer_ = make_optimizer(
             type(self).__name__, self.optimizer, self.model_, self.learning_rate, options
@@ -82,7 +84,7 @@ class MadeOfParts(WithPrefixes, NetworkEstimator):
 
     def _fed(self, X: Array) -> Array:
         """Return X as the network takes it: from the host it goes there batch by batch."""
-        here = backend_of(X)
+        here = home_of(X)
         there = self.model_.backend
         return X if here.name == "numpy" or here is there else moved(X, there, dtype_name(X.dtype))
 

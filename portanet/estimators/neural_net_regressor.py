@@ -5,8 +5,8 @@ from typing import Any, Self
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
-from portanet.backends import backend_of
 from portanet.checks import dtype_name
+from portanet.estimators.base import home_of
 from portanet.estimators.neural_net import NeuralNet
 from portanet.loss import Loss
 from portanet.losses import MSE
@@ -46,7 +46,7 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
     def _targets(self, X: Array, y: Any, *, classes_known: bool) -> Array:  # noqa: ARG002
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         self._n_targets = 1 if y.ndim == 1 else y.shape[1]
-        return moved(y, backend_of(X), dtype_name(y.dtype))
+        return moved(y, home_of(X), dtype_name(y.dtype))
 
     def _default_criterion(self) -> type[Loss]:
         return MSE

@@ -13,7 +13,10 @@ from portanet.typing import Array
 
 
 class Samples(NamedTuple):
-    """Inputs, targets in the terms of a loss, and weights or None, all on one backend."""
+    """Inputs, targets in the terms of a loss, and weights or None, all on one backend.
+
+    Inputs may be a sparse matrix of SciPy's.
+    """
 
     X: Array
     y: Array
@@ -21,8 +24,9 @@ class Samples(NamedTuple):
 
     def rows(self, index: np.ndarray) -> "Samples":
         """Return some of the samples."""
+        X = self.X[index] if hasattr(self.X, "tocsr") else rows_of(self.X, index)
         weights = None if self.weights is None else rows_of(self.weights, index)
-        return Samples(rows_of(self.X, index), rows_of(self.y, index), weights)
+        return Samples(X, rows_of(self.y, index), weights)
 
 
 def split(
