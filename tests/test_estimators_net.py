@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from portanet import (
     Adam,
+    BatchNorm1d,
     BCEWithLogits,
     Conv2d,
     CrossEntropy,
@@ -285,6 +286,8 @@ REFUSED = [
     ({"max_epochs": -1}, "n_epochs must be"),
     ({"validation_fraction": 1}, r"validation_fraction must be a number in \[0, 1\)"),
     ({"metric": accuracy}, "metric is computed with the samples that validation_fraction keeps"),
+    ({"callbacks": EarlyStopping(3)}, r"callbacks must be a list, is EarlyStopping\(3\)"),
+    ({"optimizer_options": 3}, "optimizer_options must be a dict such as .* is 3"),
     ({"callbacks": [3]}, r"callbacks\[0\] must be a Callback"),
     ({"backend": "numpyy"}, "no backend called 'numpyy'"),
     ({"dtype": "float16"}, "dtype must be"),
@@ -304,6 +307,29 @@ def test_a_regression_loss_is_refused_for_labels():
         ArgumentError, match=r"loss of labels, is MSE\(\); for numbers there is Neur"
     ):
         classifier(criterion=MSE()).fit(X, y > 0)
+
+
+def test_a_loss_of_labels_is_refused_for_numbers():
+    with pytest.raises(ArgumentError, match=r"loss of numbers, is BCEWithLogits\(\); for labels"):
+        regressor(criterion=BCEWithLogits()).fit(X, y > 0)
+
+
+def test_early_stopping_without_validation_says_what_to_do():
+    with pytest.raises(ArgumentError, match="is 'val_loss'") as caught:
+        classifier(callbacks=[EarlyStopping(3)]).fit(X, y)
+    assert caught.value.__notes__ == ["There is a val_loss with validation_fraction=0.1, say"]
+
+
+def test_a_last_batch_of_one_may_be_dropped():
+    net = classifier([Linear(4, 5), BatchNorm1d(5), Linear(5, 3)], batch_size=149, max_epochs=1)
+    with pytest.raises(ShapeError, match="drop_last=True drops a last batch of one sample"):
+        net.fit(X, y)
+    assert len(net.set_params(drop_last=True).fit(X, y).history_) == 1
+
+
+def test_half_precision_input_trains_in_float32():
+    net = classifier(max_epochs=1).fit(X.astype(np.float16), y)
+    assert net.predict_proba(X.astype(np.float16)).dtype == np.float32
 
 
 def test_labels_that_are_none_are_refused():
@@ -407,6 +433,8 @@ def test_a_validation_set_has_each_class_alike():
 def test_verbose_prints_rows(capsys):
     classifier(verbose=2, max_epochs=4).fit(X, y)
     assert capsys.readouterr().out.count("epoch=") == 2
+    classifier(verbose=True, max_epochs=3).fit(X, y)
+    assert capsys.readouterr().out.count("epoch=") == 3
 
 
 def test_diabetes_is_learned():

@@ -38,6 +38,7 @@ class NeuralNet(MadeOfParts):
         batch_size: int = 128,
         max_epochs: int = 10,
         shuffle: bool = True,
+        drop_last: bool = False,
         validation_fraction: float = 0.0,
         callbacks: Sequence[Callback] | None = None,
         metric: Any = None,
@@ -53,7 +54,8 @@ class NeuralNet(MadeOfParts):
         self.module, self.criterion, self.metric = module, criterion, metric
         self.optimizer, self.learning_rate = optimizer, learning_rate
         self.optimizer_options, self.callbacks = optimizer_options, callbacks
-        self.batch_size, self.max_epochs, self.shuffle = batch_size, max_epochs, shuffle
+        self.batch_size, self.max_epochs = batch_size, max_epochs
+        self.shuffle, self.drop_last = shuffle, drop_last
         self.validation_fraction, self.warm_start = validation_fraction, warm_start
         self.random_state = random_state
         self.backend, self.device, self.dtype = backend, device, dtype
@@ -71,8 +73,7 @@ class NeuralNet(MadeOfParts):
         """
         going_on = self.warm_start and hasattr(self, "model_")
         samples = self._samples(X, y, sample_weight, going_on=going_on, classes_known=going_on)
-        trainer = self._begin(samples, going_on=going_on)
-        trainer.train(self.max_epochs, log_level=self.verbose)
+        self._run(self._begin(samples, going_on=going_on), self.max_epochs)
         self._trainer = None
         return self
 
@@ -82,8 +83,16 @@ class NeuralNet(MadeOfParts):
         going_on = hasattr(self, "model_")
         samples = self._samples(X, y, sample_weight, going_on=going_on, classes_known=classes_known)
         self._trainer = self._begin(samples, going_on=going_on)
-        self._trainer.train(1, log_level=self.verbose)
+        self._run(self._trainer, 1)
         return self
+
+    def _run(self, trainer: Trainer, n_epochs: int) -> None:
+        try:
+            trainer.train(n_epochs, log_level=int(self.verbose))
+        except ArgumentError as error:
+            if "val_" in str(error) and self.validation_fraction == 0:
+                error.add_note("There is a val_loss with validation_fraction=0.1, say")
+            raise
 
     def _targets(self, X: Array, y: Any, *, classes_known: bool) -> Array:
         """Return y as numbers for the loss, where X lies."""
@@ -126,6 +135,7 @@ class NeuralNet(MadeOfParts):
         fraction = self.validation_fraction
         train, val = split(who, samples, fraction, seed, stratified=self._of_classes)
         train_dl = loader(who, train, self.batch_size, seed, shuffle=self.shuffle)
+        train_dl.drop_last = self.drop_last
         train_dl.epoch = len(self.history_)  # each epoch's order is its own, also in a later call
         if val is not None:
             return train_dl, loader(who, val, self.batch_size, seed, shuffle=False)

@@ -41,7 +41,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
                    labels BCEWithLogits). Losses of two classes get one output: n_outputs is 1
     optimizer      a name ("adam", "sgd", "adamw" …), a class, or a function (model, lr, **options)
     learning_rate  a number > 0, or a schedule (portanet.schedules)
-    batch_size     samples a step; max_epochs: how often all of them are taken
+    batch_size     samples a step; max_epochs: how often all of them are taken; shuffle: each time
+                   in another order; drop_last: an epoch ends before a batch that would be shorter
     validation_fraction  the share of samples, in [0, 1), that is kept for val_loss and val_metric,
                    of each class alike; 0: all of them train
     callbacks      of portanet.callbacks; each fit works with copies, `callbacks_`

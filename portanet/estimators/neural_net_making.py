@@ -6,9 +6,9 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from portanet.callbacks import Callback
-from portanet.checks import dtype_name, is_float
+from portanet.checks import FLOATS, dtype_name
 from portanet.data.rows import rows_of
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError, short
 from portanet.estimators.base import NetworkEstimator, home_of
 from portanet.estimators.neural_net_options import WithPrefixes
 from portanet.estimators.neural_net_parts import make_criterion, make_network, make_optimizer
@@ -18,6 +18,7 @@ from portanet.part import moved
 from portanet.prediction import Predictor
 from portanet.random import streams_of
 from portanet.sequential import Sequential
+from portanet.training.hooks import check_callbacks
 from portanet.typing import Array
 
 
@@ -48,18 +49,30 @@ class MadeOfParts(WithPrefixes, NetworkEstimator):
         with streams_of(self._seed):
             self.model_ = self._network()
         backend, dtype = self.network_place(X)
-        known = is_float(X) or self.dtype is not None  # integers say nothing about floats
-        self.model_.to(backend.name, device=backend.device, dtype=dtype if known else None)
+        known = dtype if dtype in FLOATS or self.dtype is not None else None  # X may be integers
+        self.model_.to(backend.name, device=backend.device, dtype=known)
         self.follow(X)
         self._check_outputs(
             Predictor(self.model_).outputs(self._fed(rows_of(X, slice(0, 1))), 1)[0]
         )
-        options = {**(self.optimizer_options or {}), **self.options_of("optimizer")}
         self.optimizer_ = make_optimizer(
-            type(self).__name__, self.optimizer, self.model_, self.learning_rate, options
+            type(self).__name__, self.optimizer, self.model_, self.learning_rate,
+            self._optimizer_options(),
+        )  # fmt: skip
+        self.callbacks_ = check_callbacks(
+            deepcopy([] if self.callbacks is None else self.callbacks)
         )
-        self.callbacks_ = deepcopy(list(self.callbacks or []))
         self.history_ = []
+
+    def _optimizer_options(self) -> dict[str, Any]:
+        """Return the options of the dict and of the prefix, which is stronger."""
+        given = {} if self.optimizer_options is None else self.optimizer_options
+        if not isinstance(given, dict):
+            raise ArgumentError(
+                f"{type(self).__name__}: optimizer_options must be a dict such as "
+                f"{{'weight_decay': 0.01}}, is {short(given)}"
+            )
+        return {**given, **self.options_of("optimizer")}
 
     def _network(self) -> Sequential:
         shape, criterion = self._sample_shape, self._criterion()

@@ -5,7 +5,8 @@ from typing import Any, Self
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
-from portanet.checks import dtype_name
+from portanet.checks import dtype_name, is_integer
+from portanet.errors import ArgumentError
 from portanet.estimators.base import home_of
 from portanet.estimators.neural_net import NeuralNet
 from portanet.loss import Loss
@@ -53,6 +54,15 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
 
     def _n_outputs(self, criterion: Loss) -> int:  # noqa: ARG002
         return self._n_targets
+
+    def _check_outputs(self, outputs: Array) -> None:
+        super()._check_outputs(outputs)
+        criterion = self.model_.criterion
+        if is_integer(criterion.decisions(outputs)):
+            raise ArgumentError(
+                f"{type(self).__name__}: criterion must be a loss of numbers, is {criterion!r}; "
+                "for labels there is NeuralNetClassifier"
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
