@@ -38,6 +38,8 @@ ESTIMATORS = {
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NAMESPACES = {"strict": "array_api_strict"}  # of backends that are called otherwise
 SKLEARN = tuple(map(int, sklearn.__version__.split(".")[:2]))
+# XLA compiles each operation anew for each shape; what follows X on JAX has tests of its own
+NOT_JAX = pytest.mark.only_on("numpy", "cupy", "torch", "strict", "strict-no-float64")
 ABSENT = ("cuda", "xpu", "mps", "gpu")
 
 
@@ -107,6 +109,7 @@ def test_results_follow_x(estimator, backend, dispatch):
         assert found.score(x, here.asarray(y)) == pytest.approx(wanted, abs=1e-6)
 
 
+@NOT_JAX
 def test_labels_that_are_texts_come_back_as_numpys(backend, dispatch):
     here, names = backend, np.asarray(["setosa", "versicolor", "virginica"])[y]
     for estimator in (e for name, e in ESTIMATORS.items() if "Classifier" in name):
@@ -127,6 +130,7 @@ def test_without_dispatch_scikit_learn_makes_numpys_arrays(estimator, backend):
         estimator.fit(x, y)
 
 
+@NOT_JAX
 def test_a_network_may_train_elsewhere_than_x(estimator, backend):
     """`backend` says where the network is; X and the results stay NumPy's."""
     device = backend.device if backend.name == "strict" else None
@@ -137,6 +141,7 @@ def test_a_network_may_train_elsewhere_than_x(estimator, backend):
     np.testing.assert_allclose(estimator.predict(X), expected.predict(X), atol=1e-3)
 
 
+@NOT_JAX
 def test_a_fitted_estimator_moves_and_goes_on_there(estimator, backend, dispatch):
     here = backend
     stays = sklearn.clone(estimator).fit(X, y)
