@@ -12,9 +12,18 @@ from portanet.typing import Array
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Copies of a model's arrays, by name, on the device where they were taken."""
+    """Copies of a model's arrays, by name, on the device where they were taken.
+
+    A pickle of it has them as arrays of NumPy's, to be opened where there is no such device.
+    """
 
     arrays: dict[str, Array]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"arrays": {name: backend_of(x).to_numpy(x) for name, x in self.arrays.items()}}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Snapshot":
+        return Snapshot({name: _copy(array) for name, array in self.arrays.items()})
 
     def __repr__(self) -> str:
         return f"Snapshot({len(self.arrays)} arrays)"

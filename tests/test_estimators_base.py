@@ -113,3 +113,9 @@ def test_without_scikit_learn_the_error_says_what_to_install():
     lines = out.stdout.splitlines()
     assert "NetworkEstimator needs scikit-learn, which is not installed" in lines[0]
     assert "portanet.estimators: there is no MLPClasifier here" in lines[1]
+
+
+def test_what_is_no_array_stays_where_an_estimator_moves():
+    estimator, rng = Doubling().fit(X), np.random.RandomState(0)
+    estimator.state_ = rng
+    assert estimator.to_backend("strict").state_ is rng

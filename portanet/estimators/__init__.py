@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from portanet.estimators.base import NetworkEstimator as NetworkEstimator
     from portanet.estimators.mlp_classifier import MLPClassifier as MLPClassifier
     from portanet.estimators.mlp_regressor import MLPRegressor as MLPRegressor
+    from portanet.estimators.neural_net_classifier import NeuralNetClassifier as NeuralNetClassifier
+    from portanet.estimators.neural_net_regressor import NeuralNetRegressor as NeuralNetRegressor
 
 _HOMES = {
     "MLPClassifier": "mlp_classifier",
     "MLPRegressor": "mlp_regressor",
     "NetworkEstimator": "base",
+    "NeuralNetClassifier": "neural_net_classifier",
+    "NeuralNetRegressor": "neural_net_regressor",
 }
 
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -137,7 +137,7 @@ def on_backend(target: Backend, value: Any) -> Any:
         return value if value.backend is target else _moved_copy(target, value)
     if isinstance(value, MovesItself):
         return value.on_backend(target)
-    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):  # a RandomState, a Device
         return value
     try:
         here = backend_of(value)
