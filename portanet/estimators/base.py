@@ -137,11 +137,11 @@ def on_backend(target: Backend, value: Any) -> Any:
         return value if value.backend is target else _moved_copy(target, value)
     if isinstance(value, MovesItself):
         return value.on_backend(target)
-    if not hasattr(value, "dtype"):  # backend_of takes any object of NumPy's, a RandomState, say
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):  # a RandomState, a Device
         return value
     try:
         here = backend_of(value)
-    except DtypeError:
+    except DtypeError:  # data frames, sparse matrices
         return value
     if here is target or dtype_name(value.dtype) not in target.dtypes:  # classes_ may be strings
         return value

@@ -1,22 +1,21 @@
-"""BaseMLP: what MLPClassifier and MLPRegressor share, the fit and the forward pass."""
+"""BaseMLP: the fit that MLPClassifier and MLPRegressor share."""
 
-from numbers import Integral, Real
+from math import ceil, inf, prod
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import dtype_name
 from portanet.errors import ArgumentError, DataError
-from portanet.estimators.base import NetworkEstimator
+from portanet.estimators.mlp_fitted import FittedMLP
 from portanet.estimators.mlp_lbfgs import fit_lbfgs
-from portanet.estimators.mlp_network import MLPForm, MLPNetwork, initial_arrays
+from portanet.estimators.mlp_network import MLPForm, initial_arrays
+from portanet.estimators.mlp_parameters import CONSTRAINTS
 from portanet.estimators.mlp_stochastic import fit_stochastic
 from portanet.estimators.mlp_workspace import (
-    OptimizerState,
     Setting,
     Workspace,
     give_back,
@@ -25,79 +24,38 @@ from portanet.estimators.mlp_workspace import (
 from portanet.part import moved
 from portanet.typing import Array
 
-FLOATS = (np.float64, np.float32)
+_PAYS = 64  # steps: as long as it takes to trace one and to verify it
+_DENSE = 2**24  # numbers of a sparse matrix that is made dense at once: 64 MB in float32
 
 
-class BaseMLP(NetworkEstimator):
-    """The fit of scikit-learn's MLPs, and its attributes.
+class BaseMLP(FittedMLP):
+    """The fit of scikit-learn's MLPs, and its attributes."""
 
-    coefs_, intercepts_  the weights (n_inp, n_out) and biases (n_out,) of each layer, where the
-                         network lies; `model_` is a network of these arrays
-    _optimizer           what the optimizer remembers: partial_fit goes on from it
-    """
+    hidden_layer_sizes: Any
+    batch_size: Any
+    random_state: Any
+    solver: str
+    learning_rate_init: float
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int
+    warm_start: bool
+    early_stopping: bool
 
-    coefs_: list[Array]
-    intercepts_: list[Array]
     _stratifies: ClassVar[bool] = False
-    _optimizer: OptimizerState | None = None
-    _network: MLPNetwork | None = None
-    _workspace: Workspace | None = None
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "backend": [str, None],
-        "device": "no_validation",
-        "dtype": [StrOptions({"float32", "float64"}), None],
-        "compile": ["boolean"],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = True
-        return tags
+    def _output(self) -> str:
+        """Return the link of the outputs."""
+        raise NotImplementedError
 
-    @property
-    def model_(self) -> MLPNetwork:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """A network of the arrays coefs_ and intercepts_."""
-        network = self._network
-        if network is None or not network.holds(self.coefs_, self.intercepts_):
-            network = self._network = self._form().network()
-            network.assign(self.coefs_, self.intercepts_)
-        return network
-
-    def to_backend(self, name: str, *, device: Any = None) -> Self:
-        """Move the fitted network, and what its optimizer remembers; see NetworkEstimator."""
-        self._workspace = None
-        return super().to_backend(name, device=device)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: state[name] for name in state if name not in ("_network", "_workspace")}
-
-    # fitting
+    def _validated(self, X: Any, y: Any, *, once: bool, first: bool) -> tuple[Array, Array]:
+        """Return X, and y as columns."""
+        raise NotImplementedError
 
     def network_place(self, X: Array) -> tuple[Backend, str]:
         """Return the backend and dtype of the network: without `dtype` float32, for lbfgs X's."""
@@ -149,20 +107,28 @@ class BaseMLP(NetworkEstimator):
         self.best_validation_score_ = -np.inf if stops else None
 
     def _fit_stochastic(self, X: Any, y: Any, weights: Any, *, once: bool) -> None:
-        setting = self._setting()
-        workspace = self._workspace
-        if workspace is None or workspace.setting != setting:
-            workspace = workspace_for(setting)
+        n_steps = inf if once else self.max_iter * ceil(X.shape[0] / self._batch_size(X))
+        workspace = self._workspace_for(self._setting(n_steps), once=once)
+        fit_stochastic(self, workspace, X, y, weights, once=once)
+        self._optimizer = workspace.optimizer_state()
+        self._workspace = workspace if once else None
+        if not once:
+            give_back(workspace)
+
+    def _workspace_for(self, setting: Setting, *, once: bool) -> Workspace:
+        """Return a workspace that holds the weights, and for partial_fit the optimizer's memory."""
+        kept = self._workspace
+        if once and kept is not None and kept.setting == setting and kept.left(self.coefs_):
+            return kept
+        workspace = workspace_for(setting)
         workspace.begin(self.coefs_, self.intercepts_, self.learning_rate_init)
         if once and self._optimizer is not None:
             workspace.go_on(self._optimizer)
-        fit_stochastic(self, workspace, X, y, weights, once=once)
-        self._optimizer = workspace.optimizer_state()
-        self._workspace = None
-        if workspace.may_wait():
-            give_back(workspace)
-        elif once:
-            self._workspace = workspace
+        return workspace
+
+    def _batch_size(self, X: Any) -> int:
+        """Return how many samples a batch has."""
+        return min(200 if self.batch_size == "auto" else self.batch_size, X.shape[0])
 
     def _fit_lbfgs(self, X: Any, y: Any, weights: Any) -> None:
         network = self._form().network()
@@ -172,13 +138,8 @@ class BaseMLP(NetworkEstimator):
         y, weights = (None if a is None else backend.asarray(a, dtype) for a in (y, weights))
         fit_lbfgs(self, network, backend.asarray(X, dtype), y, weights)
 
-    def _form(self) -> MLPForm:
-        arrays = [*self.coefs_]
-        units = (arrays[0].shape[0], *(w.shape[1] for w in arrays))
-        return MLPForm(units, self.activation, self.out_activation_, float(self.alpha))
-
-    def _setting(self) -> Setting:
-        """Return everything that a step depends on, but the data."""
+    def _setting(self, n_steps: float) -> Setting:
+        """Return everything that a step depends on, but the data; few steps are not compiled."""
         first = self.coefs_[0]
         here = backend_of(first)
         options = {"momentum": float(self.momentum), "nesterov": bool(self.nesterovs_momentum)}
@@ -186,7 +147,8 @@ class BaseMLP(NetworkEstimator):
             options = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
         rule = self.solver, tuple(options.items())
         place = here.name, here.device
-        return Setting(self._form(), rule, place, dtype_name(first.dtype), bool(self.compile))
+        compiles = bool(self.compile) and n_steps >= _PAYS
+        return Setting(self._form(), rule, place, dtype_name(first.dtype), compiles)
 
     def _hidden(self) -> tuple[int, ...]:
         """Return the numbers of hidden units."""
@@ -204,35 +166,14 @@ class BaseMLP(NetworkEstimator):
             )
         return True
 
-    # predicting
-
-    def _checked(self, method: str, X: Any) -> Array:
-        """Return X, looked at as scikit-learn does; what needs no look costs little."""
-        if not hasattr(self, "coefs_"):
-            check_is_fitted(self)
-        if not self._is_plain(X):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        self.check_place(method, X)
-        return X
-
-    def _is_plain(self, X: Any) -> bool:
-        """Return whether X is an array of finite floats that validate_data would return as it is."""
-        return (
-            type(X) is np.ndarray
-            and X.dtype in (np.float64, np.float32)
-            and X.ndim == 2
-            and X.shape[0] > 0
-            and X.shape[1] == self.n_features_in_
-            and not hasattr(self, "feature_names_in_")
-            and bool(np.isfinite(X.sum()))
-        )
-
 
 def _there(x: Any, place: Backend) -> Any:
     """Return X, y or weights on the host or at a place, from where the fit takes them.
 
-    NumPy arrays and sparse matrices stay: they are cast and moved where batches are made.
+    NumPy arrays and large sparse matrices stay: they are cast and moved where batches are made.
     """
+    if hasattr(x, "toarray") and prod(x.shape) <= _DENSE:
+        return x.toarray()
     if x is None or isinstance(x, np.ndarray) or hasattr(x, "toarray"):
         return x
     return moved(x, place, dtype_name(x.dtype))

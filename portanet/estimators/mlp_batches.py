@@ -16,7 +16,7 @@ class ShuffledLoader(DataLoader):
         self, ds: Dataset, batch_size: int, rng: np.random.RandomState, *, shuffle: bool
     ) -> None:
         self.rng, self.rows = rng, np.arange(len(ds))
-        super().__init__(ds, batch_size, shuffle, seed=0)
+        super().__init__(ds, batch_size, shuffle, seed=0, workers=0)
 
     def order(self) -> np.ndarray | None:
         """Return the next epoch's order; None: as samples lie."""

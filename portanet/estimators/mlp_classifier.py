@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
@@ -14,7 +15,8 @@ from sklearn.utils.validation import validate_data
 
 from portanet.backends import array_namespace
 from portanet.errors import DataError
-from portanet.estimators.mlp_base import FLOATS, BaseMLP
+from portanet.estimators.mlp_base import BaseMLP
+from portanet.estimators.mlp_fitted import FLOATS
 from portanet.estimators.mlp_forward import outputs
 from portanet.estimators.mlp_network import MLPNetwork
 from portanet.estimators.mlp_targets import Targets
@@ -103,13 +105,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Take one more epoch, with X and y; `classes` are all classes, given at the first call."""
         if _check_partial_fit_first_call(self, classes):
             several = type_of_target(y).startswith("multilabel")
-            self._targets = Targets(y if several else classes)
+            self._targets = Targets(y if several else np.asarray(classes))
         return self._fit(X, y, sample_weight, once=True)
 
     def predict(self, X: Any) -> Array:

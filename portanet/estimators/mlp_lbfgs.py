@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from portanet.checks import skip_value_checks
-from portanet.estimators.mlp_network import MLPNetwork
+from portanet.estimators.mlp_network import MLPNetwork, bias_of
 from portanet.several import Weighted
 from portanet.typing import Array
 
@@ -20,7 +20,7 @@ class FullBatch:
         self.network, self.X = network, X
         self.y = y if weights is None else Weighted.of(y, weights)
         linear = network.linear
-        self.parameters = [layer.weights for layer in linear] + [layer.bias for layer in linear]
+        self.parameters = [layer.weights for layer in linear] + [bias_of(layer) for layer in linear]
         self.shapes = [parameter.form[0] for parameter in self.parameters]
         self.ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
 

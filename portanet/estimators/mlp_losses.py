@@ -24,14 +24,8 @@ class WeightPenalty:
 
     def value(self) -> Array:
         """Return alpha / 2 Σ w², of shape ()."""
-        total = None
-        for layer in self.layers:
-            w = layer.weights.value
-            xp = array_namespace(w)
-            flat = xp.reshape(w, (1, -1))
-            squares = xp.reshape(flat @ flat.T, ())
-            total = squares if total is None else total + squares
-        return self.alpha / 2 * total
+        first, *others = (_sum_of_squares(layer.weights.value) for layer in self.layers)
+        return self.alpha / 2 * sum(others, first)
 
     def add_gradients(self, total: Array | float) -> None:
         """Add the gradient of value() / total to those of the weights."""
@@ -168,6 +162,11 @@ LOSSES = {
     "exp": PoissonLoss,
 }
 """The loss that goes with an output, by scikit-learn's name of the output's link."""
+
+
+def _sum_of_squares(w: Array) -> Array:
+    flat = array_namespace(w).reshape(w, (1, -1))
+    return array_namespace(w).reshape(flat @ flat.T, ())
 
 
 def _log(p: Array) -> Array:

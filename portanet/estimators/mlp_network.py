@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -51,7 +52,7 @@ class MLPNetwork(Sequential):
     def __init__(
         self, units: Sequence[int], activation: str, output: str, alpha: float = 0.0
     ) -> None:
-        linear = [Linear(n, m, weights=zeros) for n, m in zip(units, units[1:], strict=False)]
+        linear = [Linear(n, m, weights=zeros) for n, m in pairwise(units)]
         kind, layers = ACTIVATIONS[activation], list[Layer](linear[:1])
         for layer in linear[1:]:
             layers += [layer] if kind is None else [kind(), layer]
@@ -75,7 +76,7 @@ class MLPNetwork(Sequential):
     def arrays(self) -> tuple[list[Array], list[Array]]:
         """Return the weights and the biases of the linear layers."""
         linear = self.linear
-        return [layer.weights.value for layer in linear], [_bias(layer).value for layer in linear]
+        return [layer.weights.value for layer in linear], [bias_of(layer).value for layer in linear]
 
     def holds(self, coefs: Sequence[Array], intercepts: Sequence[Array]) -> bool:
         """Return whether these arrays are the network's, and not others with their numbers."""
@@ -83,16 +84,17 @@ class MLPNetwork(Sequential):
         return (
             len(own) == len(coefs)
             and all(layer.weights.value is w for layer, w in zip(own, coefs, strict=True))
-            and all(_bias(layer).value is b for layer, b in zip(own, intercepts, strict=True))
+            and all(bias_of(layer).value is b for layer, b in zip(own, intercepts, strict=True))
         )
 
     def assign(self, coefs: Sequence[Array], intercepts: Sequence[Array]) -> None:
         """Let the linear layers have other weights and biases."""
         for layer, w, b in zip(self.linear, coefs, intercepts, strict=True):
-            layer.weights.value, _bias(layer).value = w, b
+            layer.weights.value, bias_of(layer).value = w, b
 
 
-def _bias(layer: Linear) -> Parameter:
+def bias_of(layer: Linear) -> Parameter:
+    """Return the biases of a layer of an MLP, which has them."""
     if layer.bias is None:
         raise AssertionError("an MLP's layers have biases")
     return layer.bias
@@ -109,7 +111,7 @@ def initial_arrays(
     networks", 2010, equation 16.
     """
     factor, coefs, intercepts = 2.0 if form.activation == "logistic" else 6.0, [], []
-    for n_inp, n_out in zip(form.units, form.units[1:], strict=False):
+    for n_inp, n_out in pairwise(form.units):
         k = sqrt(factor / (n_inp + n_out))
         coefs.append(rng.uniform(-k, k, (n_inp, n_out)).astype(dtype, copy=False))
         intercepts.append(rng.uniform(-k, k, n_out).astype(dtype, copy=False))

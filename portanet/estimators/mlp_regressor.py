@@ -9,7 +9,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from portanet.backends import array_namespace
-from portanet.estimators.mlp_base import FLOATS, BaseMLP
+from portanet.estimators.mlp_base import BaseMLP
+from portanet.estimators.mlp_fitted import FLOATS
 from portanet.estimators.mlp_forward import outputs
 from portanet.estimators.mlp_network import MLPNetwork
 from portanet.targets import without_column

@@ -55,8 +55,14 @@ class _Epochs:
     ) -> None:
         self.estimator, self.workspace, self.validation = estimator, workspace, validation
         self.n_samples = X.shape[0]
+        if estimator.batch_size != "auto" and estimator.batch_size > self.n_samples:
+            warnings.warn(
+                f"Got batch_size={estimator.batch_size}, more than the {self.n_samples} samples: "
+                "there is one batch of all of them",
+                stacklevel=6,
+            )
         loader = ShuffledLoader(
-            Dataset(X, y, sample_weight=weights), _batch_size(estimator.batch_size, self.n_samples),
+            Dataset(X, y, sample_weight=weights), estimator._batch_size(X),
             estimator._random_state, shuffle=estimator.shuffle,
         )  # fmt: skip
         self.loader, self.batches = loader, loader.to(workspace.model)
@@ -85,14 +91,3 @@ class _Epochs:
         arrays = self.workspace.arrays() if self.validation is None else self.best
         if arrays is not None:
             self.estimator.coefs_, self.estimator.intercepts_ = arrays
-
-
-def _batch_size(wanted: Any, n_samples: int) -> int:
-    if wanted == "auto":
-        return min(200, n_samples)
-    if wanted > n_samples:
-        warnings.warn(
-            f"batch_size={wanted} is more than the {n_samples} samples: there is one batch of all",
-            stacklevel=6,
-        )
-    return int(min(wanted, n_samples))

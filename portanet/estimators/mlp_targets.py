@@ -35,7 +35,9 @@ class Targets:
             )
         self.kind = "multilabel" if kind.startswith("multilabel") else kind
         if self.kind not in ("binary", "multiclass", "multilabel"):
-            raise ValueError(f"Unknown label type: {kind}. MLPClassifier takes classes, not numbers")
+            raise ValueError(
+                f"Unknown label type: {kind}. MLPClassifier takes classes, not numbers"
+            )
         self.classes = unique_labels(y) if self.kind == "multilabel" else encoded(y)[0]
 
     @property
@@ -63,4 +65,3 @@ class Targets:
         if self.kind == "multilabel":
             return is_one
         return decoded(self.classes, is_one[:, 0] if len(self.classes) > 1 else 0 * is_one[:, 0])
-

@@ -34,7 +34,7 @@ def split(estimator: Any, X: Any, y: Any, weights: Any) -> tuple[tuple[Any, ...]
     from sklearn.model_selection import train_test_split
 
     given = (X, y) if weights is None else (X, y, weights)
-    parts = train_test_split(
+    parts: list[Any] = train_test_split(
         *given,
         random_state=estimator._random_state,
         test_size=estimator.validation_fraction,

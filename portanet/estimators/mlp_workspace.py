@@ -77,7 +77,7 @@ class Workspace:
         self.model = setting.form.network().to(name, device=device, dtype=setting.dtype)
         self.backend = self.model.backend
         self.optimizer = setting.optimizer(self.model)
-        self._fresh = self.optimizer.state()
+        self._fresh, self._left = self.optimizer.state(), list[Array]()
         compiled = CompiledStep(self.model, self.optimizer) if setting.compile else None
         self.steps = OwnSteps(self, EpochLoss(self.model)) if compiled is None else compiled
 
@@ -108,7 +108,12 @@ class Workspace:
         """Return copies of the weights and biases, on the device."""
         copy = self.backend.xp.asarray
         coefs, intercepts = self.model.arrays()
-        return [copy(w, copy=True) for w in coefs], [copy(b, copy=True) for b in intercepts]
+        self._left = [copy(w, copy=True) for w in coefs]
+        return self._left, [copy(b, copy=True) for b in intercepts]
+
+    def left(self, coefs: list[Array]) -> bool:
+        """Return whether these are the weights that were left here."""
+        return coefs is self._left
 
     def may_wait(self) -> bool:
         """Return whether a next fit in this workspace gives the same bits as one in a new one.
@@ -119,8 +124,11 @@ class Workspace:
         plans = self.steps.plans if isinstance(self.steps, CompiledStep) else None
         small = sum(prod(p.form[0]) for p in self.model.parameters()) <= _LARGEST
         on_numpy = self.backend is get("numpy")
-        return on_numpy and small and plans is not None and not any(
-            planned.plan.compiled for planned in plans.values()
+        return (
+            on_numpy
+            and small
+            and plans is not None
+            and not any(planned.plan.compiled for planned in plans.values())
         )
 
 
