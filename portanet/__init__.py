@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from portanet import backends as backends
     from portanet import callbacks as callbacks
     from portanet import errors as errors
+    from portanet import estimators as estimators
     from portanet import initializers as initializers
     from portanet import schedules as schedules
     from portanet import verify as verify
@@ -192,6 +193,7 @@ _MODULES = (
     "backends",
     "callbacks",
     "errors",
+    "estimators",
     "initializers",
     "schedules",
     "verify",
