@@ -36,7 +36,7 @@ FLOORS = [
     {"training"},
     {"trainer"},
     {"verify"},
-    {"demo", "doctor", "pytest"},
+    {"demo", "doctor", "pytest", "table"},
     {"cli"},
     {"", "__main__"},
 ]  # fmt: skip
@@ -70,6 +70,7 @@ OPTIONAL = {
     "h5py",
     "zarr",
     "pandas",
+    "argcomplete",
     "polars",
     "pyarrow",
     "PIL",
