@@ -1,6 +1,7 @@
 """What the file of a model holds: facts, and the lines that say them."""
 
 import os
+from math import prod
 from typing import Any
 
 from portanet.checkpoint_file import read
@@ -52,7 +53,7 @@ def _network(path: str) -> dict[str, Any]:
 
 
 def _count(part: Any) -> int:
-    return sum(parameter.value.size for parameter in part.parameters())
+    return sum(prod(parameter.value.shape) for parameter in part.parameters())
 
 
 def lines_of(facts: dict[str, Any]) -> list[str]:

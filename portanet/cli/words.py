@@ -1,5 +1,6 @@
 """What is said of a table, of a run and of its scores: lines of text."""
 
+from math import prod
 from typing import Any
 
 from portanet.errors import short
@@ -62,7 +63,7 @@ def _sizes(prepared: Prepared) -> str:
     """Return the sizes of a network's layers, and how many numbers it learns."""
     fitted, network = prepared.preprocessing, prepared.network
     sizes = [len(fitted.features), *prepared.options.layers, fitted.target.n_outputs]
-    n = sum(parameter.value.size for parameter in network.parameters())
+    n = sum(prod(parameter.value.shape) for parameter in network.parameters())
     return f"{'-'.join(map(str, sizes))}, {counted(n, 'parameter')}"
 
 

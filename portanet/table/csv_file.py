@@ -21,6 +21,8 @@ def read_csv(path: Path, options: ReadOptions) -> Any:
     _check_second_header(path, head)
     frame = _read(path, head, options)
     frame.columns = head.names
+    if options.decimal == ",":
+        _point_texts(frame)
     _check_repeated_header(path, frame, options)
     if frame.iloc[:, -1].isna().any():  # pandas fills lines that are too short
         _check_lengths(path, head, options)
@@ -37,7 +39,6 @@ def _read(path: Path, head: Head, options: ReadOptions) -> Any:
                 skiprows=[line - 1 for line in options.skip_lines], index_col=False,
                 header=0 if head.has_header else None, names=list(range(len(head.names))),
                 na_values=list(options.missing), skipinitialspace=True, low_memory=False,
-                float_precision="round_trip",
             )  # fmt: skip
     except UnicodeDecodeError as error:
         raise not_decoded(path, options.encoding) from error
@@ -45,6 +46,13 @@ def _read(path: Path, head: Head, options: ReadOptions) -> Any:
         raise DataError(f"{path}: there must be rows below the names, there are none") from error
     except (library.errors.ParserError, library.errors.ParserWarning) as error:
         raise DataError(f"{path}: {_plain(str(error)) or one_line(error)}") from error
+
+
+def _point_texts(frame: Any) -> None:
+    """Write numbers with a point in columns that hold texts, too, where pandas leaves the comma."""
+    for name in frame.columns:
+        if getattr(frame[name].dtype, "kind", "O") == "O":
+            frame[name] = frame[name].str.replace(r"^\s*([+-]?\d+),(\d+)\s*$", r"\1.\2", regex=True)
 
 
 def _plain(message: str) -> str:

@@ -9,7 +9,7 @@ from portanet.errors import DataError, short
 from portanet.table.values import parsed_numbers
 from portanet.table.words import counted
 
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+(,\d+)?\s*")
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 def check_text(series: Any) -> None:
@@ -35,13 +35,13 @@ def check_text(series: Any) -> None:
 
 
 def _check_commas(series: Any, texts: Any) -> None:
-    """Raise DataError if all texts of a column are whole numbers with decimals after a comma."""
-    if len(texts) and all(
-        isinstance(text, str) and _DECIMAL_COMMA.fullmatch(text) for text in texts
-    ):
+    """Raise DataError if most texts of a column are whole numbers with decimals after a comma."""
+    found = [text for text in texts if isinstance(text, str) and _COMMA.fullmatch(text)]
+    if found and len(found) * 2 >= len(texts):
         raise DataError(
-            f"column {short(series.name)} has numbers with commas, such as {short(texts.iloc[0])}; "
-            "if these are decimal commas: --decimal ,"
+            f"column {short(series.name)} has numbers with commas, such as {short(found[0])}; if "
+            "these are decimal commas: --decimal ,; if the column holds categories: --category "
+            f"{_quoted(series.name)}"
         )
 
 

@@ -115,9 +115,10 @@ def _remarks(column: Number | Category, series: Any) -> list[str]:
         )
     n_gaps = int(series.isna().sum())
     if n_gaps:
-        filled = column.median if isinstance(column, Number) else column.most_frequent
+        is_number = isinstance(column, Number)
+        filled = f"{column.median:g}" if is_number else short(column.most_frequent)
         remarks.append(
             f"{short(column.name)} is missing in {counted(n_gaps, 'row')}: filled with "
-            f"{short(filled)}" + (", and marked" if column.missing else "")
+            f"{filled}" + (", and marked" if column.missing else "")
         )
     return remarks

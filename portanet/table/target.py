@@ -14,10 +14,8 @@ from portanet.table.words import counted, listed
 class Classes:
     """Labels of any kind, which the network knows by their places in `classes`.
 
-    >>> import pandas
-    >>> species = Classes.fit(pandas.Series(["b", "a", "b"], name="species"))
-    >>> species.classes, species.encode(pandas.Series(["a", "b"], name="species"))
-    (['a', 'b'], array([0, 1]))
+    >>> Classes("species", ["setosa", "virginica"]).decode(np.asarray([1, 0, 1]))
+    ['virginica', 'setosa', 'virginica']
     """
 
     kind: ClassVar[str] = "classes"
