@@ -1,11 +1,11 @@
 """The error for a name that portanet does not have: what it is called here."""
 
 import sys
-from difflib import get_close_matches
 from importlib.util import find_spec
 
 from portanet.errors import MissingNameError
 from portanet.foreign import NAMES
+from portanet.guesses import near_names
 
 
 def unknown_name(
@@ -26,8 +26,7 @@ def unknown_name(
 def _advice(name: str, known: list[str], package: str) -> str:
     if name in NAMES and package == "portanet":
         return f"; what you may want is {NAMES[name]}"
-    lower = {other.lower(): other for other in known}
-    near = [lower[n] for n in get_close_matches(name.lower(), list(lower), 3)]
+    near = near_names(name, known)
     return f"; like it are {', '.join(near)}" if near else f"; dir({package}) lists what there is"
 
 

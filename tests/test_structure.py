@@ -37,7 +37,7 @@ FLOORS = [
     {"trainer"},
     {"estimators"},
     {"verify"},
-    {"demo", "doctor", "pytest"},
+    {"demo", "doctor", "pytest", "table"},
     {"cli"},
     {"", "__main__"},
 ]  # fmt: skip
@@ -71,6 +71,7 @@ OPTIONAL = {
     "h5py",
     "zarr",
     "pandas",
+    "argcomplete",
     "polars",
     "pyarrow",
     "PIL",
