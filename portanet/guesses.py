@@ -1,5 +1,7 @@
 """What was probably meant by a value that is refused: the end of a message gives an example."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from math import isfinite, isqrt, nan
 from typing import Any
 
@@ -16,6 +18,16 @@ def divisor(n: int, like: int) -> int:
     """
     small = [d for d in range(1, min(isqrt(n), _MOST_TRIED) + 1) if n % d == 0]
     return min(sorted([*small, *(n // d for d in small)]), key=lambda d: abs(d - like))
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three names that are like one that there is not; upper case does not count.
+
+    >>> near_names("specis", ["petal width", "Species"])
+    ['Species']
+    """
+    lower = {other.lower(): other for other in known}
+    return [lower[near] for near in get_close_matches(name.lower(), list(lower), 3)]
 
 
 def probably_meant(value: Any, low: float, high: float) -> str:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Self
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.elsewhere import OfNetworks
-from portanet.errors import OrderError, SharedParameterError
+from portanet.errors import OrderError
 from portanet.given import NOTHING_GIVEN, PLAIN, Given, PartType
 from portanet.parameter import Buffer, Holder, Parameter
 from portanet.reprs import own_call
+from portanet.shared_names import check_shared
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
 from portanet.typing import Array
 from portanet.versioned import Versioned
@@ -37,7 +38,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
             if first.setdefault(id(parameter), name) == name:
                 found[name] = parameter
             else:
-                self._check_shared(first[id(parameter)], name)
+                check_shared(self, first[id(parameter)], name)
         return found
 
     def parameters(self) -> list[Parameter]:
@@ -135,27 +136,6 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
     def __repr__(self) -> str:
         return own_call(self)
 
-    def _check_shared(self, first: str, second: str) -> None:
-        """Raise SharedParameterError unless a network adds the gradients of two names up."""
-        both = _common(first, second)
-        owner, _, attribute = both.rpartition(".")
-        parts = self.named_parts()
-        if owner not in parts or attribute != parts[owner].sums or not attribute:
-            raise SharedParameterError(
-                f"{type(self).__name__}: {first} and {second} are one Parameter, whose two "
-                "gradients would replace each other; give each layer its own (the layers of one "
-                "Sequential may share a parameter: it adds their gradients up)"
-            )
-        one, other = (
-            parts.get(".".join(name.split(".")[: both.count(".") + 2])) for name in (first, second)
-        )
-        if one is other:
-            raise SharedParameterError(
-                f"{type(self).__name__}: {first} and {second} belong to one layer, which can save "
-                "the inputs of one forward pass; make a second layer, and give it the Parameters "
-                "of the first: second.weights = first.weights"
-            )
-
     def take_memory(self) -> list[tuple["Part", Any]]:
         """Return what forward has saved in this part and its parts, and forget it.
 
@@ -183,14 +163,6 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
                 + ("; forward must set self._saved if training" if own else "")
             )
         return saved
-
-
-def _common(first: str, second: str) -> str:
-    """Return what two names have in common, up to a dot."""
-    n, words = 0, list(zip(first.split("."), second.split("."), strict=False))
-    while words[n][0] == words[n][1]:
-        n += 1
-    return ".".join(word for word, _ in words[:n])
 
 
 _LEAVES = {*PLAIN, Given}  # most attributes: there is nothing to find in them

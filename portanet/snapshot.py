@@ -14,7 +14,8 @@ class Snapshot:
     """Copies of a model's arrays, by name, on the device where they were taken.
 
     Parameters may be given end to end in a `vector`, with their `shapes`; `arrays` then has views
-    of it, made when they are wanted.
+    of it, made when they are wanted. A pickle has arrays of NumPy's, to be opened where there is no
+    such device.
     """
 
     def __init__(
@@ -31,6 +32,13 @@ class Snapshot:
         if self._vector is None:
             return dict(self._arrays)
         return pieces_of(self._vector, self._shapes) | dict(self._arrays)
+
+    def __getstate__(self) -> dict[str, Any]:
+        on_host = {name: backend_of(x).to_numpy(x) for name, x in self.arrays.items()}
+        return {"_arrays": on_host, "_vector": None, "_shapes": {}}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Snapshot":
+        return Snapshot({name: _copy(array) for name, array in self.arrays.items()})
 
     def __repr__(self) -> str:
         return f"Snapshot({len(self._arrays) + len(self._shapes)} arrays)"

@@ -1,32 +1,33 @@
 """The error for a name that portanet does not have: what it is called here."""
 
 import sys
-from difflib import get_close_matches
 from importlib.util import find_spec
 
 from portanet.errors import MissingNameError
 from portanet.foreign import NAMES
+from portanet.guesses import near_names
 
 
-def unknown_name(name: str, known: list[str]) -> AttributeError | ImportError:
-    """Return the error for portanet.name.
+def unknown_name(
+    name: str, known: list[str], package: str = "portanet"
+) -> AttributeError | ImportError:
+    """Return the error for portanet.name, or that of a package of portanet's.
 
     For `from portanet import name` that is an ImportError: of an AttributeError Python would keep
     nothing but the name. A submodule that is not loaded yet stays an AttributeError, as Python
     imports it then.
     """
-    message = f"portanet: there is no {name} here{_advice(name, known)}"
-    if _is_import() and find_spec(f"portanet.{name}") is None:
+    message = f"{package}: there is no {name} here{_advice(name, known, package)}"
+    if _is_import() and find_spec(f"{package}.{name}") is None:
         return ImportError(message)
     return MissingNameError(message)
 
 
-def _advice(name: str, known: list[str]) -> str:
-    if name in NAMES:
+def _advice(name: str, known: list[str], package: str) -> str:
+    if name in NAMES and package == "portanet":
         return f"; what you may want is {NAMES[name]}"
-    lower = {other.lower(): other for other in known}
-    near = [lower[n] for n in get_close_matches(name.lower(), list(lower), 3)]
-    return f"; like it are {', '.join(near)}" if near else "; dir(portanet) lists what there is"
+    near = near_names(name, known)
+    return f"; like it are {', '.join(near)}" if near else f"; dir({package}) lists what there is"
 
 
 def _is_import() -> bool:

@@ -23,8 +23,8 @@ def verify(options: argparse.Namespace) -> int:
     )
     if sys.stderr.isatty():
         _progress("")
-    print(table(report))
-    if options.json:
+    print(report.to_json() if options.json == "-" else table(report))
+    if options.json and options.json != "-":
         Path(options.json).write_text(report.to_json(), encoding="utf-8")
     if options.html:
         Path(options.html).write_text(html(report), encoding="utf-8")
