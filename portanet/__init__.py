@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from portanet import backends as backends
     from portanet import callbacks as callbacks
     from portanet import errors as errors
+    from portanet import estimators as estimators
     from portanet import initializers as initializers
     from portanet import schedules as schedules
     from portanet import verify as verify
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from portanet.dispatch import accelerable as accelerable
     from portanet.ema import ExponentialMovingAverage as ExponentialMovingAverage
     from portanet.graph import Graph as Graph
-    from portanet.graph import Input as Input
     from portanet.half import in_float32 as in_float32
     from portanet.layer import Buffer as Buffer
     from portanet.layer import Layer as Layer
@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from portanet.sequential import Sequential as Sequential
     from portanet.trainer import Trainer as Trainer
     from portanet.verify import check_gradients as check_gradients
+    from portanet.wire import Input as Input
 
 # Where each public name lives. A module is loaded when one of its names is first asked for, so
 # `import portanet` costs next to nothing. The imports above are for type checkers; a test compares.
@@ -154,7 +155,7 @@ _HOMES = {
     ),
     "portanet.dispatch": "accelerable",
     "portanet.ema": "ExponentialMovingAverage",
-    "portanet.graph": "Graph Input",
+    "portanet.graph": "Graph",
     "portanet.half": "in_float32",
     "portanet.layer": "Buffer Layer Parameter",
     "portanet.layers": (
@@ -185,12 +186,14 @@ _HOMES = {
     "portanet.sequential": "Sequential",
     "portanet.trainer": "Trainer",
     "portanet.verify": "check_gradients",
+    "portanet.wire": "Input",
 }
 _MODULES = (
     "augmentation",
     "backends",
     "callbacks",
     "errors",
+    "estimators",
     "initializers",
     "schedules",
     "verify",

@@ -46,29 +46,13 @@ def replace_file(who: str, path: FilePath, write: Callable[[IO[bytes]], object])
                 file.close()
             os.replace(partial, target)
     except OSError as error:
-        words = f"{who}: {path} could not be written: {_reason(error)}"
-        raise _like(error, f"{words}; an older file there is unchanged") from error
+        words = f"{who}: {path} could not be written: {reason(error)}"
+        raise same_error(error, f"{words}; an older file there is unchanged") from error
     try:
         _sync_folder(target.parent)
     except OSError as error:
         words = f"{who}: {path} was written, but may be lost if the machine loses power now"
-        raise _like(error, f"{words}: fsync of its folder: {_reason(error)}") from error
-
-
-def append_to_file(who: str, path: FilePath, content: bytes) -> None:
-    """Append to a file. Raises OSError, with the path, if that fails; it is as before then."""
-    try:
-        with open(path, "ab", buffering=0) as file:  # a buffer would be written again by close
-            start = file.tell()
-            try:
-                while content:
-                    content = content[file.write(content) :]
-            except BaseException:
-                file.truncate(start)
-                raise
-    except OSError as error:
-        words = f"{who}: {path} could not be written: {_reason(error)}; what it has is unchanged"
-        raise _like(error, words) from error
+        raise same_error(error, f"{words}: fsync of its folder: {reason(error)}") from error
 
 
 def remove_leftovers(folder: Path, name: str | re.Pattern[str]) -> None:
@@ -165,10 +149,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Return what the system says of an error, without the number and the path."""
     return error.strerror or str(error)
 
 
-def _like(error: OSError, message: str) -> OSError:
+def same_error(error: OSError, message: str) -> OSError:
     """Return an OSError of the same kind (PermissionError …) with another message."""
     return OSError(message) if error.errno is None else OSError(error.errno, message)

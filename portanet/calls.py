@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from portanet.errors import ShapeError, short
 from portanet.several import keys_of, like, map_parts
 from portanet.typing import Array
 from portanet.wire import Wire
@@ -38,6 +39,20 @@ def wires_again(
         taken, layer = [wires[i] for i in call.inputs], layers.get(call.layer)
         wires.append(Wire(layer, taken, several=call.several, sides=sides, item=call.item))
     return wires
+
+
+def in_order(inputs: Sequence[str], x: Any, sides: Mapping[str, Array]) -> list[Array]:
+    """Return a Graph's inputs in their order. Raises ShapeError unless each is there."""
+    if sides:
+        x = {inputs[0]: x, **sides}
+    if isinstance(x, Mapping) and set(x) == set(inputs):
+        return [x[name] for name in inputs]
+    if isinstance(x, list | tuple) and len(x) == len(inputs):
+        return list(x)
+    raise ShapeError(
+        f"Graph: x must be a list of arrays, or a dict, for the inputs {inputs}; is "
+        f"{list(x) if isinstance(x, Mapping) else short(x)}"
+    )
 
 
 def given_in(call: Call, values: list[Any]) -> tuple[Any, dict[str, Any]]:

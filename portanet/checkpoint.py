@@ -26,7 +26,7 @@ from portanet.errors import (
 )
 from portanet.layer import Parameter, Part, moved
 from portanet.snapshot import named_holders
-from portanet.state import State, Stateful
+from portanet.state import State, Stateful, is_stateful
 from portanet.typing import Array
 
 
@@ -163,7 +163,7 @@ def _all_parts(
         )
     found = {**({} if optimizer is None else {"optimizer": optimizer}), **parts}
     for name, part in found.items():
-        if not isinstance(part, Stateful):
+        if not is_stateful(part):
             raise ArgumentError(
                 f"{who}: {name} must have state() and load_state(state), is {short(part)}"
             )

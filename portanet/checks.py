@@ -19,6 +19,7 @@ from portanet.backends import array_namespace, backend_of
 from portanet.errors import ArgumentError, DtypeError, PlacementError
 from portanet.errors import short as short
 from portanet.guesses import as_float, probably_meant
+from portanet.no_array import no_array
 from portanet.typing import Array
 
 FLOATS = ("float32", "float64")
@@ -103,22 +104,6 @@ def check_alike(who: object, name: str, x: Array, other: str, like: Array) -> No
             f"astype({wanted!r})"
             + (f", or the network with .to(dtype={came!r})" if came in FLOATS else "")
         )
-
-
-def no_array(who: object, name: str, x: Any) -> DtypeError:
-    """Return the error for something that is no array, with what makes one of it."""
-    advice = f"make one with numpy.asarray({name}, 'float32')"
-    if hasattr(x, "to_numpy"):
-        advice = f"make one with {name}.to_numpy('float32')"
-    elif x is None:
-        advice = "a function without `return` gives None"
-    elif hasattr(x, "X"):
-        advice = "its inputs are dataset.X"
-    elif hasattr(x, "value"):
-        advice = f"its array is {name}.value"
-    elif type(x).__name__ == "Wire":
-        advice = "call the layer itself, layer(x), to wire a Graph"
-    return DtypeError(f"{who}: {name} must be an array, is {short(x)}; {advice}")
 
 
 def check_takes(who: object, x: Array, layer: Any) -> None:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portanet.calls import add_to, call_of, given_in, only, wires_again
-from portanet.checks import short
-from portanet.errors import ShapeError
+from portanet.calls import add_to, call_of, given_in, in_order, only, wires_again
 from portanet.layer import Layer
 from portanet.places import name_place
 from portanet.several import SEVERAL, Arrays, check_same_form, like, map_parts, parts_of
@@ -15,15 +13,6 @@ from portanet.typing import Array
 from portanet.wire import Wire, named, ordered, wires_of
 
 Wires = Wire | Sequence[Wire] | Mapping[str, Wire]
-
-
-def Input(name: str = "x") -> Wire:
-    """Return an input of a Graph; layers are called on it, and on what they return.
-
-    >>> Input("tokens")
-    Input('tokens')
-    """
-    return Wire(name=name)
 
 
 class Graph(Layer):
@@ -57,7 +46,7 @@ class Graph(Layer):
     mode, where the adjoints of a value's uses are added.
 
     >>> import numpy as np
-    >>> from portanet import Add, Linear, ReLU
+    >>> from portanet import Add, Input, Linear, ReLU
     >>> x = Input()
     >>> model = Graph(x, Add()([ReLU()(Linear(3, 2)(x)), Linear(3, 2)(x)]))
     >>> model(np.zeros((5, 3), np.float32)).shape
@@ -173,7 +162,7 @@ class Graph(Layer):
                 add_to(grads, i, part)
             for name, part in layer.take_side_grads().items():
                 add_to(grads, call.sides[name], part)
-        return self._returned_grads(grads[:first], form)
+        return self._as_given(grads[:first], form)
 
     def summary_rows(self, name: str, x: Arrays, **sides: Array) -> tuple[Any, list[Row]]:
         """Return the outputs for a sample, and a row for each call of a layer."""
@@ -183,13 +172,13 @@ class Graph(Layer):
             if not call.layer:
                 values.append(given[call.item])
                 continue
-            label = f"{name}.{call.layer}"
-            y, of_layer = self.layers[call.layer].summary_rows(label, given, **named)
+            layer = self.layers[call.layer]
+            y, of_layer = layer.summary_rows(f"{name}.{call.layer}", given, **named)
             values.append(y)
             rows += of_layer
         return map_parts(lambda i: values[i], self.outputs), rows
 
-    def _returned_grads(self, grads: list[Any], form: Any) -> Any:
+    def _as_given(self, grads: list[Any], form: Any) -> Any:
         """Return the inputs' gradients as x was given; what was a side input's stays here."""
         if isinstance(form, dict):
             return {name: grads[self.inputs.index(name)] for name in form}
@@ -205,18 +194,7 @@ class Graph(Layer):
 
     def _arrays(self, x: Any, sides: Mapping[str, Array]) -> list[Array]:
         """Return the inputs in their order. Raises ShapeError unless there are as many."""
-        if sides:
-            x = {self.inputs[0]: x, **sides}
-        elif self.one_input:
-            return [x]
-        if isinstance(x, Mapping) and set(x) == set(self.inputs):
-            return [x[name] for name in self.inputs]
-        if isinstance(x, list | tuple) and len(x) == len(self.inputs):
-            return list(x)
-        raise ShapeError(
-            f"Graph: x must be a list of arrays, or a dict, for the inputs {self.inputs}; is "
-            f"{list(x) if isinstance(x, Mapping) else short(x)}"
-        )
+        return [x] if self.one_input and not sides else in_order(self.inputs, x, sides)
 
     def __getitem__(self, name: str) -> Layer:
         """Return a layer by its name."""

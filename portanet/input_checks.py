@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from portanet.checks import check_alike, check_takes, dtype_name, is_float, is_integer, no_array
+from portanet.checks import check_alike, check_takes, dtype_name, is_float, is_integer
 from portanet.errors import DtypeError
+from portanet.no_array import no_array
 from portanet.parameter import Parameter
 from portanet.typing import Array
 

@@ -20,7 +20,7 @@ from portanet.optimizer_options import (
 )
 from portanet.reprs import call_of
 from portanet.rule import Rule, Schedule, Slots
-from portanet.state import State, Stateful, entry, load_together, sorted_slots
+from portanet.state import State, entry, is_stateful, load_together, sorted_slots
 from portanet.typing import Array
 from portanet.versioned import advance_version
 
@@ -230,7 +230,7 @@ class Optimizer(OfOptimizers, Rule):
 
     def _stateful_schedules(self) -> list[Any]:
         rates = [self.lr, *self._groups.learning_rates()]
-        return [rate for rate in rates if isinstance(rate, Stateful)]
+        return [rate for rate in rates if is_stateful(rate)]
 
     def __repr__(self) -> str:
         values = {name: value for name, value in vars(self).items() if name in self._options}

@@ -6,8 +6,10 @@ is written or assigned is what the next step starts from, as if nothing had been
 """
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NoReturn, Protocol
 
+from portanet.backends import array_namespace
 from portanet.checks import dtype_name
 from portanet.elsewhere import OfParameters
 from portanet.errors import DtypeError, short
@@ -178,6 +180,15 @@ def fill_vector(parameters: Mapping[str, Parameter], vector: Array) -> bool:
         return False
     lender.fill(vector)
     return True
+
+
+def pieces_of(vector: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Return views of the pieces of a vector, by name: arrays that lie there end to end."""
+    found, start, xp = {}, 0, array_namespace(vector)
+    for name, shape in shapes.items():
+        stop = start + prod(shape)
+        found[name], start = xp.reshape(vector[start:stop], shape), stop
+    return found
 
 
 class Buffer(Holder):

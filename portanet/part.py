@@ -1,15 +1,16 @@
 """Part: what layers and losses share, parameters found among the attributes and a memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.elsewhere import OfNetworks
-from portanet.errors import OrderError, SharedParameterError
-from portanet.given import NOTHING_GIVEN, Given, PartType
+from portanet.errors import OrderError
+from portanet.given import NOTHING_GIVEN, PLAIN, Given, PartType
 from portanet.parameter import Buffer, Holder, Parameter
 from portanet.reprs import own_call
+from portanet.shared_names import check_shared
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
 from portanet.typing import Array
 from portanet.versioned import Versioned
@@ -37,7 +38,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
             if first.setdefault(id(parameter), name) == name:
                 found[name] = parameter
             else:
-                self._check_shared(first[id(parameter)], name)
+                check_shared(self, first[id(parameter)], name)
         return found
 
     def parameters(self) -> list[Parameter]:
@@ -46,7 +47,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
 
     def first_parameter(self) -> Parameter | None:
         """Return one of the parameters, None if there is none: as a rule all lie alike."""
-        return next((parameter for _, parameter in _walk(self, Parameter)), None)
+        return _first(self, Parameter)
 
     def named_buffers(self) -> dict[str, Buffer]:
         """Return the buffers of this part and its parts, by name."""
@@ -135,27 +136,6 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
     def __repr__(self) -> str:
         return own_call(self)
 
-    def _check_shared(self, first: str, second: str) -> None:
-        """Raise SharedParameterError unless a network adds the gradients of two names up."""
-        both = _common(first, second)
-        owner, _, attribute = both.rpartition(".")
-        parts = self.named_parts()
-        if owner not in parts or attribute != parts[owner].sums or not attribute:
-            raise SharedParameterError(
-                f"{type(self).__name__}: {first} and {second} are one Parameter, whose two "
-                "gradients would replace each other; give each layer its own (the layers of one "
-                "Sequential may share a parameter: it adds their gradients up)"
-            )
-        one, other = (
-            parts.get(".".join(name.split(".")[: both.count(".") + 2])) for name in (first, second)
-        )
-        if one is other:
-            raise SharedParameterError(
-                f"{type(self).__name__}: {first} and {second} belong to one layer, which can save "
-                "the inputs of one forward pass; make a second layer, and give it the Parameters "
-                "of the first: second.weights = first.weights"
-            )
-
     def take_memory(self) -> list[tuple["Part", Any]]:
         """Return what forward has saved in this part and its parts, and forget it.
 
@@ -185,12 +165,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
         return saved
 
 
-def _common(first: str, second: str) -> str:
-    """Return what two names have in common, up to a dot."""
-    n, words = 0, list(zip(first.split("."), second.split("."), strict=False))
-    while words[n][0] == words[n][1]:
-        n += 1
-    return ".".join(word for word, _ in words[:n])
+_LEAVES = {*PLAIN, Given}  # most attributes: there is nothing to find in them
 
 
 def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -199,7 +174,7 @@ def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name.removesuffix("."), part
     if isinstance(part, Part):
         for key, value in vars(part).items():
-            if key != "_saved":
+            if key != "_saved" and type(value) not in _LEAVES:
                 yield from _walk(value, kind, f"{name}{key}.")
     elif isinstance(part, list | tuple):
         for i, value in enumerate(part):
@@ -207,6 +182,25 @@ def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(part, dict):
         for key, value in part.items():
             yield from _walk(value, kind, f"{name}{key}.")
+
+
+def _first(part: Any, kind: type) -> Any:
+    """Return the first object that _walk would find, None if there is none."""
+    if isinstance(part, kind):
+        return part
+    among: Iterable[Any] = ()
+    if isinstance(part, Part):
+        among = [held for key, held in vars(part).items() if key != "_saved"]
+    elif isinstance(part, list | tuple):
+        among = part
+    elif isinstance(part, dict):
+        among = part.values()
+    for value in among:
+        if type(value) not in _LEAVES:
+            found = _first(value, kind)
+            if found is not None:
+                return found
+    return None
 
 
 def moved(value: Array, target: Backend, dtype: str) -> Array:

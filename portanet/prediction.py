@@ -54,8 +54,9 @@ class Predictor:
         check_alike_samples("predict", X)
         if self._model.placement != (self._stage.backend, self._stage.dtype):
             self._stage, self._forward = Staging(self._model), CompiledForward(self._model)
-        starts = range(0, max(1, n_samples(X)), batch_size)  # no samples are a batch of none
-        return [self._output(_rows(X, slice(i, i + batch_size))) for i in starts]
+        n = n_samples(X)
+        starts = range(0, max(1, n), batch_size)  # no samples are a batch of none
+        return [self._output(_rows(X, slice(i, min(i + batch_size, n)))) for i in starts]
 
     def _output(self, X: Arrays) -> Any:
         for name, part in zip(labels("X", X), parts_of(X), strict=True):

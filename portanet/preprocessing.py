@@ -7,9 +7,12 @@ import numpy as np
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import dtype_name, is_float, short
 from portanet.constructors import CalledType
-from portanet.errors import DataError, DtypeError, OrderError, ShapeError
+from portanet.data.lazy_array import LazyArray, is_lazy
+from portanet.data.numbers import as_numbers, is_read_in_parts
+from portanet.errors import ArgumentError, DataError, DtypeError, OrderError, ShapeError
 from portanet.layer import moved
 from portanet.moments import centred, root_mean_square
+from portanet.row_statistics import column_statistics
 from portanet.state import State
 from portanet.typing import Array
 
@@ -20,6 +23,9 @@ class Normalizer(metaclass=CalledType):
     Shapes: X (N, ...). std divides by N, as in scikit-learn's StandardScaler. A column that is
     constant, up to rounding, is only centred: its std is set to 1. mean and std follow X to another
     backend. `save(path, model, normalizer=normalizer)` saves them beside a model.
+
+    A memory map, an array in a file, a sparse matrix or another LazyArray is fitted block by block,
+    in float64; as the transform of a data set it goes on batch by batch (docs/data.md).
 
     Raises ShapeError if X is empty or the columns differ, DataError if X holds NaN or infinities,
     OrderError if transform is called before fit.
@@ -41,24 +47,24 @@ class Normalizer(metaclass=CalledType):
                 f"normalize: X must be (N, ...) with N >= 1, is {tuple(X.shape)}"
                 + ("; one column is X[:, None]" if X.ndim == 1 else "; give samples")
             )
-        xp = array_namespace(X)
-        if not bool(xp.all(xp.isfinite(X))):
-            raise DataError(
-                "normalize: X must be finite, holds NaN or infinity; drop or replace them"
-            )
-        scale, mean, distances = centred(X, (0,))
-        self.mean = (mean / scale)[0, ...]
-        std = root_mean_square(distances, 0) / scale[0, ...]
+        self.mean, std = _by_blocks(X) if is_lazy(X) else _at_once(X)
+        xp = array_namespace(std)
         # the largest std that rounding gives a constant column
-        noise = 4 * float(xp.finfo(X.dtype).eps) * xp.abs(self.mean)
+        noise = 4 * float(xp.finfo(std.dtype).eps) * xp.abs(self.mean)
         self.std = xp.where(std > noise, std, xp.ones_like(std))
         return self
 
     def transform(self, X: Array) -> Array:
-        """Return (X - mean) / std."""
+        """Return (X - mean) / std, an array in memory."""
         if self.mean is None:
             raise OrderError("normalize: transform needs mean and std; call fit(X_train) first")
-        X = _floats(X)
+        X = _floats(np.asarray(X) if isinstance(X, np.memmap) else X)
+        if is_lazy(X):
+            raise ArgumentError(
+                "normalize: transform returns an array in memory, X is read batch by batch; let a "
+                "data set transform its batches: "
+                "transform=batchwise(lambda X, rng: normalizer.transform(X))"
+            )
         if X.shape[1:] != self.mean.shape:
             raise ShapeError(
                 f"normalize: X must have the columns {tuple(self.mean.shape)} that were fitted, "
@@ -104,8 +110,36 @@ def normalize(X: Array, *others: Array) -> Array | tuple[Array, ...]:
     return results if others else results[0]
 
 
+def _at_once(X: Array) -> tuple[Array, Array]:
+    """Return mean and std of the columns of an array in memory."""
+    xp = array_namespace(X)
+    if not bool(xp.all(xp.isfinite(X))):
+        raise _not_finite()
+    scale, mean, distances = centred(X, (0,))
+    return (mean / scale)[0, ...], root_mean_square(distances, 0) / scale[0, ...]
+
+
+def _by_blocks(X: LazyArray) -> tuple[Array, Array]:
+    """Return mean and std of the columns of rows in a file, in the dtype of a batch of them."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean, std = column_statistics(X)
+    dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
+    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+        raise _not_finite()
+    return mean.astype(dtype), std.astype(dtype)
+
+
+def _not_finite() -> DataError:
+    return DataError("normalize: X must be finite, holds NaN or infinity; drop or replace them")
+
+
 def _floats(X: Array) -> Array:
-    """Return X as floats: lists and data frames as NumPy arrays, integers as the default floats."""
+    """Return X as floats: lists and data frames as NumPy arrays, integers as the default floats.
+
+    What is read from a file becomes a LazyArray.
+    """
+    if is_read_in_parts(X):
+        return as_numbers("X", X)
     if not hasattr(X, "dtype") or not hasattr(X, "ndim") or hasattr(X, "columns"):
         X = np.asarray(X)
     if getattr(X.dtype, "kind", "") in "OSUV" and isinstance(X.dtype, np.dtype):

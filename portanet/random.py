@@ -122,14 +122,13 @@ def seed(n: int) -> None:
 
 def next_key(purpose: str) -> Key:
     """Return the next key for a purpose, which does not depend on the keys of other purposes."""
-    counts = _apart.get()
-    counts = _Streams.counts if counts is None else counts
+    seed, counts = _apart.get() or (_Streams.seed, _Streams.counts)
     number = counts.get(purpose, 0)
     counts[purpose] = number + 1
-    return Key(_Streams.seed, purpose, number)
+    return Key(seed, purpose, number)
 
 
-_apart: ContextVar[dict[str, int] | None] = ContextVar("apart", default=None)
+_apart: ContextVar[tuple[int, dict[str, int]] | None] = ContextVar("apart", default=None)
 
 
 @contextmanager
@@ -143,7 +142,26 @@ def streams_apart() -> Iterator[None]:
     >>> next_key("dropout") == inside
     True
     """
-    token = _apart.set({})
+    seed, _ = _apart.get() or (_Streams.seed, {})
+    token = _apart.set((seed, {}))
+    try:
+        yield
+    finally:
+        _apart.reset(token)
+
+
+@contextmanager
+def streams_of(seed: int) -> Iterator[None]:
+    """Within this block keys are those of a seed, from the first on; other streams stay.
+
+    >>> import portanet
+    >>> with streams_of(9):
+    ...     a = portanet.Linear(2, 2)
+    >>> portanet.seed(9)
+    >>> bool((a.weights.value == portanet.Linear(2, 2).weights.value).all())
+    True
+    """
+    token = _apart.set((check_seed("streams_of", seed), {}))
     try:
         yield
     finally:

@@ -1,12 +1,12 @@
 """RunningMean: exponential moving averages of several arrays, all of them in one vector."""
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import dtype_name
 from portanet.dispatch import accelerable
 from portanet.layer import moved
+from portanet.parameter import pieces_of
 from portanet.typing import Array
 
 
@@ -70,11 +70,7 @@ class RunningMean:
 
     def pieces(self, vector: Array) -> dict[str, Array]:
         """Return the piece of a vector that belongs to each name, in its shape."""
-        found, start, xp = {}, 0, array_namespace(vector)
-        for name, shape in self.shapes.items():
-            stop = start + prod(shape)
-            found[name], start = xp.reshape(vector[start:stop], shape), stop
-        return found
+        return pieces_of(vector, self.shapes)
 
 
 def end_to_end(arrays: Sequence[Array]) -> Array:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from portanet.chain import check_chain
-from portanet.checks import no_array
 from portanet.errors import DtypeError, OrderError, PlacementError
 from portanet.half import epsilon_at_work
 from portanet.input_checks import check_input
 from portanet.layer import Layer
 from portanet.mixed_precision import MixedPrecision, precision_for
+from portanet.no_array import no_array
 from portanet.places import name_place
 from portanet.several import Arrays, labels, parts_of
 from portanet.sharing import SharedGradients

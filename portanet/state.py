@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from sys import float_info
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from portanet.checks import dtype_name, short
 from portanet.errors import ArgumentError, CheckpointError, DtypeError, ShapeError
@@ -20,7 +20,6 @@ class State(NamedTuple):
         return f"State({len(self.arrays)} arrays, {short(self.numbers)})"
 
 
-@runtime_checkable
 class Stateful(Protocol):
     """An object with a state to save: an optimizer, a Plateau schedule, a Normalizer …"""
 
@@ -31,6 +30,14 @@ class Stateful(Protocol):
     def load_state(self, state: State) -> None:
         """Continue from a saved state. Changes nothing if the state does not fit this object."""
         ...
+
+
+def is_stateful(part: Any) -> TypeGuard[Stateful]:
+    """Return whether an object has a state to save.
+
+    Of a runtime_checkable Protocol isinstance asks the same, in ten times the time.
+    """
+    return callable(getattr(part, "state", None)) and callable(getattr(part, "load_state", None))
 
 
 def is_count(value: Any) -> bool:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from portanet.backends import Backend, array_namespace, backend_of
-from portanet.checks import dtype_name, is_float, no_array
+from portanet.checks import dtype_name, is_float
 from portanet.errors import DataError, DtypeError, PlacementError, ShapeError
+from portanet.no_array import no_array
 from portanet.typing import Array
 
 

@@ -57,6 +57,15 @@ class Wire:
         return f"Input({self.name!r})" if self.layer is None else f"output of {self.layer!r}"
 
 
+def Input(name: str = "x") -> Wire:
+    """Return an input of a Graph; layers are called on it, and on what they return.
+
+    >>> Input("tokens")
+    Input('tokens')
+    """
+    return Wire(name=name)
+
+
 def wired(layer: Any, x: Any, sides: Mapping[str, Any]) -> Wire | None:
     """Return the output of a layer called on a wire or on a list of wires; None for numbers.
 

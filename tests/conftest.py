@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # before JAX is imported: float64 is tested, too
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy: scikit-learn's dispatch needs it
 
 from collections import Counter
 

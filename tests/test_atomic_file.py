@@ -213,12 +213,13 @@ def test_what_cannot_be_appended_whole_is_not_appended(path):
     """The process may write 3,050 bytes a file: 50 of the 100 would fit."""
     code = (
         "import resource; from test_atomic_file import *\n"
-        "from portanet.atomic_file import append_to_file\n"
+        "from portanet.appended_file import AppendedFile\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3050, resource.RLIM_INFINITY))\n"
         f"path = Path({str(path)!r})\n"
-        "try: append_to_file('CSVLog', path, b'x' * 100)\n"
+        "file = AppendedFile('CSVLog', path)\n"
+        "try: file.append(b'x' * 100)\n"
         "except OSError as error: print(error.errno, error)\n"
-        "unchanged(path); append_to_file('CSVLog', path, b'x' * 50)\n"
+        "unchanged(path); file.append(b'x' * 50); file.close()\n"
     )
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,

@@ -3,7 +3,9 @@
 import contextlib
 import copy
 import csv
+import io
 import json
+import math
 import os
 import pickle
 import re
@@ -387,6 +389,67 @@ def test_json_has_no_nan(tmp_path):
     trainer = make([Falls([float("nan")]), JSONLog(tmp_path / "log.jsonl")])
     trainer.train(1, log_level=0)
     assert json.loads((tmp_path / "log.jsonl").read_text())["val_loss"] is None
+
+
+class Replaced(Callback):
+    """Removes the log after the first epoch, as a user may who has seen enough of it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def on_epoch_end(self, trainer, row):
+        if len(trainer.history) == 1:
+            self.path.unlink()
+
+
+@pytest.mark.parametrize("kind", [JSONLog, CSVLog])
+def test_a_log_that_is_removed_while_it_is_open_is_made_again(kind, tmp_path):
+    path = tmp_path / "log"
+    make([kind(path), Replaced(path)]).train(3, log_level=0)
+    found = path.read_text().splitlines()
+    make([kind(tmp_path / "whole")]).train(3, log_level=0)
+    whole = (tmp_path / "whole").read_text().splitlines()
+    assert found == (whole[1:] if kind is JSONLog else [whole[0], *whole[2:]])
+
+
+@pytest.mark.parametrize("kind", [JSONLog, CSVLog])
+def test_lines_are_in_the_file_at_once_and_it_is_closed_at_the_end(kind, tmp_path):
+    """A process that is killed after an epoch has its line: no buffer keeps it."""
+    lengths, log = [], kind(tmp_path / "log")
+
+    class Looks(Callback):
+        def on_epoch_end(self, trainer, row):
+            lengths.append(len((tmp_path / "log").read_text().splitlines()))
+
+    trainer = make([log, Looks()])
+    trainer.train(2, log_level=0)
+    head = kind is CSVLog
+    assert lengths == [1 + head, 2 + head]
+    assert not [n for n in os.listdir("/proc/self/fd") if _leads_to(n, tmp_path / "log")]
+
+
+def _leads_to(number, path):
+    with contextlib.suppress(FileNotFoundError):  # the folder's own
+        return os.readlink(f"/proc/self/fd/{number}") == str(path)
+    return False
+
+
+ROWS = [
+    {"loss": 0.1, "val_loss": 1e-300, "val_metric.größe": 12345678.5},
+    {"loss": float("inf"), "n": 3, "is_best": True, "big": 2**70},
+    {'a "name", quoted': np.float64(0.1) + 0.2, "half": -0.0},
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_lines_are_those_of_pythons_own_writers(row, tmp_path):
+    valid = {name: value if math.isfinite(value) else None for name, value in row.items()}
+    assert JSONLog("log")._line(row) == json.dumps(valid) + "\n"
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([row, row.values()])
+    log = CSVLog(tmp_path / "log")
+    assert log._line(row) == text.getvalue()
+    log.on_train_end(None)
 
 
 def test_learning_curves_are_drawn(tmp_path):

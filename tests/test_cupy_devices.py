@@ -8,6 +8,9 @@ import pytest
 
 from portanet import MSE, SGD, DataLoader, Dataset, Linear, ReLU, Sequential, Trainer, backends
 from portanet.errors import ArgumentError, PlacementError
+from portanet.verify import run
+from portanet.verify.catalogue.networks import NETWORKS
+from portanet.verify.report.places import at_work, place_of
 
 X = np.random.default_rng(0).standard_normal((32, 4)).astype(np.float32)
 
@@ -91,3 +94,23 @@ def test_steps_on_another_current_device_are_errors_and_change_nothing(compiled,
     for p, q in zip(mine.model.parameters(), wanted.model.parameters(), strict=True):
         assert p.value.device.id == 0
         assert p.value.get().tobytes() == q.value.get().tobytes()
+
+
+def test_the_agreement_kit_compares_one_device_with_another(cp):
+    report = run(["cupy", "cupy:1"], cases=["Linear", NETWORKS[0].name], quick=True)
+    assert report.failures == []
+    found = {(f.backend, f.check) for f in report.findings}
+    assert {
+        ("cupy", "saved here, resumed on cupy:1"), ("cupy:1", "saved here, resumed on cupy"),
+        ("cupy:1", "oracle"), ("cupy:1", "compiled"), ("cupy:1", "determinism"),
+    } <= found  # fmt: skip
+    (audit,) = [a for a in report.audits if (a.backend, a.case) == ("cupy:1", NETWORKS[0].name)]
+    assert set(audit.tensors.values()) == {"float32 on <CUDA Device 1>"}
+    assert cp.cuda.Device().id == 0  # the current one is as it was
+
+
+def test_the_plugin_has_a_device_of_a_test_at_work(cp):
+    place = place_of("cupy:1")
+    assert place.device.id == 1
+    with at_work(place):
+        assert backends.backend_of(place.xp.ones(2)) is place

@@ -7,9 +7,19 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 import portanet
-from portanet import BCEWithLogits, DataLoader, Dataset, Linear, Normalizer, Sequential, normalize
+from portanet import (
+    BCEWithLogits,
+    DataLoader,
+    Dataset,
+    Linear,
+    Normalizer,
+    Sequential,
+    batchwise,
+    normalize,
+)
 from portanet.data import Batches
-from portanet.errors import DataError
+from portanet.data.mapped import MappedArray
+from portanet.errors import ArgumentError, DataError
 
 
 def numbered(n):
@@ -150,6 +160,37 @@ def test_validation_data_do_not_leak():
     assert (a[0] == b.transform(X)).all()
     assert (a[1] == b.transform(X + 100)).all()
     assert a[1].mean() > 50
+
+
+def test_rows_in_a_file_are_normalized_as_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("portanet.row_statistics._BLOCK", 8 * 3 * 100)  # blocks of 100 rows
+    X = np.random.default_rng(0).normal([1e4, 0.0, -3.0], [1.0, 0.0, 1e-3], (1234, 3))
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    fitted, wanted = Normalizer().fit(mapped), np.asarray(mapped, np.float64)
+    assert fitted.mean.dtype == fitted.std.dtype == np.float32
+    np.testing.assert_array_max_ulp(fitted.mean, wanted.mean(0).astype(np.float32), 1)
+    std = np.where(wanted.std(0) > 0, wanted.std(0), 1.0).astype(np.float32)
+    np.testing.assert_array_max_ulp(fitted.std, std, 1)
+
+    normalizer = Normalizer().fit(MappedArray(mapped))
+    assert (normalizer.mean == fitted.mean).all()
+    data = Dataset(mapped, X[:, 0], transform=batchwise(lambda X, rng: normalizer.transform(X)))
+    x, _ = next(iter(DataLoader(data, batch_size=10)))
+    assert (x == normalizer.transform(np.asarray(mapped)[:10])).all()
+
+
+def test_rows_in_a_file_are_transformed_batch_by_batch(tmp_path):
+    np.save(tmp_path / "X.npy", np.asarray([[1.0], [np.nan]]))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    with pytest.raises(DataError, match="normalize: X must be finite, holds NaN"):
+        Normalizer().fit(mapped)
+    normalizer = Normalizer().fit(mapped[:1])
+    assert np.array_equal(normalizer.transform(mapped), [[0.0], [np.nan]], equal_nan=True)
+    with pytest.raises(
+        ArgumentError, match="let a data set transform its batches: transform=batch"
+    ):
+        normalizer.transform(MappedArray(mapped))
 
 
 def test_integers_are_normalized_as_floats(backend):

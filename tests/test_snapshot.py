@@ -25,10 +25,10 @@ def network(width=4):
     return Sequential(layers, BCEWithLogits())
 
 
-def trainer(model, compiled=True):
+def trainer(model, compiled=True, **options):
     X = np.random.default_rng(0).standard_normal((40, 3)).astype(F4)
     loader = DataLoader(Dataset(X, X[:, 0] > 0), 8)
-    return Trainer(model, SGD(model, lr=0.5), loader, loader, compile=compiled)
+    return Trainer(model, SGD(model, lr=0.5), loader, loader, compile=compiled, **options)
 
 
 def arrays(model):
@@ -48,6 +48,28 @@ def test_a_model_goes_back_to_its_snapshot(backend, compiled):
         assert t.evaluate(t.val_dl)[0] == pytest.approx(loss, rel=1e-6)
         for name, value in arrays(t.model).items():
             np.testing.assert_array_equal(value, values[name])
+
+
+@pytest.mark.parametrize("ema", [None, 0.5])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_trainers_snapshot_is_the_models_and_stays(backend, compiled, ema):
+    """A compiled step copies its own memory; what is validated is in it, so the average, if any."""
+    t = trainer(network().to(backend.name, device=backend.device), compiled, ema=ema)
+    t.train(3, log_level=0)
+    with t.weights():
+        found, wanted = (
+            t.steps.snapshot(),
+            {n: array.copy() for n, array in arrays(t.model).items()},
+        )
+    assert repr(found) == f"Snapshot({len(wanted)} arrays)"
+    t.train(2, log_level=0)
+    assert list(found.arrays) == list(wanted)
+    for name, array in found.arrays.items():
+        np.testing.assert_array_equal(backend.to_numpy(array), wanted[name], err_msg=name)
+    t.model.layers.append(Tanh())  # what a plan knew is no more the model
+    t.model.layers.append(Linear(1, 1))
+    t.model.to(backend.name, device=backend.device)
+    assert {"layers.5.weights", "layers.5.bias"} <= set(t.steps.snapshot().arrays)
 
 
 def test_a_snapshot_has_the_running_statistics_and_no_gradient():

@@ -18,7 +18,7 @@ PACKAGE = Path(portanet.__file__).parent
 FLOORS = [
     {"errors", "typing", "_version", "foreign", "unfilled"},
     {"backends"},
-    {"constructors", "elsewhere", "guesses", "places", "unknown_name"},
+    {"constructors", "elsewhere", "fans", "guesses", "no_array", "places", "shared_names", "unknown_name"},
     {"dispatch", "checks", "half", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs", "given"},
     {"sides"},
     {"wire"},
@@ -29,12 +29,13 @@ FLOORS = [
     {"layer"},
     {"calls", "sequential"},
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
-    {"losses", "optimizers", "schedules", "metrics", "augmentation", "preprocessing", "balancing", "data", "atomic_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "running_mean", "ema"},
+    {"losses", "optimizers", "schedules", "metrics", "augmentation", "preprocessing", "row_statistics", "balancing", "data", "atomic_file", "appended_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "running_mean", "ema"},
     {"compiler"},
     {"divergence"},
     {"callbacks", "prediction"},
     {"training"},
     {"trainer"},
+    {"estimators"},
     {"verify"},
     {"demo", "doctor", "pytest", "table"},
     {"cli"},
@@ -165,7 +166,9 @@ def test_no_circle():
 
 def test_optional_libraries_are_imported_inside_functions():
     for name, tree in modules():
-        if name.startswith(("backends._cupy.kernels", "backends._cupy.matmul", *FOR_LLVM)):
+        if name.startswith(
+            ("backends._cupy.kernels", "backends._cupy.matmul", "estimators.", *FOR_LLVM)
+        ):
             continue  # imported once the library has proved to work, and by what needs it only
         at_top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
         for node in at_top:

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -11,7 +12,7 @@ import pytest
 from portanet import cli
 from portanet.verify import Report, html
 from portanet.verify.page.plot import Scale
-from portanet.verify.report import Finding, Skipped, Trajectory
+from portanet.verify.report import Audit, Finding, Skipped, Trajectory
 from portanet.verify.report.known import FLUSHED, KNOWN
 
 EVIL = '<img src="https://example.org/x" onerror=alert(1)> & "'
@@ -134,3 +135,44 @@ def test_the_command_writes_the_page(tmp_path, capsys):
     page = file.read_text(encoding="utf-8")
     assert ">Sigmoid</th>" in page
     assert "results agree" in page
+
+
+def test_a_run_that_was_resumed_is_drawn_at_its_own_steps():
+    whole = Trajectory(
+        "net", "numpy", "float32", "as written", {"loss": [1.0] * 4}, {"loss": [9.0] * 4}
+    )
+    half = Trajectory(
+        "net", "torch", "float32", "resumed", {"loss": [2.0] * 2}, {"loss": [9.0] * 2}, "", 2
+    )
+    page = html(Report(0, ["numpy", "torch"], findings=[PASSED], trajectories=[whole, half]))
+    lines = [a["points"].split() for tag, a in Seen(page).elements if tag == "polyline"]
+    first, second = ([point.split(",")[0] for point in line] for line in lines[:2])
+    assert (len(first), second) == (4, first[2:])
+
+
+def test_failures_that_say_the_same_are_written_once():
+    rows = [
+        replace(FAILED, backend=name, check=check)
+        for name in ("numpy", "torch")
+        for check in ("a", "b")
+    ]
+    page = html(Report(0, ["numpy", "torch"], findings=rows))
+    assert page.count("<dt>✗ ") == 1
+    assert "a and b, on numpy and torch in float64: 250 ulps where 8 are allowed" in page
+
+
+def test_the_tensors_of_a_step_are_a_table():
+    tensors = {
+        "step 0: loss": "float32 on cpu",
+        "step 1: loss": "float64 on cpu",
+        "loss": "float32 on cpu",
+    }
+    audits = [
+        Audit(EVIL, "numpy", "float32", 2, 9, tensors),
+        Audit("ReLU", "numpy", "float32", 1, 3, {"forward": "x"}),
+    ]
+    page = Seen(html(Report(0, ["numpy"], findings=[PASSED], audits=audits)))
+    texts = [text for _, text in page.cells]
+    assert texts[texts.index("loss") + 1] == "float64 on cpu"  # the last step, which has all slots
+    assert "forward" not in texts
+    assert "3 steps were taken" in html(Report(0, ["numpy"], findings=[PASSED], audits=audits))

@@ -51,6 +51,13 @@ def rebuild(architecture: Mapping[str, Any], names: Names, arrays: Mapping[str, 
     return model
 
 
+def called_anew(architecture: Mapping[str, Any], names: Names) -> Part:
+    """Return a network of a description in memory; its initializers and streams draw anew."""
+    model = _Calls(names, Allowance(0, 0)).all(architecture["nodes"])
+    restore_changes(model, {**architecture, "streams": {}})
+    return model
+
+
 def _check_named(nodes: list[Any], names: Names) -> None:
     used = dict.fromkeys(named_in(nodes))
     missing = [name for word, name in used if names.find(word, name) is None and word == "own"]

@@ -41,7 +41,7 @@ class EarlyStopping(Callback):
         """Keep the best weights, or end training."""
         if self.followed.is_better(row):
             with trainer.weights():
-                self.snapshot = trainer.model.snapshot() if self.restore else None
+                self.snapshot = trainer.steps.snapshot() if self.restore else None
         elif self.followed.n_since >= self.patience:
             trainer.stop()
 

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from portanet.atomic_file import append_to_file, replace_file
+from portanet.appended_file import AppendedFile
+from portanet.atomic_file import replace_file
 from portanet.callbacks.callback import Callback
 from portanet.errors import DataError, short
 
@@ -17,9 +19,11 @@ from portanet.errors import DataError, short
 class JSONLog(Callback):
     """Appends a line to a file after each epoch: {"epoch": 0, "step": 16, "loss": 0.62, …}.
 
-    Numbers that are not finite are null: JSON has none. A run that is resumed goes on in its file;
-    lines of later epochs, which a killed run has left behind its checkpoint, are removed first, and
-    so is half a line at the end.
+    Numbers that are not finite are null: JSON has none. A line is with the system when its epoch is
+    over, so that a process that is killed loses none; the file is open while train() runs.
+
+    A run that is resumed goes on in its file; lines of later epochs, which a killed run has left
+    behind its checkpoint, are removed first, and so is half a line at the end.
 
     Raises OSError, with the path, if the file cannot be written: what it has is unchanged then;
     DataError if the file is there and has other lines.
@@ -29,9 +33,12 @@ class JSONLog(Callback):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._file = AppendedFile(type(self).__name__, self.path)
 
     def on_train_start(self, trainer: Any) -> None:
         """Remove the lines of epochs that are yet to come. Until then the file is what it was."""
+        self._file.close()
+        self._file = AppendedFile(type(self).__name__, self.path)
         if not self.path.exists():
             return
         old = self.path.read_bytes()
@@ -51,7 +58,11 @@ class JSONLog(Callback):
     def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:
         """Append a line."""
         numbers = {"epoch": len(trainer.history) - 1, "step": trainer.n_steps, **row}
-        append_to_file(type(self).__name__, self.path, self._line(numbers).encode())
+        self._file.append(self._line(numbers).encode())
+
+    def on_train_end(self, trainer: Any) -> None:  # noqa: ARG002
+        """Close the file."""
+        self._file.close()
 
     def _kept(self, text: str, n_epochs: int) -> str:
         """Return the lines of the first epochs."""
@@ -60,11 +71,19 @@ class JSONLog(Callback):
 
     def _line(self, numbers: Mapping[str, float]) -> str:
         """Return what is appended after an epoch."""
-        valid = {name: value if isfinite(value) else None for name, value in numbers.items()}
-        return json.dumps(valid) + "\n"
+        # json.dumps makes an encoder for each line, which takes as long as the line
+        items = [f"{encode_basestring_ascii(name)}: {_json(v)}" for name, v in numbers.items()]
+        return f"{{{', '.join(items)}}}\n"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
+
+
+def _json(value: float) -> str:
+    """Return a number as JSON; it may be one of NumPy's, too."""
+    if not isfinite(value):
+        return "null"
+    return repr(value) if type(value) in (float, int) else json.dumps(value)
 
 
 class CSVLog(JSONLog):
@@ -85,11 +104,11 @@ class CSVLog(JSONLog):
         return _table([head, *kept]) if kept else ""
 
     def _line(self, numbers: Mapping[str, float]) -> str:
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
-        return _table([numbers, numbers.values()] if is_new else [numbers.values()])
+        row = ",".join(map(str, numbers.values())) + "\r\n"  # numbers need no quotes
+        return row if self._file.size() else _table([numbers]) + row
 
 
-def _table(rows: Any) -> str:
+def _table(rows: Iterable[Iterable[Any]]) -> str:
     """Return rows as CSV."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)

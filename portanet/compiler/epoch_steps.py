@@ -11,6 +11,7 @@ from portanet.data import Batches
 from portanet.errors import OrderError
 from portanet.layer import Parameter
 from portanet.several import Arrays
+from portanet.snapshot import Snapshot, snapshot_of_vector
 from portanet.typing import Array
 from portanet.versioned import LATEST
 
@@ -34,6 +35,14 @@ class EpochSteps(StepParts):
         """Return the model's parameters by name, as they are after a step."""
         memory = self.plans.memory
         return self.model.named_parameters() if memory is None else memory.parameters
+
+    def snapshot(self) -> Snapshot:
+        """Return model.snapshot(), without a walk over the model where a plan knows its arrays."""
+        memory = self.plans.memory if self.plans.hold() else None
+        vector = None if memory is None else memory.vector(memory.parameters)
+        if memory is None or vector is None:
+            return self.model.snapshot()
+        return snapshot_of_vector(vector, memory.shapes, memory.buffers)
 
     def settle(self) -> None:
         """Take over what was assigned to the model, so that it lies in the plans' memory again."""

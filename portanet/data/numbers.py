@@ -36,6 +36,11 @@ def as_numbers(name: str, x: Any) -> Array:
     return native(x)
 
 
+def is_read_in_parts(x: Any) -> bool:
+    """Return whether a data set would make a LazyArray of x."""
+    return is_lazy(x) or is_sparse(x) or is_mapped(x) or (is_stored(x) and not _is_array(x))
+
+
 def native(x: Array) -> Array:
     """Return x in the machine's own byte order, which FITS, netCDF and IDX files need not have."""
     if isinstance(x, np.ndarray) and not x.dtype.isnative:

@@ -11,11 +11,12 @@ from portanet.layers.embedding import Embedding
 from portanet.layers.error_function import erf
 from portanet.layers.freezing import freeze_statistics, unfreeze_statistics
 from portanet.layers.gated import GELU, HardSwish, Mish, SiLU
+from portanet.layers.global_pooling import GlobalAvgPool
 from portanet.layers.group_normalization import GroupNorm
 from portanet.layers.joins import Add, Concat, Multiply
 from portanet.layers.linear import Linear
 from portanet.layers.normalization import LayerNorm, RMSNorm
-from portanet.layers.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, MaxPool1d, MaxPool2d
+from portanet.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from portanet.layers.positions import RotaryPositions, SinusoidalPositions
 from portanet.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU
 from portanet.layers.recurrent import GRU, LSTM, RNN

@@ -5,16 +5,15 @@ from typing import Any, ClassVar, cast
 
 from portanet.backends import array_namespace, backend_of
 from portanet.checks import check_alike, dtype_name, is_float, short
-from portanet.errors import ArgumentError, DataError, DtypeError, ShapeError
+from portanet.errors import ArgumentError, DtypeError, ShapeError
 from portanet.layer import Buffer
 from portanet.loss import Loss
 from portanet.losses._bounded import bounded
+from portanet.losses.probabilities import check_probabilities
 from portanet.losses.weights import Weights, parse_weights, weights_like
 from portanet.options import Option
 from portanet.targets import check_outputs, check_place, refuse
 from portanet.typing import Array, Dtype
-
-_SUM_TOLERANCE = 1e-3  # more than float32 rounds, less than percentages or logits are off
 
 
 def _check_weights(who: str, name: str, weights: Any) -> Weights:
@@ -182,21 +181,4 @@ class _Classes(Loss):
         raise DtypeError(
             f"{type(self).__name__}: y must be class indices, integers, is {dtype}; cast it with "
             f"astype('int64'){self._advice}"
-        )
-
-
-def check_probabilities(who: str, y: Array, axis: int) -> None:
-    """Raise DataError unless y >= 0 and its sums along an axis are 1, within 1e-3."""
-    xp, advice = array_namespace(y), "Divide by the sum over the classes."
-    if not is_float(y):
-        y = xp.astype(y, xp.float32)
-    refuse(who, y, ~(y >= 0), "probabilities >= 0", advice)
-    sums = xp.sum(y, axis=axis)
-    far = ~(xp.abs(sums - 1) <= _SUM_TOLERANCE)
-    if bool(xp.any(far)):
-        where = int(xp.argmax(xp.astype(xp.reshape(far, (-1,)), xp.int32)))
-        total = float(xp.reshape(sums, (-1,))[where])
-        raise DataError(
-            f"{who}: y must hold probabilities with the sum 1; the sum of number {where} is "
-            f"{total:g}. {advice}"
         )

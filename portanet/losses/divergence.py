@@ -2,7 +2,7 @@
 
 from portanet.backends import array_namespace
 from portanet.loss import Loss
-from portanet.losses.classes import check_probabilities
+from portanet.losses.probabilities import check_probabilities
 from portanet.typing import Array
 
 

@@ -17,7 +17,7 @@ from portanet.backends import Backend, available, backend_of, get
 from portanet.errors import ArgumentError, PortanetError, one_line
 from portanet.verify.measure.bound import TIMES
 from portanet.verify.measure.ulps import ulps, worst_place
-from portanet.verify.report.places import place_of
+from portanet.verify.report.places import each, place_of
 from portanet.verify.runs.inputs import rounded
 
 _COMPLEX = {"float32": "complex64", "float64": "complex128"}
@@ -80,7 +80,7 @@ def assert_backends_agree(
     errors = {key: ulps(_in_float32(own[key]), value, "float32") for key, value in oracle.items()}
     rows = [
         row
-        for label, place in places
+        for label, place in each(places)
         for dtype in sorted(place.dtypes & {"float32", "float64"})
         for row in _rows(name, function, host, (label, place, dtype), oracle, errors, times)
     ]

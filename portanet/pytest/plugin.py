@@ -1,7 +1,7 @@
 """The hooks of the plugin: options, the fixtures `backend` and `assert_backends_agree`."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from portanet import backends
 from portanet.backends import Backend
 from portanet.errors import ArgumentError, MissingBackendError
 from portanet.pytest.ledger import LEFT_OUT, MEASURED, PROVED, REASONS
-from portanet.verify.report.places import place_of
+from portanet.verify.report.places import at_work, place_of
 
 NO_FLOAT64 = "strict:no_float64"  # a fake device: a cast to float64 there is an error
 
@@ -73,10 +73,12 @@ def fixtures(names: Sequence[str]) -> object:
 
     class Fixtures:
         @pytest.fixture(params=names)
-        def backend(self, request: pytest.FixtureRequest) -> Backend:
+        def backend(self, request: pytest.FixtureRequest) -> Iterator[Backend]:
             """Each backend in turn: `.xp` is its namespace, `.asarray(x)` an array on it."""
             request.node.user_properties.append((PROVED, request.param))
-            return place_of(request.param)
+            place = place_of(request.param)
+            with at_work(place):  # of CuPy's devices one is current
+                yield place
 
     return Fixtures()
 

@@ -13,7 +13,7 @@ from portanet.schedules._checks import (
     check_rising,
     check_schedules,
 )
-from portanet.state import State, Stateful, entry, load_together
+from portanet.state import State, entry, is_stateful, load_together
 
 
 class Composed(Checked):
@@ -25,18 +25,18 @@ class Composed(Checked):
 
     def state(self) -> State:
         """Return the states of the parts; None for parts without a state."""
-        states = [p.state().numbers if isinstance(p, Stateful) else None for p in self.parts()]
+        states = [p.state().numbers if is_stateful(p) else None for p in self.parts()]
         return State({}, {"parts": states})
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state. Raises CheckpointError unless it has the same parts."""
         who, states = type(self).__name__, entry(type(self).__name__, state, "parts", "a list")
         parts = self.parts()
-        wanted = [isinstance(part, Stateful) for part in parts]
+        wanted = [is_stateful(part) for part in parts]
         if wanted != [isinstance(numbers, dict) for numbers in states]:
             raise CheckpointError(f"{who}: the state must be of {parts}, is {short(states)}")
         load_together(
-            [part for part in parts if isinstance(part, Stateful)],
+            [part for part in parts if is_stateful(part)],
             [State({}, numbers) for numbers in states if isinstance(numbers, dict)],
         )
 

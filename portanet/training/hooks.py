@@ -6,7 +6,7 @@ from typing import Any
 from portanet.callbacks.callback import Callback
 from portanet.errors import ArgumentError, CheckpointError, short
 from portanet.overrides import is_overridden
-from portanet.state import State, Stateful, load_together
+from portanet.state import State, is_stateful, load_together
 
 
 class Hooks:
@@ -86,7 +86,7 @@ def _stateful(callbacks: Sequence[Callback]) -> dict[str, Any]:
     """Return the callbacks with a state by their names: kind and number among those of the kind."""
     named: dict[str, Any] = {}
     for callback in callbacks:
-        if isinstance(callback, Stateful):
+        if is_stateful(callback):
             kind = type(callback).__name__
             named[f"{kind}-{sum(type(c) is type(callback) for c in named.values())}"] = callback
     return named

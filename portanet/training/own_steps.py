@@ -6,6 +6,7 @@ from typing import Any
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.data import Batches
 from portanet.layer import Parameter
+from portanet.snapshot import Snapshot
 from portanet.training.parts import check_losses
 from portanet.typing import Array
 
@@ -34,6 +35,10 @@ class OwnSteps:
     def parameters(self) -> dict[str, Parameter]:
         """Return the model's parameters by name, as they are after a step."""
         return self.trainer.model.named_parameters()
+
+    def snapshot(self) -> Snapshot:
+        """Return copies of the model's parameters and buffers."""
+        return self.trainer.model.snapshot()
 
     def running_loss(self) -> Array:
         """Return the mean loss of the epoch so far, on the device."""

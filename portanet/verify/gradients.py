@@ -53,15 +53,37 @@ def check_gradients(
     >>> check_gradients(portanet.ReLU(), np.asarray([[0.0, 1.0]])).kinks
     ('x[0, 0]',)
     """
+    largest, kinks = 0.0, ()
+    for _, error in gradient_errors(part, x, y, rtol=rtol):
+        if isinstance(error, GradientError):
+            raise error
+        largest, kinks = max(largest, error), kinks + error.kinks
+    found = LargestError(largest)
+    found.kinks = kinks
+    return found
+
+
+def gradient_errors(
+    part: Any, x: Array, y: Array | None = None, *, rtol: float = 1e-7
+) -> Iterator[tuple[str, LargestError | GradientError]]:
+    """Yield for each gradient its name, and its error or what is wrong with it.
+
+    >>> import portanet
+    >>> [name for name, _ in gradient_errors(portanet.Linear(3, 2), np.ones((4, 3)))]
+    ['x', 'weights', 'bias']
+    """
     _check_arguments(part, y)
     part = deepcopy(part).to("numpy", dtype="float64")
     x = np.array(x, dtype=np.float64 if np.asarray(x).dtype.kind == "f" else None)
     L, gradients = _loss_problem(part, x, y) if isinstance(part, Loss) else _layer_problem(part, x)
-    who, kinks = type(part).__name__, []
-    errors = [_compare(who, name, L, a, g, rtol, kinks) for name, a, g in gradients()]
-    found = LargestError(max([0.0, *errors]))
-    found.kinks = tuple(kinks)
-    return found
+    for name, value, grad in gradients():
+        kinks: list[str] = []
+        try:
+            error = LargestError(_compare(type(part).__name__, name, L, value, grad, rtol, kinks))
+            error.kinks = tuple(kinks)
+        except GradientError as wrong:
+            error = wrong
+        yield name, error
 
 
 def _check_arguments(part: Any, y: Any) -> None:

@@ -1,9 +1,11 @@
 """Your own layers, losses and networks as cases: what `--model path.py:factory` names."""
 
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -60,11 +62,20 @@ def _factory(where: str) -> Callable[[], Any]:
     if spec is None or spec.loader is None:
         raise ArgumentError(f"verify: {file} is no Python file")
     module = module_from_spec(spec)
+    _as_a_program(path, module)
     spec.loader.exec_module(module)
     factory = getattr(module, name, None)
     if not callable(factory):
         raise ArgumentError(f"verify: {file} has no function {name}; {_WANTED}")
     return factory
+
+
+def _as_a_program(path: Path, module: ModuleType) -> None:
+    """Let a file import its neighbours, and dataclasses find their module, as Python does."""
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    sys.modules.setdefault(module.__name__, module)
 
 
 def _layer_case(name: str, layer: Layer, x: np.ndarray) -> LayerCase:

@@ -1,5 +1,6 @@
 """EpochLoss: the mean loss of an epoch so far, wherever its steps were taken."""
 
+from portanet.backends import Backend
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.running_sum import RunningSum
 from portanet.sequential import Sequential
@@ -18,12 +19,17 @@ class EpochLoss:
 
     def __init__(self, model: Sequential) -> None:
         self.model = model
+        self._home: Backend | None = None
         self.clear(None)
 
     def clear(self, memory: ParameterMemory | None) -> None:
         """Begin anew."""
-        self._home, self.n = self.model.backend, 0
-        self._loss, self._weight = RunningSum(self._home), RunningSum(self._home)
+        home, self.n = self.model.backend, 0
+        if home is not self._home:
+            self._home = home
+            self._loss, self._weight = RunningSum(home), RunningSum(home)
+        self._loss.clear()
+        self._weight.clear()
         if memory is not None:
             memory.clear_totals()
 
@@ -48,7 +54,7 @@ class EpochLoss:
     def add(self, losses: Array, y: Arrays) -> None:
         """Add a step that no plan has taken."""
         self._follow()
-        xp, weights = self._home.xp, self.model.criterion.weight_of(y)
+        xp, weights = self.model.backend.xp, self.model.criterion.weight_of(y)
         self._loss.add(xp.sum(losses))
         self._weight.add(n_samples(y) if weights is None else xp.sum(weights))
 

@@ -26,7 +26,7 @@ class ParameterMemory(Homes):
 
     touched  somebody has read or assigned a value or a gradient since the last step
     plan     the plan that was replayed last: gradients are read from its results
-    parameters  the model's, by name
+    parameters, buffers  the model's, by name; shapes: those of the parameters
     shown    parameters have their gradients there
     has_moved  parameters have moved with the slots that lie here
     """
@@ -36,11 +36,12 @@ class ParameterMemory(Homes):
         self._optimizer, self.touched = optimizer, True
         self.plan: Any = None
         self.shown = self.has_moved = False
-        self.parameters = model.named_parameters()
+        self.parameters, self.buffers = model.named_parameters(), model.named_buffers()
+        self.shapes = {name: tuple(p.peek().shape) for name, p in self.parameters.items()}
         self._whole = _home_of_all(self.parameters, trace)
         self.holders: list[tuple[Holder, str]] = [
             *((p, name) for name, p in self.parameters.items()),
-            *((b, name) for name, b in model.named_buffers().items()),
+            *((b, name) for name, b in self.buffers.items()),
         ]
         self._parameters = {n: held for held, n in self.holders if isinstance(held, Parameter)}
         self._name_of = {id(holder): name for holder, name in self.holders}

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
+from portanet.checks import dtype_name
 from portanet.compiler.tracing.tracer import Tracer
 
 # The shape of their result depends on numbers: another batch, another shape.
@@ -21,14 +20,20 @@ def reason_not(op: str, args: Any, options: Any) -> str | None:
     name = op.removeprefix("method:")
     if name in _IN_PLACE or options.get("out") is not None:
         return f"an array is written in place, by {name}"
-    by_shape = name in _SHAPE_OF_NUMBERS or (name == "where" and len(args) == 1)
-    if by_shape or (name == "getitem" and _picks(args[1])):
+    if shape_depends_on_numbers(op, args):
         return f"the shape of what {name} gives depends on the numbers in an array"
     return None
+
+
+def shape_depends_on_numbers(op: str, args: Any) -> bool:
+    """Return whether a result's shape depends on numbers, for which a device has to be awaited."""
+    name = op.removeprefix("method:")
+    by_shape = name in _SHAPE_OF_NUMBERS or (name == "where" and len(args) == 1)
+    return by_shape or (name == "getitem" and _picks(args[1]))
 
 
 def _picks(index: Any) -> bool:
     """Return whether an index holds a traced array of booleans."""
     if isinstance(index, tuple):
         return any(map(_picks, index))
-    return isinstance(index, Tracer) and index.dtype == np.bool_ and index.ndim > 0
+    return isinstance(index, Tracer) and dtype_name(index.dtype) == "bool" and index.ndim > 0

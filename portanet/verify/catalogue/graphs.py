@@ -1,6 +1,6 @@
 """Rows for layers that join branches of a Graph, layers called twice and tied parameters."""
 
-from portanet.graph import Graph, Input
+from portanet.graph import Graph
 from portanet.layers import (
     Add,
     Concat,
@@ -14,6 +14,7 @@ from portanet.layers import (
 from portanet.sequential import Sequential
 from portanet.verify.catalogue.layer_case import LayerCase
 from portanet.verify.catalogue.sequences import tokens
+from portanet.wire import Input
 
 
 def _joined(join, n=3):

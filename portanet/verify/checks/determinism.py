@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.report import Finding
+from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.training import NotCompiledError
@@ -20,16 +21,13 @@ MANY = 1000  # samples of a kernel: enough for blocks and threads that run in an
 
 def check_determinism(case: Case, draw: Draw, places: Mapping[str, Backend]) -> Iterator[Finding]:
     """Yield a finding for each place: the first result that was of other bits the second time."""
-    for name, place in places.items():
+    for name, place in each(places.items()):
         if case.kind == "kernel" and case.name not in place.kernels:
             continue
         try:
             first, second = (compute(case, draw, OnBackend(place, "float32")) for _ in range(2))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-            what = f"{type(error).__name__}: {one_line(error)}"
-            yield Finding(
-                "determinism", case.kind, case.name, "", name, "float32", False, note=what
-            )
+            yield _raised(case.kind, case.name, name, error)
             continue
         yield _finding(case.kind, case.name, name, first, second)
 
@@ -39,7 +37,7 @@ def check_runs_twice(
 ) -> Iterator[Finding]:
     """Yield a finding for each place and way to train, of two runs from one seed."""
     run = Run(case, Draw(seed), n_steps)
-    for name, place in places.items():
+    for name, place in each(places.items()):
         for way, train in ways(run, place, "float32"):
             if isinstance(train, str) or "saved" in way or way == "resumed":
                 continue  # a run that is resumed is as deterministic as its halves
@@ -47,13 +45,25 @@ def check_runs_twice(
                 first, second = (train(OnBackend(place, "float32")) for _ in range(2))
             except NotCompiledError:
                 continue  # check_trajectories says so
-            yield _finding("network", f"{case.name} ({way})", name, first, second)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+                yield _raised("network", case.name, name, error)
+                continue
+            as_what = "" if way == "trajectory" else way
+            yield _finding("network", case.name, name, first, second, as_what)
 
 
-def _finding(kind: str, case: str, place: str, first: Tensors, second: Tensors) -> Finding:
+def _raised(kind: str, case: str, place: str, error: Exception) -> Finding:
+    note = error_with_line(error)
+    return Finding("determinism", kind, case, "", place, "float32", False, note=note)
+
+
+def _finding(
+    kind: str, case: str, place: str, first: Tensors, second: Tensors, way: str = ""
+) -> Finding:
     other = next((n for n, value in first.items() if not _same_bits(value, second[n])), "")
+    tensor = ", ".join(filter(None, [other or "every result", way]))
     note = f"{other} is of other bits the second time" if other else ""
-    return Finding("determinism", kind, case, other, place, "float32", not other, note=note)
+    return Finding("determinism", kind, case, tensor, place, "float32", not other, note=note)
 
 
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:

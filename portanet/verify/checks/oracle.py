@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from portanet.backends import Backend, get
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case
 from portanet.verify.measure.bound import Bound
 from portanet.verify.measure.ulps import DTYPES, ulps, worst_place
 from portanet.verify.report import Finding
+from portanet.verify.report.places import each
 from portanet.verify.runs import layouts
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
@@ -41,7 +42,7 @@ def check_oracle(
 ) -> Iterator[Finding]:
     """Yield one finding for each result, backend and dtype: the worst of all draws."""
     known = [known_of(case, draw) for draw in draws]
-    for name, place in places.items():
+    for name, place in each(places.items()):
         if case.kind == "kernel" and case.name not in place.kernels:
             continue  # the plain definition serves there, and is in the layers' rows
         here = [k for k in known if layouts.why_not(place, k.draw.layout) is None]
@@ -55,7 +56,7 @@ def _rows(known: Known, place: Backend, name: str, dtype: str) -> Iterator[Findi
     try:
         found = compute(case, known.draw, where)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-        what = f"{type(error).__name__}: {one_line(error)} ({known.draw})"
+        what = f"{error_with_line(error)}; {known.draw}"
         yield Finding("oracle", case.kind, case.name, "", name, dtype, False, np.inf, note=what)
         return
     for tensor, oracle in known.oracle.items():

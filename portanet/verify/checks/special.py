@@ -13,14 +13,15 @@ from dataclasses import replace
 import numpy as np
 
 from portanet.backends import Backend
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue import Case, KernelCase, LayerCase
 from portanet.verify.checks.oracle import Known, known_of
 from portanet.verify.measure.ulps import TINY, ulps, worst_place
 from portanet.verify.report import Finding
-from portanet.verify.report.known import FLUSHED, PLACED, flushes
+from portanet.verify.report.known import BOUNDED, FLUSHED, PLACED, flushes
+from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
-from portanet.verify.runs.inputs import SPECIAL, Draw
+from portanet.verify.runs.inputs import BOUND, SPECIAL, Draw
 from portanet.verify.runs.kernels import arguments
 from portanet.verify.runs.where import OnBackend, UnderNoise
 
@@ -33,7 +34,7 @@ def check_special(case: Case, seed: int, places: Mapping[str, Backend]) -> Itera
         return
     for special in SPECIAL:
         known = known_of(case, Draw(seed, special=special))
-        for name, place in places.items():
+        for name, place in each(places.items()):
             if case.kind != "kernel" or case.name in place.kernels:
                 yield from _findings(known, place, name)
 
@@ -43,23 +44,38 @@ def _findings(known: Known, place: Backend, name: str) -> Iterator[Finding]:
     try:
         found = compute(case, known.draw, OnBackend(place, "float32"))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-        what = f"{type(error).__name__}: {one_line(error)}"
+        what = error_with_line(error)
         yield Finding(
             "special", case.kind, case.name, special, name, "float32", False, np.inf, note=what
         )
         return
     for tensor, oracle in known.oracle.items():
         error = ulps(found[tensor], oracle, "float32")
-        passed, explained = known.bound.passes(tensor, error), ""
-        if not passed and special == "denormals" and flushes(place):
-            explained = FLUSHED if _is_flushed(known, tensor, found[tensor]) else ""
-        elif not passed and isinstance(case, KernelCase) and case.placed is not None:
-            explained = PLACED if _is_placed(case, known, found[tensor]) else ""
+        passed = known.bound.passes(tensor, error)
+        explained = "" if passed else _explanation(known, tensor, found[tensor], place)
         note = "" if passed else worst_place(found[tensor], oracle, "float32")
         yield Finding(
             "special", case.kind, case.name, f"{tensor}, {special} in x", name, "float32", passed,
             error, known.own.get(tensor), known.bound.allowed(tensor), explained, note,
         )  # fmt: skip
+
+
+def _explanation(known: Known, tensor: str, found: np.ndarray, place: Backend) -> str:
+    """Return the name of the known difference that predicts a result, "" if none does."""
+    case, special = known.case, known.draw.special
+    if special == "denormals" and flushes(place) and _is_flushed(known, tensor, found):
+        return FLUSHED
+    if isinstance(case, KernelCase):
+        return PLACED if case.placed is not None and _is_placed(case, known, found) else ""
+    if special in ("-0", "denormals") and _is_bounded(known, tensor, found):
+        return BOUNDED
+    return ""
+
+
+def _is_bounded(known: Known, tensor: str, found: np.ndarray) -> bool:
+    """Return whether a result is that of float64 where float32's smallest number is in x."""
+    bounded = known_of(known.case, replace(known.draw, special=BOUND))
+    return bounded.bound.passes(tensor, ulps(found, bounded.oracle[tensor], "float32"))
 
 
 def _is_flushed(known: Known, tensor: str, found: np.ndarray) -> bool:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 
 from portanet.backends import Backend, get
-from portanet.errors import one_line
+from portanet.verify.audit.code_line import error_with_line
 from portanet.verify.catalogue.networks import NetworkCase
 from portanet.verify.measure.bound import Bound
 from portanet.verify.measure.ulps import DTYPES, ulps, worst_place
 from portanet.verify.report import Finding, Skipped, Trajectory
+from portanet.verify.report.places import each, other_devices
 from portanet.verify.runs.inputs import Draw
-from portanet.verify.runs.training import Training
+from portanet.verify.runs.training import NotCompiledError, Training
 from portanet.verify.runs.ways import Run, Tensors, ways, written
 from portanet.verify.runs.where import OnBackend, UnderNoise
 
@@ -34,9 +35,9 @@ def check_trajectories(
     """Yield for each place, dtype and way to take steps a finding and a trajectory."""
     run = Run(case, Draw(seed), n_steps)
     judge = _Judge(run)
-    for name, place in places.items():
+    for name, place in each(places.items()):
         for dtype in [d for d in dtypes if d in place.dtypes]:
-            for way, train in ways(run, place, dtype):
+            for way, train in ways(run, place, dtype, other_devices(places, place)):
                 if isinstance(train, str):
                     yield Skipped(way, name, case.name, train)
                 else:
@@ -50,8 +51,7 @@ class _Judge:
         self.run, self.case = run, run.case
         oracle = self._noisy(UnderNoise(0, epsilon=0.0))
         self.bound = Bound(oracle, lambda seed: self._noisy(UnderNoise(seed)))
-        own = written(run, OnBackend(get("numpy"), "float32"))
-        self.own = {name: ulps(own[name], value, "float32") for name, value in oracle.items()}
+        self.own = self._own(oracle)
 
     def items(
         self, way: str, name: str, where: OnBackend, train: Callable[[OnBackend], Tensors]
@@ -60,8 +60,11 @@ class _Judge:
         case = self.case
         try:
             found = train(where)
+        except NotCompiledError as why:  # it runs as it is written, and is compared so
+            yield Skipped(way, name, case.name, str(why))
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check has found
-            what = f"{type(error).__name__}: {one_line(error)}"
+            what = error_with_line(error)
             yield Finding(way, "network", case.name, "", name, where.dtype, False, inf, note=what)
             return
         errors = {n: ulps(v, self.bound.oracle[n], where.dtype) for n, v in found.items()}
@@ -79,6 +82,14 @@ class _Judge:
         run = self.run
         return Training(run.case, run.draw, where).steps(run.n_steps).tensors
 
+    def _own(self, oracle: Tensors) -> dict[str, float]:
+        """Return the errors of NumPy in float32; none where it raises, which its own row says."""
+        try:
+            own = written(self.run, OnBackend(get("numpy"), "float32"))
+        except Exception:  # noqa: BLE001 - NumPy's own row says what it is
+            return {}
+        return {name: ulps(own[name], value, "float32") for name, value in oracle.items()}
+
     def _share(self, errors: Mapping[str, float]) -> Callable[[str], float]:
         def share(name: str) -> float:
             allowed = self.bound.allowed(name)
@@ -91,7 +102,8 @@ class _Judge:
     ) -> Trajectory:
         distances: dict[str, list[float]] = {}
         allowed: dict[str, list[float]] = {}
-        for step in range(self.run.n_steps):
+        steps = sorted({int(n.split()[1].rstrip(":")) for n in errors if n.startswith("step ")})
+        for step in steps:
             for group in ("forward", "loss", "gradient", "slot", "value", "buffer"):
                 start = f"step {step}: {group}"
                 names = [n for n in errors if n.startswith(start)]
@@ -99,4 +111,4 @@ class _Judge:
                     worst = max(names, key=lambda n: errors[n])
                     distances.setdefault(group, []).append(errors[worst])
                     allowed.setdefault(group, []).append(self.bound.allowed(worst))
-        return Trajectory(self.case.name, name, dtype, way, distances, allowed, parted)
+        return Trajectory(self.case.name, name, dtype, way, distances, allowed, parted, steps[0])

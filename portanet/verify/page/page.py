@@ -9,6 +9,7 @@ from importlib.resources import files
 from string import Template
 
 from portanet.verify.page.heat_map import heat_map
+from portanet.verify.page.steps import steps
 from portanet.verify.page.text import escaped, section, sentence
 from portanet.verify.page.trajectories import trajectories
 from portanet.verify.page.words import checks, failures, known, machine, skipped
@@ -43,6 +44,7 @@ def _sections(report: Report) -> list[str]:
         ("Errors in units of the last place", heat_map(report)),
         ("Known differences", known(report)),
         ("Trainings", trajectories(report)),
+        ("Between host and device", steps(report)),
         ("Not proved", skipped(report)),
         ("Checks", checks(report)),
         ("Machine and versions", machine(report)),

@@ -14,9 +14,9 @@ _LEAST = -1  # log10 of the smallest distance that is drawn: below are exact ste
 class Scale:
     """Where steps and distances are, for some lines of distances."""
 
-    def __init__(self, lines: Sequence[Sequence[float]]) -> None:
+    def __init__(self, lines: Sequence[Sequence[float]], n: int = 0) -> None:
         finite = [v for line in lines for v in line if isfinite(v) and v > 0]
-        self.n = max(map(len, lines), default=1)
+        self.n = max([n, *map(len, lines)])
         self.top = max([_LEAST + 2, *(ceil(log10(v) + 1e-9) for v in finite)])
 
     def x(self, step: int) -> float:
@@ -30,17 +30,18 @@ class Scale:
         power = max(_LEAST, log10(distance)) if distance > 0 else _LEAST
         return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (self.top - power) / (self.top - _LEAST)
 
-    def path(self, line: Sequence[float]) -> str:
-        """Return the points of a line."""
-        return " ".join(f"{self.x(i):.1f},{self.y(v):.1f}" for i, v in enumerate(line))
+    def path(self, line: Sequence[float], start: int = 0) -> str:
+        """Return the points of a line that begins at a step."""
+        return " ".join(f"{self.x(i):.1f},{self.y(v):.1f}" for i, v in enumerate(line, start))
 
 
 def plot(title: str, name: str, runs: Sequence[Trajectory], colors: dict[str, int]) -> str:
     """Return a figure of the distances called `name` of some trainings."""
     runs = [run for run in runs if run.distances.get(name)]
-    bounds = [run.allowed.get(name, []) for run in runs]
+    bounds = [[0.0] * run.start + run.allowed.get(name, []) for run in runs]
     bound = [max(values) for values in zip_longest(*bounds, fillvalue=0.0)]
-    scale = Scale([bound, *(run.distances[name] for run in runs)])
+    n = max((run.start + len(run.distances[name]) for run in runs), default=0)
+    scale = Scale([bound, *(run.distances[name] for run in runs)], n)
     lines = [_run(scale, run, name, colors.get(run.backend, 0)) for run in runs]
     dashed = f'<polyline class="allowed" points="{scale.path(bound)}"/>' if bound else ""
     label = escaped(f"{title}: distances of {name} in ulps over {scale.n} steps")
@@ -56,9 +57,9 @@ def _run(scale: Scale, run: Trajectory, name: str, color: int) -> str:
     beyond = [i for i, (d, a) in enumerate(zip(distances, allowed, strict=False)) if not d <= a]
     kind = "beyond" if beyond else f"run s{color}"
     words = escaped(f"{run.backend}, {run.how}")
-    line = f'<polyline class="{kind}" points="{scale.path(distances)}"/>'
+    line = f'<polyline class="{kind}" points="{scale.path(distances, run.start)}"/>'
     mark = "".join(
-        f'<text class="beyond-mark" text-anchor="middle" x="{scale.x(i):.1f}" '
+        f'<text class="beyond-mark" text-anchor="middle" x="{scale.x(run.start + i):.1f}" '
         f'y="{scale.y(distances[i]) + 5:.1f}">✗</text>'
         for i in beyond[:1]
     )

@@ -1,26 +1,34 @@
 """The parts of the page that are lists and tables of words."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from portanet.verify.page.text import escaped, number, scrolling, table
-from portanet.verify.report.finding import Finding
+from portanet.verify.page.text import escaped, number, scrolling, sentence, table
+from portanet.verify.report.finding import Finding, Skipped, alike
 from portanet.verify.report.known import KNOWN
 from portanet.verify.report.report import Report
 
 
 def failures(report: Report) -> str:
-    """Return what does not agree, each with its place, expected and got."""
-    rows = [
-        (f"✗ {f.case}", f.tensor, f.backend, f.dtype, f.check, *_size(f), f.note)
-        for f in report.failures
+    """Return what does not agree, by what was found: its place, expected and got."""
+    items = [
+        f"<dt>✗ {escaped(found[0].case)}: {escaped(sentence(_once(f.tensor for f in found)))}</dt>"
+        f'<dd class="quiet">{escaped(_where(found))}</dd><dd>{escaped(found[0].note)}</dd>'
+        for found in alike(report.failures)
     ]
-    head = ("case", "tensor", "backend", "dtype", "check", "ulps", "allowed", "what was found")
-    return scrolling(table(head, rows, (5, 6)), "what does not agree") if rows else ""
+    return f"<dl>{''.join(items)}</dl>" if items else ""
 
 
-def _size(finding: Finding) -> tuple[str, str]:
-    sizes = (finding.ulps, finding.allowed)
-    return tuple("" if size is None else number(size) for size in sizes)  # pyright: ignore[reportReturnType]
+def _where(found: Sequence[Finding]) -> str:
+    first, backends = found[0], sentence(_once(f.backend for f in found))
+    words = f"{sentence(_once(f.check for f in found))}, on {backends} in {first.dtype}"
+    if first.ulps is None or first.allowed is None:
+        return words
+    return f"{words}: {number(first.ulps)} ulps where {number(first.allowed)} are allowed"
+
+
+def _once(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(word or "everything" for word in words))
 
 
 def known(report: Report) -> str:
@@ -47,16 +55,21 @@ def _term(name: str, reason: str, source: str, findings: list[Finding]) -> str:
 
 
 def skipped(report: Report) -> str:
-    """Return what did not run, by reason."""
-    reasons: dict[str, dict[str, None]] = defaultdict(dict)
+    """Return what did not run, by reason: which checks on which backends, of which cases."""
+    reasons: dict[str, dict[str, list[Skipped]]] = defaultdict(lambda: defaultdict(list))
     for item in report.skipped:
-        case = f" of {item.case}" if item.case else ""
-        reasons[item.why][f"{item.check}{case} on {item.backend}"] = None
+        reasons[item.why][item.backend].append(item)
     items = [
-        f"<dt>{escaped(why)}</dt><dd>{escaped('; '.join(what))}</dd>"
-        for why, what in reasons.items()
+        f"<dt>{escaped(why)}</dt>{''.join(map(_left_out, backends.values()))}"
+        for why, backends in reasons.items()
     ]
     return f"<dl>{''.join(items)}</dl>" if items else "<p>Nothing was left out.</p>"
+
+
+def _left_out(items: Sequence[Skipped]) -> str:
+    checks, cases = _once(i.check for i in items), _once(i.case for i in items if i.case)
+    of = f" of {len(cases)} cases" if len(cases) > 1 else f" of {cases[0]}" if cases else ""
+    return f"<dd>{escaped(f'{items[0].backend}: {sentence(checks)}{of}')}</dd>"
 
 
 def checks(report: Report) -> str:

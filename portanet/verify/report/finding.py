@@ -1,5 +1,7 @@
 """Finding: a row of the report, what one tensor gave on one backend. Skipped: what did not run."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,3 +67,11 @@ class Skipped:
     backend: str
     case: str
     why: str
+
+
+def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return findings of a case that say the same, by several checks or backends, together."""
+    groups: dict[tuple[object, ...], list[Finding]] = defaultdict(list)
+    for f in findings:
+        groups[f.case, f.dtype, f.ulps, f.allowed, f.own_ulps, f.note].append(f)
+    return list(groups.values())

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, Self
 
 from portanet.errors import DataError
+from portanet.verify.report.audit import Audit, Transfer
 from portanet.verify.report.finding import Finding, Skipped
 from portanet.verify.report.trajectory import Trajectory
 
@@ -16,7 +17,9 @@ FORMAT = 1  # of the JSON; another number is another layout
 
 @dataclass
 class Report:
-    """Findings, trajectories, and what was skipped; `machine` has the versions, `seed` the inputs.
+    """Findings, trajectories, audits of steps, and what was skipped.
+
+    `machine` has the versions, `seed` decides the inputs.
 
     >>> report = Report(seed=0)
     >>> row = Finding("oracle", "layer", "ReLU", "forward", "torch", "float32", True, 0, 0, 4)
@@ -32,11 +35,13 @@ class Report:
     skipped: list[Skipped] = field(default_factory=list)
     trajectories: list[Trajectory] = field(default_factory=list)
     machine: dict[str, str] = field(default_factory=dict)
+    audits: list[Audit] = field(default_factory=list)
 
-    def add(self, items: Iterable[Finding | Skipped | Trajectory]) -> None:
+    def add(self, items: Iterable[Finding | Skipped | Trajectory | Audit]) -> None:
         """Take in what a check yields."""
         kept: dict[type, list[Any]] = {
             Finding: self.findings, Skipped: self.skipped, Trajectory: self.trajectories,
+            Audit: self.audits,
         }  # fmt: skip
         for item in items:
             kept[type(item)].append(item)
@@ -66,7 +71,8 @@ class Report:
         found = json.loads(text)
         if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
             raise DataError(f"Report.from_json: wanted a report of format {FORMAT}, got another")
-        lists = {"findings": Finding, "skipped": Skipped, "trajectories": Trajectory}
+        lists = {"findings": Finding, "skipped": Skipped, "trajectories": Trajectory,
+                 "audits": Audit}  # fmt: skip
         for name, kind in lists.items():
             found[name] = [kind(**_read(item)) for item in found[name]]
         return cls(**found)
@@ -84,8 +90,11 @@ _NUMBERS = ("ulps", "own_ulps", "allowed", "distances")
 
 
 def _read(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a row, with its numbers as numbers."""
-    return {name: _number(v) if name in _NUMBERS else v for name, v in item.items()}
+    """Return the fields of a row, with its numbers as numbers and its transfers as such."""
+    fields = {name: _number(v) if name in _NUMBERS else v for name, v in item.items()}
+    if "transfers" in fields:
+        fields["transfers"] = [Transfer(**transfer) for transfer in fields["transfers"]]
+    return fields
 
 
 def _number(item: Any) -> Any:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from portanet.verify.report.finding import Finding, Skipped
+from portanet.verify.report.audit import Audit, ledger_rows
+from portanet.verify.report.finding import Finding, Skipped, alike
 from portanet.verify.report.known import KNOWN
 from portanet.verify.report.report import Report
 
@@ -19,7 +20,10 @@ def table(report: Report) -> str:
     oracle   numpy         1      0       0  0.00
     ...
     """
-    parts = [_counts(report), _failures(report.failures), _known(report), _skipped(report.skipped)]
+    parts = [
+        _counts(report), _failures(report.failures), _known(report), ledger(report.audits),
+        _skipped(report.skipped),
+    ]  # fmt: skip
     n = report.counts
     words = f"{n['passed']} agree, {n['known']} differ as is known, {n['failed']} do not agree"
     return "\n\n".join([*filter(None, parts), f"seed {report.seed}: {words}"])
@@ -39,14 +43,21 @@ def _counts(report: Report) -> str:
 
 
 def _failures(failures: Sequence[Finding]) -> str:
+    """Return the failures; what was found in several places in the same words is written once."""
+    groups = alike(failures)
     lines = [
-        f"{f.check}: {f.case}, {f.tensor or 'everything'}, on {f.backend} in {f.dtype}\n"
-        f"    {_size(f)}{f.note}"
-        for f in failures[:_MOST]
+        f"{_once(f.check for f in found)}: {found[0].case}, "
+        f"{_once(f.tensor or 'everything' for f in found)}, on {_once(f.backend for f in found)} "
+        f"in {found[0].dtype}\n    {_size(found[0])}{found[0].note}"
+        for found in groups[:_MOST]
     ]
-    if len(failures) > _MOST:
-        lines.append(f"... and {len(failures) - _MOST} more, in --json")
+    if len(groups) > _MOST:
+        lines.append(f"... and {len(groups) - _MOST} more, in --json")
     return "\n".join(["what does not agree", *lines]) if lines else ""
+
+
+def _once(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
 
 
 def _size(finding: Finding) -> str:
@@ -60,6 +71,26 @@ def _known(report: Report) -> str:
     names = {finding.known for finding in report.findings if finding.known}
     lines = [f"{k.name}: {k.reason} ({k.source})" for k in KNOWN if k.name in names]
     return "\n".join(["known differences", *lines]) if lines else ""
+
+
+def ledger(audits: Sequence[Audit]) -> str:
+    """Return what went between host and device in the steps that were audited.
+
+    >>> from portanet.verify.report import Transfer
+    >>> sent = Transfer("to device", "from_host", "portanet/layers/dropout.py:39", times=2)
+    >>> print(ledger([Audit("net", "torch", "float32", 2, 40, transfers=[sent])]))
+    between host and device, in 2 steps that were audited
+    to device: from_host at portanet/layers/dropout.py:39 (2 times; torch)
+    """
+    n = sum(audit.n_steps for audit in audits)
+    lines = [
+        f"{t.direction}: {t} ({t.times} times; {', '.join(backends)})"
+        for t, backends in ledger_rows(audits)
+    ]
+    if not n:
+        return ""
+    title = f"between host and device, in {n} steps that were audited"
+    return "\n".join([title, *(lines or ["nothing"])])
 
 
 def _skipped(skipped: Iterable[Skipped]) -> str:

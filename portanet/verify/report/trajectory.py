@@ -11,7 +11,8 @@ class Trajectory:
     largest distance of each step, in units of the dtype's last place; `allowed` how much may be
     there: what rounding makes of it in float32 on NumPy and in float64 under noise. `how` is how
     the steps were taken: "readable", "compiled", … `parted` names the first tensor that leaves the
-    bound, "" if none does.
+    bound, "" if none does. `start` is the step of the first distance, counted from 0:
+    not 0 where a run was resumed.
     """
 
     network: str
@@ -21,3 +22,4 @@ class Trajectory:
     distances: dict[str, list[float]]
     allowed: dict[str, list[float]]
     parted: str = ""
+    start: int = 0

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from portanet.backends import Backend
 from portanet.verify.catalogue import Case, LayerCase
 from portanet.verify.report import Skipped
+from portanet.verify.report.places import each
 from portanet.verify.runs import layouts
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.layers import most_samples
@@ -33,7 +34,7 @@ def draws_of(case: Case, seed: int, quick: bool) -> list[Draw]:
 
 def layouts_skipped(places: Mapping[str, Backend]) -> Iterator[Skipped]:
     """Yield which memory layouts a backend cannot have."""
-    for name, place in places.items():
+    for name, place in each(places.items()):
         for layout in LAYOUTS:
             why = layouts.why_not(place, layout)
             if why is not None:

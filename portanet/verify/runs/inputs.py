@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 SPECIAL = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "-0": -0.0, "denormals": 2.0**-133}
+BOUND = "the smallest normal number"  # which some probabilities are at least
+_VALUES = {**SPECIAL, BOUND: 2.0**-126}
 _SHARE = 8  # one number in so many is special
 
 
@@ -16,7 +18,7 @@ _SHARE = 8  # one number in so many is special
 class Draw:
     """What an input is drawn by: a seed, a number of samples (0: the row's own), a layout.
 
-    `special` names numbers of SPECIAL that some of the input's are replaced by, "" for none.
+    `special` names numbers of SPECIAL, or BOUND, that replace some of the input's, "" for none.
     """
 
     seed: int = 0
@@ -51,5 +53,5 @@ def sprinkled(x: np.ndarray, draw: Draw) -> np.ndarray:
         return x
     rng, x = draw.generator("special", str(x.shape)), np.array(x)
     where = rng.choice(x.size, 1 + x.size // _SHARE, replace=False)
-    x.reshape(-1)[where] = SPECIAL[draw.special]
+    x.reshape(-1)[where] = _VALUES[draw.special]
     return x

@@ -87,7 +87,7 @@ class Training:
             try:
                 losses = step(x, y)
             except NotCompiledWarning as why:
-                raise NotCompiledError(str(why)) from why
+                raise NotCompiledError(str(why).partition(" (pass ")[0]) from why
         if step.refused is not None:
             raise NotCompiledError(step.refused)
         return losses

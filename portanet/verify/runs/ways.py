@@ -12,6 +12,7 @@ from portanet.backends import Backend, get
 from portanet.backends._llvm import machine
 from portanet.compiler.engines.registry import engine_for
 from portanet.verify.catalogue.networks import NetworkCase
+from portanet.verify.report.places import at_work
 from portanet.verify.runs.inputs import Draw
 from portanet.verify.runs.training import Training
 from portanet.verify.runs.where import OnBackend
@@ -50,15 +51,20 @@ def resumed(run: Run, first: OnBackend, second: OnBackend) -> Tensors:
     half = run.n_steps // 2
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "half.safetensors"
-        Training(run.case, run.draw, first).steps(half).save(path)
-        second_half = Training(run.case, run.draw, second).resume(path)
-    return second_half.steps(run.n_steps - half).tensors
+        with at_work(first.backend):
+            Training(run.case, run.draw, first).steps(half).save(path)
+        with at_work(second.backend):
+            second_half = Training(run.case, run.draw, second).resume(path)
+            return second_half.steps(run.n_steps - half).tensors
 
 
 def ways(
-    run: Run, place: Backend, dtype: str
+    run: Run, place: Backend, dtype: str, others: Mapping[str, Backend] | None = None
 ) -> Iterator[tuple[str, Callable[[OnBackend], Tensors] | str]]:
-    """Yield the ways to train at a place: the function, or why there is none."""
+    """Yield the ways to train at a place: the function, or why there is none.
+
+    `others` are more devices of the place's library, where a run is resumed, too.
+    """
     numpy = get("numpy")
     yield "trajectory", lambda where: written(run, where)
     for way, options in COMPILED.items():
@@ -71,6 +77,13 @@ def ways(
         there = OnBackend(numpy, dtype)
         yield "saved here, resumed on NumPy", lambda where: resumed(run, where, there)
         yield "saved on NumPy, resumed here", lambda where: resumed(run, there, where)
+    for name, other in (others or {}).items():
+        if dtype in other.dtypes:
+            elsewhere = OnBackend(other, dtype)
+            yield (
+                f"saved here, resumed on {name}",
+                lambda where, elsewhere=elsewhere: resumed(run, where, elsewhere),
+            )
 
 
 def _why_not(place: Backend, way: str, options: Mapping[str, Any]) -> str:

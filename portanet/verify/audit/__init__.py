@@ -1,0 +1,1 @@
+"""The audit of a step: dtype and device of every tensor, and a ledger of transfers."""
