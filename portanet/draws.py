@@ -13,15 +13,18 @@ Trainer holds both.
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from portanet.dispatch import accelerable, from_host
+from portanet.joined import first_here
 from portanet.random import generator_at
 from portanet.typing import Array
 
 Shape = tuple[int, ...]
+_IN_A_BLOCK = 8  # float32 numbers: four words of 64 bits
 
 
 def uniform(position: Callable[[], Any], x: Array, shape: Shape | None = None) -> Array:
@@ -30,13 +33,17 @@ def uniform(position: Callable[[], Any], x: Array, shape: Shape | None = None) -
     `position` is called once for each draw and returns where its numbers begin (`Key.position`),
     each time another place. They have the shape of x unless another is given.
 
+    Of a batch that ranks share each has its rows of the numbers that one rank would draw for all:
+    then the first axis must be that of the samples.
+
     >>> import numpy as np
     >>> from portanet.random import Key
     >>> uniform(lambda: Key(0, "noise").position(step=3), np.zeros((2, 2)))
     array([[0.17910874, 0.5877184 ],
            [0.5197408 , 0.48558176]], dtype=float32)
     """
-    return from_host(position, x, philox_uniform, tuple(x.shape) if shape is None else shape)
+    shape = tuple(x.shape) if shape is None else shape
+    return from_host(position, x, philox_uniform, shape, first_here("uniform", shape))
 
 
 def dropout_mask(
@@ -50,20 +57,27 @@ def dropout_mask(
     array([[False,  True],
            [ True, False]])
     """
-    return from_host(position, x, philox_mask, p, tuple(x.shape) if shape is None else shape)
+    shape = tuple(x.shape) if shape is None else shape
+    return from_host(position, x, philox_mask, p, shape, first_here("dropout_mask", shape))
 
 
 @accelerable
-def philox_uniform(position: Array, shape: Shape) -> Array:
+def philox_uniform(position: Array, shape: Shape, first: int = 0) -> Array:
     """Return the numbers from a position on, which lies on the host (for a kernel: anywhere).
+
+    `first` of them are left out: a block of the generator has eight.
 
     Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011
     (Philox4x64-10); NumPy's Generator.random(dtype="float32").
     """
-    return generator_at(position).random(shape, dtype="float32")
+    block, skipped = divmod(first, _IN_A_BLOCK)
+    if not first:
+        return generator_at(position).random(shape, dtype="float32")
+    rng = generator_at(position, (block, 0))
+    return rng.random(skipped + prod(shape), dtype="float32")[skipped:].reshape(shape)
 
 
 @accelerable
-def philox_mask(position: Array, p: float, shape: Shape) -> Array:
-    """Return philox_uniform(position, shape) >= p, compared in float32."""
-    return philox_uniform.plain(position, shape) >= np.float32(p)
+def philox_mask(position: Array, p: float, shape: Shape, first: int = 0) -> Array:
+    """Return philox_uniform(position, shape, first) >= p, compared in float32."""
+    return philox_uniform.plain(position, shape, first) >= np.float32(p)

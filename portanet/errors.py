@@ -102,6 +102,13 @@ class PlacementError(BackendError, ValueError):
     """Arrays of one operation are on different backends or devices."""
 
 
+class DistributedError(BackendError):
+    """Several processes were to train together and cannot: a library or a GPU is missing, say.
+
+    Nothing trains on one rank where several were wanted.
+    """
+
+
 class MissingBackendError(BackendError):
     """A backend cannot run on this machine.
 
@@ -112,6 +119,10 @@ class MissingBackendError(BackendError):
     def __init__(self, message: str, *, backend: str, missing: str, command: str = "") -> None:
         super().__init__(message)
         self.backend, self.missing, self.command = backend, missing, command
+
+
+class NotDistributedWarning(UserWarning):
+    """A launcher has started several processes, and this one trains by itself."""
 
 
 class DivergedWarning(UserWarning):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import check_alike, is_float, skips_value_checks
 from portanet.errors import ArgumentError, LastLayerWarning, ShapeError
+from portanet.joined import joined, joined_rows
 from portanet.layer import Layer, Part
 from portanet.several import unweighted
 from portanet.targets import as_column, check_outputs, refuse, without_column
@@ -20,6 +21,7 @@ class Loss(Part):
     `backward()` gives the gradient of their mean over the batch with respect to y_hat. With
     `sample_weight` w, shape (N,), w >= 0, the losses are w_i l_i and the mean is
     sum(w_i l_i) / sum(w_i). The division by N is here only; layers sum over the batch.
+    Where ranks share a batch, N and sum(w) are those of the joined batch (portanet.joined).
 
     Weights of a data set come with its targets (several.Weighted), and are taken out of them.
 
@@ -155,9 +157,10 @@ class Loss(Part):
         gradient = self.gradient(y_hat, y)
         weights = self._weight_of(y, y_hat.dtype, sample_weight)
         if weights is None:
-            return gradient / max(y_hat.shape[0] * n_elements, 1)
+            n = joined_rows(type(self).__name__, y_hat.shape[0])
+            return gradient / max(n * n_elements, 1)
         xp = array_namespace(weights)
-        total = xp.sum(weights) * n_elements
+        total = joined(xp.sum(weights)) * n_elements
         total = xp.where(total == 0, xp.ones_like(total), total)
         if sample_weight is None:
             return gradient / total

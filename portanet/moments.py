@@ -1,6 +1,7 @@
 """Means and squares of numbers of any size: nothing leaves the dtype's range on the way."""
 
-from math import log2, prod
+from collections.abc import Callable
+from math import inf, log2, prod
 from typing import Any
 
 from portanet.backends import array_namespace
@@ -43,17 +44,34 @@ def inverse_root(mean_square: Array, eps: float, scale: Array) -> Array:
     return 1 / xp.sqrt(xp.maximum(mean_square + eps * (scale * scale), tiny))
 
 
-def centred(x: Array, axes: Any) -> tuple[Array, Array, Array]:
+def centred(
+    x: Array, axes: Any, over: Callable[[Array, str], Array] | None = None, n: int | None = None
+) -> tuple[Array, Array, Array]:
     """Return s, the mean of s x and s x - mean over some axes, s from `scale_for_squares`.
 
     The mean is that of the distances d = x - max(x) <= 0: these are exact where the numbers are
     equal, and small where they are nearly equal, so that nothing cancels. As no d is positive, none
     is larger than their sum: s is known without another look at them.
+
+    Where other ranks have numbers of the same mean, over(array, "max" or "sum") is taken over all
+    of them, and n is how many numbers these are.
     """
     xp = array_namespace(x)
-    largest = xp.max(x, axis=axes, keepdims=True)
+    if over is None:
+        largest, n = xp.max(x, axis=axes, keepdims=True), prod(x.shape[axis] for axis in axes)
+    else:
+        largest = over(_largest(x, axes), "max")
     distances = x - largest
     total = xp.sum(distances, axis=axes, keepdims=True)
-    scale, n = scale_for_squares(-total), prod(x.shape[axis] for axis in axes)
+    total = total if over is None else over(total, "sum")
+    scale = scale_for_squares(-total)
     mean = total / n
     return scale, (largest + mean) * scale, (distances - mean) * scale
+
+
+def _largest(x: Array, axes: Any) -> Array:
+    """Return max(x), of no numbers -inf."""
+    xp = array_namespace(x)
+    if 0 not in x.shape:
+        return xp.max(x, axis=axes, keepdims=True)
+    return xp.sum(x, axis=axes, keepdims=True) - inf

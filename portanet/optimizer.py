@@ -8,6 +8,7 @@ from portanet.commit import update_together
 from portanet.elsewhere import OfOptimizers
 from portanet.errors import ArgumentError, OrderError
 from portanet.groups import Group, GroupRules, Numbers
+from portanet.joined import joined_sums
 from portanet.layer import Parameter, Part
 from portanet.loss_scale import LossScale, all_finite
 from portanet.optimizer_memory import OptimizerMemory
@@ -106,7 +107,7 @@ class Optimizer(OfOptimizers, Rule):
         mean, remembered = self.memory.accumulated(grads, self.accumulate)
         changes = [(vars(self.memory), remembered)]
         if mean is not None:
-            changes += self._next_changes(parameters, mean)
+            changes += self._next_changes(parameters, joined_sums(mean))
         advance_version()
         update_together(*zip(*changes, strict=True))
 

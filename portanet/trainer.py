@@ -10,6 +10,8 @@ from portanet.compiler import CompiledStep
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.constructors import CalledType
 from portanet.data import DataLoader
+from portanet.distributed import Communicator
+from portanet.distributed.choose import checked_communicator
 from portanet.elsewhere import OfTrainers
 from portanet.optimizer import Optimizer
 from portanet.overrides import is_overridden
@@ -26,6 +28,7 @@ from portanet.training.row import fetch, format_row, not_finite, warn_diverged
 from portanet.training.run_state import load_run_state, state_of
 from portanet.training.schedules import report_epoch
 from portanet.training.staged import StagedLoaders
+from portanet.training.together import Together
 from portanet.typing import Array
 
 
@@ -54,6 +57,10 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
 
     `precision="float16"` (or "bfloat16", a MixedPrecision) is assigned to `model.precision`: the
     layers then compute in half precision, with float32 weights (CuPy, PyTorch, JAX).
+
+    With `distributed=True` several processes train one model, each with a part of every batch:
+    what `mpiexec -n 4 python train.py` starts gives what python train.py gives. See
+    docs/distributed.md. batch_size is that of the joined batch. Rank 0 prints and writes files.
 
     `callbacks` are called as training goes on (portanet.callbacks): early stopping, checkpoints,
     logs, progress. `n_steps` batches have been taken in all, `position` of them in an epoch that is
@@ -95,6 +102,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         precision: Any = None,
         compile: bool = True,  # noqa: A002 - what people will type
         fast: bool | None = None,
+        distributed: bool | Communicator | None = None,
     ) -> None:
         check_parts(model, optimizer, train_dl, val_dl, metric)
         if precision is not None:
@@ -112,6 +120,8 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         self.compiled = CompiledStep(model, optimizer, fast=fast) if compile else None
         self._loaders = StagedLoaders()
         self._has_warned = False  # that an own step is not compiled
+        communicator = checked_communicator(distributed, model)
+        self._together = None if communicator is None else Together(communicator)
 
     def __repr__(self) -> str:
         model, n = self.model, len(self.history)
@@ -140,11 +150,14 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         epochs, limit = epochs_and_steps(n_epochs, n_steps)
         check_count("Trainer.train", "log_level", log_level, 0)
         self._check()
-        hooks, self._stopping = Hooks(self.all_callbacks), False
+        hooks = Hooks(self.all_callbacks, is_first=self.is_first)
+        self._stopping = False
         if epochs and limit:
             self._check_training()
         limit, has_warned = self.n_steps + limit, False
         try:
+            if self._together is not None:
+                self._together.begin(self)
             hooks.call("on_train_start", self)
             while epochs > 0 and self.n_steps < limit and not self._stopping:
                 # in a copied context, where Ctrl-C cannot leave checks or shuffling switched off
@@ -153,16 +166,19 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
                     break
                 row |= copy_context().run(self._evaluate, self.val_dl, "val_")
                 row = fetch(row, self.model.backend)
+                row = row if self._together is None else self._together.row(row)
                 self.history.append(row)
                 report_epoch(self.optimizer, row)
                 bad = not_finite(row)
                 hooks.call("on_epoch_end", self, row)
-                if log_level and len(self.history) % log_level == 0:
+                if self.is_first and log_level and len(self.history) % log_level == 0:
                     print(format_row(len(self.history) - 1, row))
                 if bad and not has_warned:  # unless a callback has raised
                     has_warned = True
                     warn_diverged(len(self.history) - 1, bad)
                 epochs -= 1
+                self._stopping = bool(self.agreed(self._stopping))
+            self.gather_run()
         except BaseException:
             self.position = 0  # a new epoch follows, wherever in this one it came
             self._put_back()

@@ -18,6 +18,7 @@ from portanet import (
     Linear,
     Sequential,
     Trainer,
+    backend_of,
     compile_step,
 )
 from portanet.compiler.verification.noise import NoisyTape
@@ -75,6 +76,20 @@ def test_kernels_take_a_position_on_the_device(backend):
         if name in backend.kernels:
             result = function(backend.asarray(position), *args)
             np.testing.assert_array_equal(result.get(), function.plain(position, *args))
+
+
+@pytest.mark.parametrize("first", [3, 8, 21])
+def test_rows_of_a_batch_have_the_numbers_of_the_whole_batch(backend, first):
+    """As a rank draws them that has some of the rows: from any place in a block of eight."""
+    position = KEYS[1].position(5)
+    whole = portanet.draws.philox_uniform.plain(position, (40,))[first : first + 12].reshape(4, 3)
+    for name, args, wanted in (
+        ("philox_uniform", ((4, 3), first), whole),
+        ("philox_mask", (0.4, (4, 3), first), whole >= F4(0.4)),
+    ):
+        function = portanet.dispatch.ACCELERABLE[name]
+        found = backend.kernels.get(name, function.plain)(position, *args)
+        np.testing.assert_array_equal(backend_of(found).to_numpy(found), wanted)
 
 
 def test_the_shape_is_that_of_x(backend):

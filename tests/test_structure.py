@@ -19,7 +19,7 @@ FLOORS = [
     {"errors", "typing", "_version", "foreign", "unfilled"},
     {"backends"},
     {"constructors", "elsewhere", "fans", "guesses", "no_array", "places", "shared_names", "unknown_name"},
-    {"dispatch", "checks", "half", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs", "given"},
+    {"dispatch", "checks", "half", "joined", "random", "draws", "versioned", "commit", "overrides", "running_sum", "several", "moments", "reprs", "given"},
     {"sides"},
     {"wire"},
     {"initializers", "options", "parameter", "snapshot", "uniform", "summary"},
@@ -31,6 +31,7 @@ FLOORS = [
     {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "targets"},
     {"losses", "optimizers", "schedules", "metrics", "augmentation", "preprocessing", "row_statistics", "balancing", "data", "atomic_file", "appended_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "running_mean", "ema"},
     {"compiler"},
+    {"distributed"},
     {"divergence"},
     {"callbacks", "prediction"},
     {"training"},
@@ -68,6 +69,7 @@ OPTIONAL = {
     "scipy",
     "tqdm",
     "tensorboard",
+    "mpi4py",
     "h5py",
     "zarr",
     "pandas",
@@ -167,7 +169,13 @@ def test_no_circle():
 def test_optional_libraries_are_imported_inside_functions():
     for name, tree in modules():
         if name.startswith(
-            ("backends._cupy.kernels", "backends._cupy.matmul", "estimators.", *FOR_LLVM)
+            (
+                "backends._cupy.kernels",
+                "backends._cupy.matmul",
+                "backends._cupy.nccl",
+                "estimators.",
+                *FOR_LLVM,
+            )
         ):
             continue  # imported once the library has proved to work, and by what needs it only
         at_top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]

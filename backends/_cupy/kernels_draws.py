@@ -38,8 +38,8 @@ __device__ void philox(
     }
 }
 """
-_POSITION = "uint64 seed, uint64 purpose, uint64 step, uint64 number"
-_NUMBERS = "float numbers[8]; philox(seed, purpose, step, number, i, numbers);"
+_POSITION = "uint64 seed, uint64 purpose, uint64 step, uint64 number, uint64 block"
+_NUMBERS = "float numbers[8]; philox(seed, purpose, step, number, block + i, numbers);"
 _EIGHT = "abcdefgh"
 
 _uniform = cp.ElementwiseKernel(
@@ -65,22 +65,24 @@ _mask = cp.ElementwiseKernel(
 )
 
 
-def philox_uniform(position: Any, shape: tuple[int, ...]) -> cp.ndarray:
-    """Return the numbers from a position on, which lies on the host or the device."""
-    blocks = cp.empty((_n_blocks(shape), len(_EIGHT)), cp.float32)
-    _uniform(*position, *blocks.T)
-    return blocks.reshape(-1)[: prod(shape)].reshape(shape)
+def philox_uniform(position: Any, shape: tuple[int, ...], first: int = 0) -> cp.ndarray:
+    """Return the numbers from a position on, which lies on the host or the device, but `first`."""
+    block, skipped = divmod(first, len(_EIGHT))
+    blocks = cp.empty((_n_blocks(skipped + prod(shape)), len(_EIGHT)), cp.float32)
+    _uniform(*position, block, *blocks.T)
+    return blocks.reshape(-1)[skipped : skipped + prod(shape)].reshape(shape)
 
 
-def philox_mask(position: Any, p: float, shape: tuple[int, ...]) -> cp.ndarray:
+def philox_mask(position: Any, p: float, shape: tuple[int, ...], first: int = 0) -> cp.ndarray:
     """Return which of these numbers are at least p."""
-    blocks = cp.empty(_n_blocks(shape), cp.uint64)
-    _mask(*position, p, blocks)
-    return blocks.view(cp.bool_)[: prod(shape)].reshape(shape)
+    block, skipped = divmod(first, len(_EIGHT))
+    blocks = cp.empty(_n_blocks(skipped + prod(shape)), cp.uint64)
+    _mask(*position, block, p, blocks)
+    return blocks.view(cp.bool_)[skipped : skipped + prod(shape)].reshape(shape)
 
 
-def _n_blocks(shape: tuple[int, ...]) -> int:
-    return -(-prod(shape) // len(_EIGHT))
+def _n_blocks(n: int) -> int:
+    return -(-n // len(_EIGHT))
 
 
 KERNELS = {"philox_mask": philox_mask, "philox_uniform": philox_uniform}

@@ -19,6 +19,9 @@ class Callback:
     after the step, or at the end of the epoch. A step waits for no device, unless a hook asks for
     numbers; one that is not defined costs nothing.
 
+    In a distributed run every rank calls them, but those that only print or write, with
+    `everywhere = False`, on rank 0 alone. What one decides must be the same on all ranks: rows are.
+
     A callback with `state()` and `load_state(state)` is saved and loaded with the trainer.
 
     >>> class Names(Callback):
@@ -28,6 +31,7 @@ class Callback:
 
     checks: ClassVar[bool] = False
     saves: ClassVar[bool] = False
+    everywhere: ClassVar[bool] = True
 
     def on_train_start(self, trainer: Any) -> None:
         """Do something before the first epoch."""

@@ -28,6 +28,8 @@ class Checkpoints(Callback):
     the same bits. A run that was killed while it saved leaves a file `….partial`, which the next
     save of a run in this folder removes.
 
+    In a distributed run rank 0 writes; load on every rank to go on, on any number of ranks.
+
     A folder is one run's: a new run is refused there, and a run that goes on from an older
     checkpoint removes the later ones when it saves.
 
@@ -61,7 +63,8 @@ class Checkpoints(Callback):
 
     def on_train_start(self, trainer: Any) -> None:
         """Make the folder. Raises ArgumentError if a run begins where another has saved."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if trainer.is_first:
+            self.folder.mkdir(parents=True, exist_ok=True)
         newest = self.newest()
         if newest is not None and trainer.n_steps == 0 < _step_of(newest):
             raise ArgumentError(
@@ -77,7 +80,9 @@ class Checkpoints(Callback):
     def on_epoch_end(self, trainer: Any, row: dict[str, float]) -> None:
         """Save, if it is time, and keep what is best."""
         if self.followed is not None and self.followed.is_better(row):
-            self._save(trainer, self.folder / "best.safetensors")
+            trainer.gather_run()
+            if trainer.is_first:
+                self._save(trainer, self.folder / "best.safetensors")
         if len(trainer.history) % self.every == 0:
             self.save_now(trainer)
 
@@ -94,6 +99,9 @@ class Checkpoints(Callback):
 
     def save_now(self, trainer: Any) -> None:
         """Save a run as it is; remove what is older than the last `keep`, and partial files."""
+        trainer.gather_run()
+        if not trainer.is_first:
+            return
         remove_leftovers(self.folder, _NUMBER)
         self._save(trainer, self.folder / f"step-{trainer.n_steps:07}.safetensors")
         for path in self._files():

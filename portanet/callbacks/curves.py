@@ -23,6 +23,8 @@ class LearningCurves(Callback):
     Raises ArgumentError, at once, if matplotlib is not installed.
     """
 
+    everywhere = False
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         _matplotlib()

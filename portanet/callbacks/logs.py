@@ -29,6 +29,8 @@ class JSONLog(Callback):
     DataError if the file is there and has other lines.
     """
 
+    everywhere = False
+
     _begins = b'{"epoch": '
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -18,6 +18,8 @@ class Progress(Callback):
     Raises ArgumentError, at once, if tqdm is not installed.
     """
 
+    everywhere = False
+
     def __init__(self, *, always: bool = False) -> None:
         self.always = bool(always)
         self._bar: Any = None

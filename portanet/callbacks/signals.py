@@ -12,6 +12,8 @@ from portanet.errors import ArgumentError, short
 class StopOnSignal(Callback):
     """On SIGINT (Ctrl-C) or SIGTERM: ends after the step in hand, saves, exits with 130 or 143.
 
+    In a distributed run all ranks end after the same step, whichever has got the signal.
+
     During validation the step in hand is the last one of the epoch. `checkpoints` says where the
     run is saved, as step-….safetensors; it may be a callback of the same trainer. A second SIGINT
     ends at once, as without this callback. The handlers that there were come back when train()
@@ -46,6 +48,7 @@ class StopOnSignal(Callback):
 
     def on_step_end(self, trainer: Any) -> None:
         """Save, and let training end here, if it is to."""
+        self.received = int(trainer.agreed(self.received or 0)) or None
         if self.received is not None:
             self.checkpoints.save_now(trainer)
             trainer.stop()

@@ -17,6 +17,8 @@ class TensorBoardLog(Callback):
     Raises ArgumentError, at once, if tensorboard is not installed.
     """
 
+    everywhere = False
+
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._writer: Any = None

@@ -11,6 +11,7 @@ from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.overrides import overridden
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
+from portanet.compiler.runtime.together import same_on_all_ranks
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
 from portanet.data.lazy_batch import Kind
@@ -141,6 +142,7 @@ class Plans:
         if memory is not None and memory.homes.keys() != trace.tape.graph.states.keys():
             self.drop("the optimizer's groups of parameters")
             memory = None
+        why = guards = None
         try:
             if memory is None:
                 memory = ParameterMemory(self.model, self.optimizer, trace, engine)
@@ -150,7 +152,10 @@ class Plans:
             values = ValueChecks(self.model, trace.y_hat_shape)
             planned = CheckedPlan(engine, memory, self.optimizer, trace, values)
         except Exception as error:  # noqa: BLE001 - without a plan steps run as they are written
-            return f"no plan can be made: {type(error).__name__}: {error}"
+            planned, why = None, f"no plan can be made: {type(error).__name__}: {error}"
+        planned, why = same_on_all_ranks(planned, why)
+        if planned is None:
+            return why
         self.memory, self._guards, self._plans[key] = memory, guards, planned
         self._epoch_loss.hand_over(memory)
         while len(self._plans) > MAX_PLANS:

@@ -22,6 +22,7 @@ from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.readable_step import take_step
 from portanet.compiler.runtime.refusal import warn_uncompiled
+from portanet.compiler.runtime.together import has_rows, same_on_all_ranks
 from portanet.compiler.tracing.trace import Trace, trace_step
 from portanet.compiler.verification.step_check import StepCheck
 from portanet.data.lazy_batch import kind_of_batch
@@ -121,7 +122,7 @@ class CompiledStep(EpochSteps):
         look = type(parts_of(x)[0]), key
         looked_at = skips_value_checks() or look in self._known
         engine = None
-        if self.refused is None and looked_at:
+        if self.refused is None and looked_at and has_rows():
             engine = engine_for(self.model.backend, **self._options)
         if engine is None:
             losses = self._readable(x, y)
@@ -135,6 +136,9 @@ class CompiledStep(EpochSteps):
                 why, self._unsettled = str(error) if self._unsettled else None, True
             except Exception as error:  # noqa: BLE001 - the readable step decides what is an error
                 why = str(error) or type(error).__name__
+        trace, why = same_on_all_ranks(trace, why)
+        if trace is not None:
+            engine.agree(trace.tape.graph)
         if trace is not None and self.plans.rounds_otherwise(trace, engine):
             return self._first_replay(key, trace, engine, x, y)
         losses = self._readable(x, y)  # what is wrong with the step itself is raised here
@@ -149,7 +153,7 @@ class CompiledStep(EpochSteps):
         """Make a plan, and let it take this step beside the readable one."""
         why, self._unsettled = self.plans.add(key, trace, engine), False
         planned = self.plans.find(key)
-        if planned is None:
+        if planned is None or why is not None:
             losses = self._readable(x, y)
             if why is not None:
                 self._refuse(why)

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from portanet.compiler.plans import Key, Plans
 from portanet.data.lazy_batch import Kind
+from portanet.joined import present_share
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
 
@@ -74,7 +75,9 @@ class StepParts:
 
         A step may move, or only add gradients up (1); and it may be the first to do so (2 if not).
         """
-        optimizer = self._optimizer
+        optimizer, share = self._optimizer, present_share()
+        if share is not None:  # the rows of other ranks decide what a step computes, too
+            kind = (*kind, share.place)
         if optimizer.accumulate == 1:
             return kind, 0
         moves = optimizer.n_accumulated + 1 >= optimizer.accumulate

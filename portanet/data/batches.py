@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from math import prod
 from operator import length_hint
 from typing import Any
@@ -17,6 +17,7 @@ from portanet.data.epoch import in_data_order
 from portanet.data.lazy_array import is_lazy
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
 from portanet.data.moving import moved
+from portanet.data.rank_rows import OwnPart, after_reading, length, of_joined, own_rows
 from portanet.data.reading import batches_read, checked_batch, reads, transform_of
 from portanet.data.staging import Staging
 from portanet.errors import DataError
@@ -59,17 +60,19 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         return (batch.gathered() for batch in self.lazy())
 
-    def lazy(self, start: int = 0) -> Iterator[LazyBatch]:
+    def lazy(self, start: int = 0, own: OwnPart | None = None) -> Iterator[LazyBatch]:
         """Return an epoch's batches before they are gathered, so that they can be put in place.
 
-        From batch `start` on they are those of the epoch that was begun last.
+        From batch `start` on they are those of the epoch that was begun last. With `own`, which
+        says of the slice of a batch what a rank has of it, they are that rank's rows.
 
         Raises DataError if the loader gives no batch.
         """
         loader = self.loader
         if start:
             loader.epoch = max(0, loader.epoch - 1)  # a subclass's order() may count none
-        found = self._resident(loader, start) if self.resident else self._moved(loader, start)
+        batches = self._resident if self.resident else self._moved
+        found = batches(loader, start, own)
         first = next(found, None)
         if start:
             return iter(()) if first is None else chain((first,), found)
@@ -102,23 +105,28 @@ class Batches:
     def _lies_there(self, x: Array) -> bool:
         return backend_of(x) is self.backend and dtype_name(x.dtype) == self.dtype
 
-    def _resident(self, loader: Any, start: int) -> Iterator[LazyBatch]:
+    def _resident(self, loader: Any, start: int, own: OwnPart | None) -> Iterator[LazyBatch]:
         _, order, parts = loader.begin_epoch()
         parts = parts[start:]
         rows = None if order is None else self.backend.asarray(order, self.backend.index_dtype())
-        batches = cut(self.X, self.y, rows, parts)
+        batches = cut(self.X, self.y, rows, parts if own is None else list(map(own, parts)))
         if loader.has_own_order():  # a compiled step gathers by permutations of the data only
-            return (whole(*batch.gathered()) for batch in batches)
-        return batches
+            batches = (whole(*batch.gathered()) for batch in batches)
+        return batches if own is None else map(of_joined, batches, map(length, parts))
 
-    def _moved(self, loader: Any, start: int) -> Iterator[LazyBatch]:
+    def _moved(self, loader: Any, start: int, own: OwnPart | None) -> Iterator[LazyBatch]:
         """Return the batches of a subclass, or of data that stay on the host, once moved."""
+        makes, who = loader.makes_batches(), type(loader).__name__
         if loader.has_own_batches():
-            found = loader.from_batch(start)
+            found, lengths = loader.from_batch(start), None
         else:
-            found = batches_read(loader, start)
-        own, who = loader.makes_batches(), type(loader).__name__
-        return moved(found, partial(checked_batch, who) if own else tuple, self._stage)
+            found, lengths = batches_read(loader, start, own)
+        batches = moved(found, partial(checked_batch, who) if makes else tuple, self._stage)
+        if own is None:
+            return batches
+        if lengths is None:
+            return map(own_rows, batches, repeat(own))
+        return map(after_reading, batches, repeat(own), lengths)
 
 
 def _source(loader: Any, model: Any) -> list[Any]:

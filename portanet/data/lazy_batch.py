@@ -17,15 +17,17 @@ class LazyBatch:
     """One batch that is yet to be gathered: the rows order[part] of X and y (order None: part).
 
     With the part WHOLE and no order, X and y are the batch. Batches of one `kind` have the same
-    shapes and dtypes.
+    shapes and dtypes. `n_joined` is the length of the batch that ranks share, of which these are
+    the rows of one; None without ranks.
     """
 
-    __slots__ = ("X", "kind", "order", "part", "y")
+    __slots__ = ("X", "kind", "n_joined", "order", "part", "y")
 
     def __init__(
         self, X: Arrays, y: Arrays, kind: Kind, order: Array | None = None, part: slice = WHOLE
     ) -> None:
         self.X, self.y, self.kind, self.order, self.part = X, y, kind, order, part
+        self.n_joined: int | None = None
 
     def gathered(self) -> Batch:
         """Return the batch as arrays of its own, or as views."""

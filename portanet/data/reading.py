@@ -12,6 +12,7 @@ import numpy as np
 from portanet.data.ahead import Ahead
 from portanet.data.lazy_array import home_of, in_memory, is_lazy
 from portanet.data.lazy_batch import Batch
+from portanet.data.rank_rows import OwnPart, length, parts_to_read
 from portanet.data.rows import rows_of
 from portanet.data.sample_draws import SampleDraws, times_before
 from portanet.data.samples import all_numbers, check_pair
@@ -94,19 +95,26 @@ def reads(loader: Any) -> bool:
     return own or any(map(is_lazy, ds.arrays()))
 
 
-def batches_read(loader: Any, start: int = 0) -> Iterator[Batch]:
-    """Begin an epoch of a loader; return its batches on the host from number `start` on."""
+def batches_read(
+    loader: Any, start: int = 0, own: OwnPart | None = None
+) -> tuple[Iterator[Batch], list[int]]:
+    """Begin an epoch of a loader; return its batches on the host from number `start` on.
+
+    And how many rows each of them has; with `own` the batches are this rank's rows of them.
+    """
     epoch, order, parts = loader.begin_epoch()
-    jobs = jobs_of(epoch, order, parts[start:], repeats=loader.has_own_order())
+    parts, lengths = parts[start:], list(map(length, parts[start:]))
+    parts = parts if own is None else parts_to_read(parts, own)
+    jobs = jobs_of(epoch, order, parts, repeats=loader.has_own_order())
     reader = Reader(loader.ds, loader.key)
     n = loader.workers
     if n is None:
         n = 0 if reader.own is not None and not loader.processes else 1
     ahead = 2 * n if loader.prefetch is None else loader.prefetch
     if not loader.processes or not n:
-        return Ahead((partial(reader, job) for job in jobs), n, ahead)
+        return Ahead((partial(reader, job) for job in jobs), n, ahead), lengths
     ask = loader.pool.reading(reader, n)  # two threads a process: its next job lies ready
-    return Ahead((partial(ask, job) for job in jobs), 2 * n, ahead)
+    return Ahead((partial(ask, job) for job in jobs), 2 * n, ahead), lengths
 
 
 def checked_batch(who: str, batch: Any) -> Batch:

@@ -64,6 +64,7 @@ def _steps_until_bad(trainer: Any) -> int | None:
         n += 1
         bad = not is_finite(trainer.running_loss)
         bad = bad or first_parameter_not_finite(trainer.model) is not None
+        bad = bool(trainer.agreed(bad))
         return bad
 
     trainer.take_steps(after)

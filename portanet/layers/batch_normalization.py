@@ -3,13 +3,15 @@
 See also freezing.py: running statistics that are constants in training, too.
 """
 
+from math import prod
 from typing import Any, ClassVar
 
 from portanet.backends import array_namespace
-from portanet.checks import check_alike, check_count, check_number
+from portanet.checks import check_alike, check_count, check_flag, check_number
 from portanet.errors import ShapeError
 from portanet.half import in_float32
 from portanet.initializers import constant, zeros
+from portanet.joined import joined, joined_rows, present_share
 from portanet.layer import Buffer, Layer, Parameter
 from portanet.layers._channels import (
     along_channels,
@@ -22,6 +24,8 @@ from portanet.options import Option
 from portanet.reprs import call_of
 from portanet.typing import Array
 
+_JOIN = "sync=True, which takes the statistics of all ranks' rows, "
+
 
 class _BatchNorm(Layer):
     """The implementation of BatchNorm1d and BatchNorm2d, which differ in the shape of x."""
@@ -29,15 +33,17 @@ class _BatchNorm(Layer):
     channels = Option(check_count, fixed=True)
     momentum = Option(check_number, 0, 1)
     eps = Option(check_number, 0, 1, open_low=True)
+    sync = Option(check_flag)
     ndims: ClassVar[tuple[int, ...]]
     wanted: ClassVar[str]
 
     statistics_frozen: bool = False
 
     def __init__(
-        self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True
-    ) -> None:
-        self.channels, self.momentum, self.eps = channels, momentum, eps
+        self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True,
+        sync: bool = False,
+    ) -> None:  # fmt: skip
+        self.channels, self.momentum, self.eps, self.sync = channels, momentum, eps, sync
         self.weights = Parameter(constant((channels,), value=1.0)) if affine else None
         self.bias = Parameter(zeros((channels,))) if affine else None
         self.running_mean = Buffer(zeros((channels,)))
@@ -51,7 +57,7 @@ class _BatchNorm(Layer):
         xp = array_namespace(x)
         if of_batch:
             scale, mean, distances, variance = self._statistics(x)
-            self._update_running(mean / scale, variance / scale / scale, values_per_channel(x))
+            self._update_running(mean / scale, variance / scale / scale, self._count(x))
             inverse_std = inverse_root(variance, self.eps, scale)
             normal, inverse_std = distances * inverse_std, inverse_std * scale
         else:
@@ -77,18 +83,37 @@ class _BatchNorm(Layer):
             scale = along_channels(self.weights.value, grad) * scale
         if not of_batch:  # m and v are constants: n is an affine function of x
             return scale * grad
-        n = max(values_per_channel(grad), 1)
+        n = max(self._count(grad), 1)
+        if self._is_joined:
+            total, along = joined(xp.stack([total, along]))
         mean, along = along_channels(total / n, grad), along_channels(along / n, grad)
         return scale * (grad - mean - normal * along)
 
     def _statistics(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """Return a scale s, and of s x the mean, the distances and the variance, by channel."""
         xp, axes = array_namespace(x), other_axes(x)
+        if self._is_joined:
+            n = self._count(x)
+            scale, mean, distances = centred(x, axes, joined, n)
+            squares = xp.sum(distances * distances, axis=axes, keepdims=True)
+            return scale, mean, distances, joined(squares) / n
         if values_per_channel(x) == 0:  # an empty batch: 0, where a mean would be NaN
             zero = xp.sum(x, axis=axes, keepdims=True)
             return zero + 1, zero, x, zero
         scale, mean, distances = centred(x, axes)
         return scale, mean, distances, xp.mean(distances * distances, axis=axes, keepdims=True)
+
+    @property
+    def _is_joined(self) -> bool:
+        """Whether the statistics are those of a batch that several ranks share."""
+        return self.sync and present_share() is not None
+
+    def _count(self, x: Array) -> int:
+        """Return how many values each channel of x has, or of the batch that ranks share."""
+        n = values_per_channel(x)
+        if not self._is_joined:
+            return n
+        return joined_rows(repr(self), x.shape[0]) * prod(x.shape[2:])
 
     def _update_running(self, mean: Array, variance: Array, n: int) -> None:
         """Update the running statistics with a batch's, its variance unbiased: divided by n - 1."""
@@ -102,7 +127,8 @@ class _BatchNorm(Layer):
 
     def __repr__(self) -> str:
         options = {"momentum": self.momentum, "eps": self.eps}
-        return call_of(self, self.channels, **options, affine=self.weights is not None)
+        sync = {"sync": True} if self.sync else {}
+        return call_of(self, self.channels, **options, affine=self.weights is not None, **sync)
 
     def _check(self, x: Any, of_batch: bool) -> None:
         if self.weights is None:
@@ -110,11 +136,12 @@ class _BatchNorm(Layer):
         else:
             check_alike(self, "x", x, "the weights", self.weights.value)
         check_channels(self, x, self.channels, self.wanted.format(self.channels), self.ndims)
-        if of_batch and values_per_channel(x) == 1:
+        if of_batch and self._count(x) == 1:
             raise ShapeError(
                 f"{self!r}: in training x must have more than one value per channel, as one value "
                 f"has no variance; x is {tuple(x.shape)}. Use larger batches (drop_last=True "
-                "drops a last batch of one sample), or freeze_statistics(model)"
+                f"drops a last batch of one sample), {_JOIN if present_share() else ''}or "
+                "freeze_statistics(model)"
             )
 
 
@@ -133,6 +160,9 @@ class BatchNorm1d(_BatchNorm):
     weight of the old average, 0.99, and its eps 1e-3). A batch is normalized by its biased
     variance, divided by N; the running average uses the unbiased one, divided by N - 1, as in
     PyTorch (Keras: N). g starts at 1, b at 0; affine=False has neither: y = n.
+
+    Where several ranks share a batch (portanet.distributed) m and v are those of each rank's rows,
+    or with sync=True of the joined batch: what one rank would compute.
 
     After freeze_statistics(model) m and v are the running averages in training, too, and no batch
     changes them. They are constants then: dL/dx = G g / sqrt(v + eps), dL/dg and dL/db as above.

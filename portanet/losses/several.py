@@ -8,6 +8,7 @@ from portanet.backends import Backend, array_namespace
 from portanet.checks import check_number
 from portanet.errors import ArgumentError, short
 from portanet.graph import Graph
+from portanet.joined import joined, joined_rows
 from portanet.layer import Layer
 from portanet.loss import Loss
 from portanet.several import (
@@ -173,6 +174,8 @@ def _share(loss: Loss, y: Array, sample_weight: Array | None) -> Any:
     if weights is None or weights is sample_weight:
         return 1.0
     xp = array_namespace(weights)
-    total = xp.sum(weights)
+    total = joined(xp.sum(weights))
     total = xp.where(total == 0, xp.ones_like(total), total)
-    return (y.shape[0] if sample_weight is None else xp.sum(sample_weight)) / total
+    if sample_weight is None:
+        return joined_rows("Losses", y.shape[0]) / total
+    return joined(xp.sum(sample_weight)) / total

@@ -5,8 +5,10 @@ from typing import Any
 
 from portanet.checks import skip_value_checks
 from portanet.data import DataLoader
+from portanet.joined import sharing
 from portanet.training.evaluation import evaluate
 from portanet.training.hooks import Hooks
+from portanet.training.together import RankBatches
 from portanet.training.trainer_parts import TrainerParts
 
 
@@ -23,7 +25,7 @@ class Epochs(TrainerParts):
 
     def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
         """Take a step with each batch; return the mean loss, on the device, None if stopped."""
-        batches, start, n = self._staged(self.train_dl).batches, self.position, self.steps_per_epoch
+        batches, start, n = self._train_batches(), self.position, self.steps_per_epoch
         counted = hooks.of_steps or start or n is None or self.n_steps + n > limit
         after = self._after_step(hooks, limit) if counted else None
         with skip_value_checks():
@@ -31,6 +33,9 @@ class Epochs(TrainerParts):
         if loss is None:
             return None
         self.n_steps += 0 if counted or n is None else n
+        if self._together is not None:
+            loss = self._together.mean_loss(self.steps.loss_sums())
+            self._together.share_buffers(self)
         self.position = 0
         return {"loss": loss}
 
@@ -40,7 +45,7 @@ class Epochs(TrainerParts):
         Where it returns True they end. No callback is called, and nothing is counted.
         """
         with skip_value_checks():
-            self.steps.epoch(self._staged(self.train_dl).batches, self.position, after)
+            self.steps.epoch(self._train_batches(), self.position, after)
 
     def batch_at(self, position: int) -> tuple[Any, Any]:
         """Return x and y of a batch of the present epoch; with 0 a new one begins."""
@@ -58,12 +63,17 @@ class Epochs(TrainerParts):
 
         def after() -> bool:
             self.position, self.n_steps = self.position + 1, self.n_steps + 1
-            for callback in hooks.of_steps:
-                callback.on_step_end(self)
+            with sharing(None):
+                hooks.step_end(self)
+            self._stopping = bool(self.agreed(self._stopping))
             stops = self._stopping or self.n_steps >= limit
             return stops and self.position != self.steps_per_epoch
 
         return after
+
+    def _train_batches(self) -> Any:
+        batches = self._staged(self.train_dl).batches
+        return batches if self._together is None else RankBatches(batches, self._together.ranks)
 
     def _evaluate(self, dl: DataLoader | None, prefix: str) -> dict[str, Any]:
         """Return the mean loss and the metric over all data of a loader, on the device."""

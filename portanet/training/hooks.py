@@ -12,19 +12,30 @@ from portanet.state import State, is_stateful, load_together
 class Hooks:
     """Calls the hooks of several callbacks, in their order."""
 
-    def __init__(self, callbacks: Sequence[Callback]) -> None:
+    def __init__(self, callbacks: Sequence[Callback], *, is_first: bool = True) -> None:
+        self._is_first = is_first
         self.callbacks = sorted(check_callbacks(callbacks), key=lambda c: (c.saves, not c.checks))
         self.of_steps = [c for c in self.callbacks if is_overridden(c, Callback, "on_step_end")]
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of all callbacks."""
-        for callback in self.callbacks:
+        for callback in self.called():
             getattr(callback, hook)(*arguments)
+
+    def step_end(self, trainer: Any) -> None:
+        """Call on_step_end of those that have one."""
+        for callback in self.of_steps:
+            if callback.everywhere or self._is_first:
+                callback.on_step_end(trainer)
+
+    def called(self) -> list[Callback]:
+        """Return the callbacks that this rank calls: rank 0 all of them."""
+        return [c for c in self.callbacks if c.everywhere or self._is_first]
 
     def end(self, trainer: Any) -> None:
         """Call on_train_end of all callbacks, also where one raises; then the first error."""
         errors: list[BaseException] = []
-        for callback in self.callbacks:
+        for callback in self.called():
             try:
                 callback.on_train_end(trainer)
             except BaseException as error:  # noqa: BLE001 - raised below

@@ -21,6 +21,7 @@ from portanet.training.own_steps import OwnSteps
 from portanet.training.parts import check_parts
 from portanet.training.schedules import check_reports, names_of_epoch
 from portanet.training.staged import Staged, StagedLoaders
+from portanet.training.together import Together
 from portanet.uniform import check_uniform
 
 
@@ -38,6 +39,7 @@ class TrainerParts:
     _average: WeightAverage | None
     _options: OptimizerOptions
     _has_warned: bool  # that an own step is not compiled
+    _together: Together | None
 
     @property
     def compiled(self) -> CompiledStep | None:
@@ -67,6 +69,20 @@ class TrainerParts:
     def all_callbacks(self) -> list[Callback]:
         """The callbacks, and before them what updates the average of the weights."""
         return self.callbacks if self._average is None else [self._average, *self.callbacks]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process prints and writes files: rank 0, or the only one."""
+        return self._together is None or self._together.is_first
+
+    def agreed(self, number: float) -> float:
+        """Return the largest of a number over the ranks of a distributed run, which all ask."""
+        return number if self._together is None else self._together.largest(number)
+
+    def gather_run(self) -> None:
+        """Let rank 0 of a distributed run have what a checkpoint saves; every rank calls it."""
+        if self._together is not None:
+            self._together.gather(self)
 
     @contextmanager
     def weights(self) -> Iterator[None]:

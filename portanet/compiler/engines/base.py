@@ -133,6 +133,9 @@ class Engine:
         """
         return None
 
+    def agree(self, graph: Graph) -> None:
+        """Let all ranks take a faster plan into use at the same step: the latest of theirs."""
+
     def faster(self, plan: Any) -> Plan:
         """Return the faster plan of a plan's graph; called only if there is one."""
         raise NotImplementedError

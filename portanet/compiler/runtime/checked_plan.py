@@ -9,6 +9,7 @@ from typing import Any
 from portanet.compiler.runtime.counters import Counters
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.runtime.refusal import warn_rejected
+from portanet.compiler.runtime.together import same_on_all_ranks
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
 from portanet.optimizer import Optimizer
@@ -31,13 +32,11 @@ class CheckedPlan:
         self, engine: Any, memory: ParameterMemory, optimizer: Optimizer, trace: Trace,
         values: ValueChecks,
     ) -> None:  # fmt: skip
-        self.values = values
-        self.memory, self.optimizer, self.engine = memory, optimizer, engine
+        self.memory, self.optimizer, self.engine, self.values = memory, optimizer, engine, values
         self.graph, self.attributes = trace.tape.graph, trace.attributes
         self._draws = bool(self.graph.hosts)
         self.groups = [group.without_arrays() for group in trace.groups]
-        self.n_changes = trace.n_changes  # how often draws assign to attributes
-        self.moves = trace.moves
+        self.n_changes, self.moves = trace.n_changes, trace.moves
         self._counted = _owners_of(trace)
         self._leaves_arrays = bool(self.attributes) or engine.replaces
         self._proved: Any = None  # the plan that a faster one has replaced
@@ -148,15 +147,16 @@ class CheckedPlan:
 
     def look_for_faster(self) -> None:
         """Take a faster plan of the same graph into use, if its step has come."""
-        if self._faster_from is None:
-            return
-        if self.optimizer.n_steps + 1 < self._faster_from:
+        if self._faster_from is None or self.optimizer.n_steps + 1 < self._faster_from:
             return
         self._faster_from = None
         try:
-            plan = self.engine.faster(self.plan)
+            plan, why = self.engine.faster(self.plan), ""
         except Exception as error:  # noqa: BLE001 - there is a plan that works
-            warn_rejected(f"{type(error).__name__}: {error}")
+            plan, why = None, f"{type(error).__name__}: {error}"
+        plan, why = same_on_all_ranks(plan, why)
+        if plan is None:
+            warn_rejected(str(why))
             return
         self._proved = self.plan if self.verified else None
         self.use(plan)

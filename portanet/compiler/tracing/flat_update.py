@@ -47,11 +47,34 @@ def trace_flat_update(tape: Tape, group: RuleGroup, grads: list[Tracer], ok: Any
 
 def _end_to_end(tape: Tape, vectors: list[Tracer], like: Array) -> Value:
     """Write down that vectors are put end to end; return the whole one, which looks like `like`."""
+    known = _whole([vector.traced for vector in vectors])
+    if known is not None:
+        return known
     args = ([vector.traced for vector in vectors],)
     node = Node("concat", tape.backend.xp.concat, args, {}, place=tape.place_at_work())
     node.outputs.append(value_like("node", like, node=node))
     tape.graph.nodes.append(node)
     return node.output
+
+
+def _whole(vectors: list[Value]) -> Value | None:
+    """Return the vector whose pieces these are, all of them and in order: sums over ranks are."""
+    found, start = None, 0
+    for vector in vectors:
+        node = vector.node
+        while node is not None and node.op == "reshape":
+            node = node.args[0].node
+        if (
+            node is None
+            or node.op != "getitem"
+            or node.args[1] != slice(start, start + vector.size)
+        ):
+            return None
+        source, start = node.args[0], start + vector.size
+        if found not in (None, source) or source.shape != (source.size,):
+            return None
+        found = source
+    return found if found is not None and found.size == start else None
 
 
 class _Lengthening:

@@ -14,6 +14,7 @@ from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.tape import Tape
 from portanet.compiler.tracing.tracer import Tracer
 from portanet.groups import Numbers
+from portanet.joined import joined_sums, present_share
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
@@ -56,6 +57,10 @@ def trace_rules(
                 tape.update(f"{name}/+", total)
             return
         grads = {name: total / optimizer.accumulate for name, total in grads.items()}
+    if present_share() is not None:
+        grads = joined_sums(grads)
+        for name, total in grads.items():
+            tape.result(f"joined:{name}", total)
     ok, grads = optimizer.may_move(grads), optimizer.clipped(grads)
     for group in groups:
         if group.flat is not None:

@@ -27,6 +27,8 @@ from portanet.compiler.tracing.passes import forward_and_backward, refuse_assign
 from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.rule_group import RuleGroup
 from portanet.compiler.tracing.tape import Tape
+from portanet.compiler.tracing.traced_reduction import TracedReduction
+from portanet.joined import present_share, sharing
 from portanet.layer import Part
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
@@ -111,7 +113,8 @@ class _Tracing:
         tape.around_draw = self._watched_draw
         trace.groups, by_scalars = self._rule_groups()
         trace.values = {name: v for group in trace.groups for name, v in group.values.items()}
-        with swapped(tape, self.model, trace.values) as (parameters, buffers):
+        share = self._traced_share()
+        with swapped(tape, self.model, trace.values) as (parameters, buffers), sharing(share):
             trace.y_hat_shape = forward_and_backward(tape, self.model, x, y)
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
             for name, grad in grads.items():
@@ -126,9 +129,16 @@ class _Tracing:
             trace.attributes = left_behind(tape, self.model, self.before)
         if tape.failed is not None:
             raise TraceError(tape.failed)
+        if share is not None:
+            share.reduce.operation.rehearses = False
         trace.ignored |= {(id(part), key) for part, key, _ in trace.attributes}
         self.chance.check()
         self._refuse_changes()
+
+    def _traced_share(self) -> Any:
+        """Return this rank's share of the batch, whose sums over all ranks are written down."""
+        share = present_share()
+        return None if share is None else share.reducing(TracedReduction(self.tape, share))
 
     def _rule_groups(self) -> tuple[list[RuleGroup], set[Attribute]]:
         """Return the groups, and the attributes of rules that computing their numbers changes."""

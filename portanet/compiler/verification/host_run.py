@@ -13,6 +13,7 @@ from portanet.compiler.tracing.rollback import undone
 from portanet.compiler.tracing.tracer import Tracer
 from portanet.compiler.verification.noise import NoisyTape, in_float64
 from portanet.data.lazy_batch import Batch
+from portanet.joined import Share, sharing
 from portanet.parameter import Holder
 from portanet.sequential import Sequential
 from portanet.several import map_parts
@@ -64,13 +65,16 @@ class GradientRun:
     """The step up to its gradients, from a given start, on the host under tapes.
 
     `start` holds the values of parameters and buffers by name, `drawn` what the step has drawn;
-    `attributes` of layers are (dict, name, value), as they were at the start.
+    `attributes` of layers are (dict, name, value), as they were at the start; playing() returns the
+    share of the batch, see reductions.py.
     """
 
     def __init__(
         self, model: Sequential, start: Mapping[str, Array], batch: Batch,
         attributes: Iterable[tuple[dict[str, Any], str, Any]], drawn: Any,
+        playing: Callable[[], Share | None] = lambda: None,
     ) -> None:  # fmt: skip
+        self._playing = playing
         self._model, self._attributes, self._drawn = model, list(attributes), drawn
         self._given = start, batch
 
@@ -82,7 +86,7 @@ class GradientRun:
         start, batch = self._entering
         tape.draws = list(self._drawn)
         enter = tape.enter if self._drawn or tape.is_noisy else lambda array: array
-        with holding(self._attributes):
+        with holding(self._attributes), sharing(self._playing()):
             return _forward_and_backward(self._model, enter, start, batch)
 
     @cached_property

@@ -8,6 +8,7 @@ import numpy as np
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.verification import host_run
 from portanet.compiler.verification.noise import NoisyTape
+from portanet.joined import joined_sums
 from portanet.optimizer import Optimizer
 from portanet.typing import Array
 
@@ -17,12 +18,15 @@ class RuleRun:
 
     `start` holds values and slots by name ("layers.0.bias", "layers.0.bias/m"), and the sums of
     gradients ("layers.0.bias/+"); `grads` the gradients of this step; `scalars` each group's.
+    `joined` are the sums over all ranks, where they are known: else the ranks are asked.
     """
 
     def __init__(
         self, planned: CheckedPlan, scalars: list[dict[str, float]],
         start: Mapping[str, Array], grads: Mapping[str, Array], n_accumulated: int,
+        joined: Mapping[str, Array] | None = None,
     ) -> None:  # fmt: skip
+        self.joined = joined
         self.planned, self.scalars = planned, scalars
         self.start, self.grads, self.n_accumulated = start, grads, n_accumulated
 
@@ -40,7 +44,8 @@ class RuleRun:
         What a rule makes of a parameter does not depend on the others.
         """
         start, grads = host_run.on_host(self.start), host_run.on_host(self.grads)
-        of_host = RuleRun(self.planned, self.scalars, start, grads, self.n_accumulated)
+        joined = None if self.joined is None else host_run.on_host(self.joined)
+        of_host = RuleRun(self.planned, self.scalars, start, grads, self.n_accumulated, joined)
         found = of_host._run(tape.enter, names)
         return {name: np.asarray(t.array) for own in found for name, t in own.items()}
 
@@ -58,6 +63,10 @@ class RuleRun:
                 yield from ({f"{name}/+": total} for name, total in grads.items())
                 return
             grads = {name: total / optimizer.accumulate for name, total in grads.items()}
+        if self.joined is None:
+            grads = joined_sums(grads)
+        else:
+            grads = {name: enter(self.joined[name]) for name in grads}
         ok, grads = optimizer.may_move(grads), optimizer.clipped(grads)
         for group, scalars in zip(self.planned.groups, self.scalars, strict=True):
             for name in (name for name in group.names if name in own):

@@ -20,8 +20,10 @@ from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.verification import compare, host_run
 from portanet.compiler.verification.judge import Judge, announce
+from portanet.compiler.verification.reductions import Remembered, joined_sums_of, why_together
 from portanet.compiler.verification.rule_run import RuleRun
 from portanet.dispatch import draws_given
+from portanet.joined import present_share, sharing
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
 from portanet.several import Arrays, map_parts
@@ -37,6 +39,7 @@ class StepCheck:
         self.model, self.optimizer, self.planned, self.exact = model, optimizer, planned, exact
         self.memory: ParameterMemory = planned.memory
         self.why: str | None = None
+        self.joined: dict[str, Array] | None = None  # the plan's sums over all ranks
         self.grads: dict[str, Array] = {}  # the plan's gradients, once they have been found right
 
     @without_collector()
@@ -54,7 +57,10 @@ class StepCheck:
             raise
         self._replay()
         if self.why is None:
-            self.why = self._first_difference()
+            waiting = self.counters["n_accumulated"]
+            self.joined, why = joined_sums_of(self.planned, self.start, waiting)
+            self.why = why or self._first_difference()
+        self.why = why_together(self.why)
         if self.why is not None:
             return self._take_readable(losses)
         return self.planned.plan.losses()
@@ -75,7 +81,8 @@ class StepCheck:
 
     def _readable_half(self) -> Array:
         model, (x, y), start = self.model, self.batch, perf_counter()
-        with draws_given(self.drawn), skip_value_checks():
+        self.reductions = Remembered()
+        with draws_given(self.drawn), skip_value_checks(), sharing(self.reductions.recording()):
             y_hat = model.forward(x, training=True)
             losses = model.criterion.forward(y_hat, y, training=True)
             model.backward()
@@ -91,7 +98,9 @@ class StepCheck:
         try:
             self.planned.plan.load(*self.batch)
             self.planned.run(self.scalars, self.drawn)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a plan, it is not used
+        except Exception as error:
+            if present_share() is not None:  # the other ranks wait for what this one was to send
+                raise
             self.why = f"the plan raises {type(error).__name__}: {error}"
 
     def _first_difference(self) -> str | None:
@@ -100,9 +109,9 @@ class StepCheck:
         got |= {name: self.memory.view(name) for name in self.model.named_buffers()}
         readable = {name: array for name, array in self.readable.items() if name in got}
         start = {name: self.start[name] for _, name in self.memory.holders}
-        run = host_run.GradientRun(self.model, start, self.batch, self.attributes, self.drawn)
-        why = self._compared(got, readable, run.on_tape)
-        if why is not None:
+        given = self.batch, self.attributes, self.drawn, self.reductions.playing
+        run = host_run.GradientRun(self.model, start, *given)
+        if (why := self._compared(got, readable, run.on_tape)) is not None:
             return why
         self.grads = {n: results[n] for n in readable if n.startswith("grad:")}
         self.readable = {n: a for n, a in readable.items() if n not in self.grads}
@@ -112,7 +121,7 @@ class StepCheck:
         """Compare what the plan has made of values and slots with the rules on its gradients."""
         grads = {name.removeprefix("grad:"): grad for name, grad in self.grads.items()}
         waiting = self.counters["n_accumulated"]
-        rules = RuleRun(self.planned, self.scalars, self.start, grads, waiting)
+        rules = RuleRun(self.planned, self.scalars, self.start, grads, waiting, self.joined)
         got: dict[str, np.ndarray] = {}  # of the parameters about which there is a question
         readable: dict[str, np.ndarray] = {}
         found: dict[str, str] = {}

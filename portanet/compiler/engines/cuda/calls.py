@@ -112,6 +112,8 @@ class Calls:
 
         args, options = replaced((node.args, node.options), argument, (Value, HostScalar))
         outs = [self._find(value) for value in node.outputs]
+        if getattr(node.function, "takes_out", False):
+            return partial(self._scratch.call, node.function, *args, **options, out=outs[0])
 
         def call() -> None:
             results = self._scratch.call(node.function, *args, **options)

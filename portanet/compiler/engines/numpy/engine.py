@@ -1,5 +1,6 @@
 """NumpyEngine: plans on NumPy, or compiled by LLVM once that pays."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from portanet.compiler.engines.numpy.pays import steps_until_it_pays
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
 from portanet.errors import ArgumentError
+from portanet.joined import agreed, present_share
 
 
 class NumpyEngine(Engine):
@@ -27,6 +29,7 @@ class NumpyEngine(Engine):
 
     def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool = False) -> None:
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
+        self._agreed: float | None = None
         keep_freed_memory()
         if fast and fuse and not machine.available():
             raise ArgumentError(
@@ -60,9 +63,17 @@ class NumpyEngine(Engine):
 
     def faster_from(self, graph: Graph) -> int | None:
         """Return the step from which a compiled plan is in use; None: never."""
+        if self._agreed is not None:
+            return None if self._agreed == inf else int(self._agreed)
         if not self._fuse or self._fast is False or not machine.installed():
             return None
         return 0 if self._fast else steps_until_it_pays(graph)
+
+    def agree(self, graph: Graph) -> None:
+        """Let all ranks take a compiled plan into use at the same step: the latest of theirs."""
+        if present_share() is not None:
+            first = self.faster_from(graph)
+            self._agreed = agreed(inf if first is None else first)
 
     def faster(self, plan: Any) -> NumpyPlan:
         """Return a compiled plan."""
