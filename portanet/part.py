@@ -170,15 +170,19 @@ def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(part, kind):
         yield name.removesuffix("."), part
     if isinstance(part, Part):
-        for key, value in vars(part).items():
-            if key != "_saved":
-                yield from _walk(value, kind, f"{name}{key}.")
+        inside = ((key, value) for key, value in vars(part).items() if key != "_saved")
     elif isinstance(part, list | tuple):
-        for i, value in enumerate(part):
-            yield from _walk(value, kind, f"{name}{i}.")
+        inside = enumerate(part)
     elif isinstance(part, dict):
-        for key, value in part.items():
+        inside = part.items()
+    else:
+        return
+    for key, value in inside:
+        if isinstance(value, _ENTERED):  # not numbers, texts, None, which most attributes are
             yield from _walk(value, kind, f"{name}{key}.")
+
+
+_ENTERED = (list, tuple, dict, Holder, Part)
 
 
 def moved(value: Array, target: Backend, dtype: str) -> Array:
