@@ -1,22 +1,23 @@
 """Part: what layers and losses share, parameters found among the attributes and a memory."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.elsewhere import OfNetworks
 from portanet.errors import OrderError
-from portanet.given import NOTHING_GIVEN, PLAIN, Given, PartType
+from portanet.given import NOTHING_GIVEN, Given, PartType
 from portanet.parameter import Buffer, Holder, Parameter
 from portanet.reprs import own_call
 from portanet.shared_names import check_shared
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot
 from portanet.typing import Array
 from portanet.versioned import Versioned
+from portanet.walking import Walked, first, walk
 
 
-class Part(OfNetworks, Versioned, metaclass=PartType):
+class Part(OfNetworks, Versioned, Walked, metaclass=PartType):
     """What layers and losses share: parameters found among the attributes, and a memory."""
 
     _made_with: Given = NOTHING_GIVEN  # what the constructor got; checkpoints describe it
@@ -34,7 +35,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
         """
         found: dict[str, Parameter] = {}
         first: dict[int, str] = {}
-        for name, parameter in _walk(self, Parameter):
+        for name, parameter in walk(self, Parameter):
             if first.setdefault(id(parameter), name) == name:
                 found[name] = parameter
             else:
@@ -47,19 +48,19 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
 
     def first_parameter(self) -> Parameter | None:
         """Return one of the parameters, None if there is none: as a rule all lie alike."""
-        return _first(self, Parameter)
+        return first(self, Parameter)
 
     def named_buffers(self) -> dict[str, Buffer]:
         """Return the buffers of this part and its parts, by name."""
-        return dict(_walk(self, Buffer))
+        return dict(walk(self, Buffer))
 
     def named_parts(self) -> dict[str, "Part"]:
         """Return this part (under the name "") and the parts it is made of, by name."""
-        return dict(_walk(self, Part))
+        return dict(walk(self, Part))
 
     def named_holders(self) -> list[tuple[str, Holder]]:
         """Return all parameters and buffers by name: what is shared is there under each name."""
-        return list(_walk(self, Holder))
+        return list(walk(self, Holder))
 
     @property
     def placement(self) -> tuple[Backend, str]:
@@ -97,13 +98,13 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
         target = self.backend if backend is None else get(backend, device)
         dtype = self.dtype if dtype is None else float_dtype(f"{type(self).__name__}.to", dtype)
         target.dtype(dtype)  # raises before anything has moved
-        for _, parameter in _walk(self, Parameter):
+        for _, parameter in walk(self, Parameter):
             parameter.value = moved(parameter.value, target, dtype)
             parameter.grad = None
-        for _, buffer in _walk(self, Buffer):
+        for _, buffer in walk(self, Buffer):
             kept = dtype if is_float(buffer.value) else dtype_name(buffer.value.dtype)
             buffer.value = moved(buffer.value, target, kept)
-        for _, part in _walk(self, Part):
+        for _, part in walk(self, Part):
             part._saved, part._home = None, (target, dtype)
         return self
 
@@ -115,7 +116,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
         for name, holder in self.named_holders():
             if name in arrays:
                 holder.value = moved(arrays[name], target, dtype_name(arrays[name].dtype))
-        for _, part in _walk(self, Part):
+        for _, part in walk(self, Part):
             part._saved, part._home = None, (target, dtype)
 
     def snapshot(self) -> Snapshot:
@@ -141,7 +142,7 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
 
         Who calls a layer twice keeps one for each call, and gives it back with `put_memory`.
         """
-        memory = [(part, part._saved) for _, part in _walk(self, Part) if part._saved is not None]
+        memory = [(part, part._saved) for _, part in walk(self, Part) if part._saved is not None]
         for part, _ in memory:
             part._saved = None
         return memory
@@ -163,44 +164,6 @@ class Part(OfNetworks, Versioned, metaclass=PartType):
                 + ("; forward must set self._saved if training" if own else "")
             )
         return saved
-
-
-_LEAVES = {*PLAIN, Given}  # most attributes: there is nothing to find in them
-
-
-def _walk(part: Any, kind: type, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (name, object) for every object of a kind in a part, its parts, lists and dicts."""
-    if isinstance(part, kind):
-        yield name.removesuffix("."), part
-    if isinstance(part, Part):
-        for key, value in vars(part).items():
-            if key != "_saved" and type(value) not in _LEAVES:
-                yield from _walk(value, kind, f"{name}{key}.")
-    elif isinstance(part, list | tuple):
-        for i, value in enumerate(part):
-            yield from _walk(value, kind, f"{name}{i}.")
-    elif isinstance(part, dict):
-        for key, value in part.items():
-            yield from _walk(value, kind, f"{name}{key}.")
-
-
-def _first(part: Any, kind: type) -> Any:
-    """Return the first object that _walk would find, None if there is none."""
-    if isinstance(part, kind):
-        return part
-    among: Iterable[Any] = ()
-    if isinstance(part, Part):
-        among = [held for key, held in vars(part).items() if key != "_saved"]
-    elif isinstance(part, list | tuple):
-        among = part
-    elif isinstance(part, dict):
-        among = part.values()
-    for value in among:
-        if type(value) not in _LEAVES:
-            found = _first(value, kind)
-            if found is not None:
-                return found
-    return None
 
 
 def moved(value: Array, target: Backend, dtype: str) -> Array:

@@ -23,6 +23,7 @@ FLOORS = [
     {"sides"},
     {"wire"},
     {"initializers", "options", "parameter", "snapshot", "uniform", "summary"},
+    {"walking"},
     {"part"},
     {"sharing", "input_checks", "chain", "loss_scale"},
     {"mixed_precision"},

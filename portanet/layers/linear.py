@@ -68,7 +68,8 @@ class Linear(Layer):
         self.weights.grad = x.T @ g
         if self.bias is not None:
             self.bias.grad = array_namespace(g).sum(g, axis=0)
-        return grad @ self.weights.value.T
+        # one product of all rows: a stack of them takes twice as long
+        return in_rows_of(grad, g @ self.weights.value.T)
 
     def _advice(self, x: Array) -> str:
         """Return what to do about x of a wrong shape."""
@@ -91,3 +92,8 @@ class Linear(Layer):
 def rows(x: Array) -> Array:
     """Return x with its leading axes merged into one."""
     return x if x.ndim == 2 else array_namespace(x).reshape(x, (-1, x.shape[-1]))
+
+
+def in_rows_of(x: Array, y: Array) -> Array:
+    """Return y, which has a row for each row of x, with the leading axes of x."""
+    return y if x.ndim == 2 else array_namespace(y).reshape(y, (*x.shape[:-1], y.shape[-1]))

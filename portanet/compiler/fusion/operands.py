@@ -10,17 +10,22 @@ from portanet.compiler.graph.graph import Node, Value
 from portanet.compiler.graph.host_scalar import HostScalar
 from portanet.compiler.graph.operations import REDUCERS
 
+# tuples: a union of types would be made anew for each argument of each operation
+_OPERANDS = (Value, HostScalar, int, float)
+_NUMBERS = (int, np.generic)
+
 
 def operands(node: Node) -> list[Any]:
     """Return the arguments that are numbers: Values, HostScalars, plain numbers."""
-    return [arg for arg in node.args if isinstance(arg, Value | HostScalar | int | float)]
+    return [arg for arg in node.args if isinstance(arg, _OPERANDS)]
 
 
 def promoted(node: Node) -> np.dtype:
     """Return the dtype that an operation's operands promote to; plain numbers are weak."""
     kinds = tuple(map(_kind, operands(node)))
-    if any(isinstance(kind, int | np.generic) for kind in kinds):  # 1 and 1.0 would be one key
-        return np.result_type(*kinds)
+    for kind in kinds:
+        if isinstance(kind, _NUMBERS):  # 1 and 1.0 would be one key
+            return np.result_type(*kinds)
     return _promoted(kinds)
 
 

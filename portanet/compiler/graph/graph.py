@@ -20,6 +20,7 @@ _CONTAINERS = (list, tuple, dict)  # that arguments may be in
 class Value:
     """One array of a step: its shape, dtype and strides, and what produces it.
 
+    size   the number of elements
     kind   "node": the output of an operation; all others exist when a step begins:
            "input" (a batch), "state" (parameters, slots …), "host" (sent from the host for this
            step), "constant" (the same in every step)
@@ -36,6 +37,10 @@ class Value:
     node: "Node | None" = None
     base: "Value | None" = None
     array: Any = None
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = prod(self.shape)
 
     @property
     def root(self) -> "Value":
@@ -49,11 +54,6 @@ class Value:
     def n_bytes(self) -> int:
         """The number of bytes."""
         return self.size * self.dtype.itemsize
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return prod(self.shape)
 
     def __repr__(self) -> str:
         name = self.name or (self.node.op if self.node else self.kind)
@@ -143,7 +143,7 @@ class Graph:
 
     def scalars(self) -> list[HostScalar]:
         """Return the HostScalars that operations read, each once."""
-        every = (s for node in self.nodes for s in scalars_in((node.args, node.options)))
+        every = (s for node in self.nodes for s in scalars_in([*node.args, node.options]))
         return list({s.key: s for s in every}.values())
 
 
@@ -172,7 +172,13 @@ def scalars_in(item: Any) -> list[HostScalar]:
         item = item.values()
     elif not isinstance(item, _CONTAINERS):
         return []
-    return [scalar for part in item if not isinstance(part, Value) for scalar in scalars_in(part)]
+    found: list[HostScalar] = []
+    for part in item:
+        if isinstance(part, HostScalar):
+            found.append(part)
+        elif isinstance(part, _CONTAINERS) and part:
+            found += scalars_in(part)
+    return found
 
 
 def replaced(item: Any, replace: Callable[[Any], Any], kinds: tuple[type, ...]) -> Any:

@@ -40,20 +40,23 @@ def without_dead(graph: Graph) -> None:
     for node in reversed(graph.nodes):
         if any(id(v) in alive for v in node.outputs):
             kept.append(node)
-            alive |= {id(v) for v in node.inputs}
+            alive.update(map(id, node.inputs))
     graph.nodes = kept[::-1]
 
 
 def _key(node: Node) -> Any:
     """Return what two operations have in common when they give the same; itself if unsure."""
-    options = [(name, _frozen(node.options[name])) for name in sorted(node.options)]
-    return (node.op, id(node.function), _frozen(node.args), *options)
+    key = (node.op, id(node.function), _frozen(node.args))
+    if not node.options:
+        return key
+    return (*key, *[(name, _frozen(node.options[name])) for name in sorted(node.options)])
 
 
 def _frozen(item: Any) -> Any:
     """Return what two arguments have in common when they are the same; of a value its id."""
     if isinstance(item, Value):
         return id(item)
-    if isinstance(item, list | tuple):
-        return tuple([_frozen(part) for part in item])
+    if isinstance(item, (list, tuple)):
+        # most are values: without a call they take half as long
+        return tuple([id(part) if type(part) is Value else _frozen(part) for part in item])
     return (type(item), id(item) if callable(item) else repr(item))

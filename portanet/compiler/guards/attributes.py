@@ -16,6 +16,7 @@ def slots_of(kind: type) -> list[str]:
     """Return the names of the slots that a class and those it is made of declare."""
     found: list[str] = []
     for cls in kind.__mro__:
-        slots = vars(cls).get("__slots__", ())
-        found += [slots] if isinstance(slots, str) else list(slots)
-    return [key for key in found if key not in ("__dict__", "__weakref__")]
+        slots = vars(cls).get("__slots__")
+        if slots:
+            found += [slots] if isinstance(slots, str) else list(slots)
+    return [key for key in found if key not in ("__dict__", "__weakref__")] if found else found

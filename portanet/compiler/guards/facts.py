@@ -1,8 +1,8 @@
 """Facts: things in a form that is equal as long as nothing has changed, and words for them."""
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import Enum
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,12 @@ from portanet.compiler.guards.code import is_library
 from portanet.parameter import Holder
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), np.generic, np.dtype)
+_PLAIN = (*PLAIN, Enum, range)
+_CONTAINERS = (*PLAIN, list, tuple, deque, dict, set, frozenset, np.ndarray)
+_FUNCTIONS = frozenset(
+    {FunctionType, property, staticmethod, classmethod}
+)  # most that classes have
+_EXACT = frozenset({int, float, str, bool, type(None)})  # most that attributes have
 WHOLE_ARRAY = 4096  # bytes: smaller host arrays are compared number by number
 
 
@@ -28,22 +34,37 @@ class Same:
         return isinstance(other, Same) and self.it is other.it
 
 
-@dataclass(frozen=True)
 class Fact:
-    """What is known of one thing: `form` is equal as long as nothing has changed."""
+    """What is known of one thing: `form` is equal as long as nothing has changed.
 
-    form: Any
-    words: str = field(compare=False)
+    Without `words` they are made of the form, once somebody asks: a survey has thousands of facts.
+    """
+
+    __slots__ = ("_words", "form")
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __init__(self, form: Any, words: str | None = None) -> None:
+        self.form, self._words = form, words
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fact) and self.form == other.form
+
+    @property
+    def words(self) -> str:
+        """The thing in a few words."""
+        if self._words is not None:
+            return self._words
+        return described(self.form.it) if isinstance(self.form, Same) else clipped(self.form[1])
 
 
 def plain(value: Any) -> Fact:
     """Return the fact of a number or a text. 1, 1.0 and True differ, and so do 0.0 and -0.0."""
-    return Fact((type(value), repr(value)), clipped(repr(value)))
+    return Fact((type(value), repr(value)))
 
 
 def same(thing: Any) -> Fact:
     """Return the fact that a thing is this very object."""
-    return Fact(Same(thing), described(thing))
+    return Fact(Same(thing))
 
 
 def array(value: np.ndarray, largest: float = WHOLE_ARRAY) -> Fact:
@@ -72,14 +93,15 @@ def holder(held: Holder) -> Fact:
 
 def is_plain(thing: Any) -> bool:
     """Return whether a thing is a number, a text or the like, which nobody can change."""
-    return isinstance(thing, (*PLAIN, Enum, range))
+    kind = type(thing)
+    return kind in _EXACT or (kind not in _FUNCTIONS and isinstance(thing, _PLAIN))
 
 
 def is_extended(thing: Any) -> bool:
     """Return whether a list, a number or the like has attributes: its class is a user's own."""
-    kinds = (*PLAIN, list, tuple, deque, dict, set, frozenset, np.ndarray)
-    users = isinstance(thing, kinds) and not isinstance(thing, Enum)
-    return users and hasattr(thing, "__dict__") and not is_library(type(thing).__module__)
+    if not hasattr(thing, "__dict__") or is_library(type(thing).__module__):
+        return False
+    return isinstance(thing, _CONTAINERS) and not isinstance(thing, Enum)
 
 
 def described(thing: Any) -> str:

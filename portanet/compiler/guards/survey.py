@@ -54,6 +54,7 @@ class Survey(CodeSurvey, ArraySurvey):
         self.checks = QuickChecks()
         self.mutable: list[Any] = []  # what was entered, and can be changed in place
         self._seen: dict[int, Any] = {}
+        self._ways: dict[int, Callable[[Any, str], None]] = {}  # by the ids of types
 
     def look(self, thing: Any, name: str) -> None:
         """Note a thing, and what lies in it."""
@@ -65,7 +66,10 @@ class Survey(CodeSurvey, ArraySurvey):
         elif known:
             self._note(name, facts.same(thing))
         else:
-            self._enter(thing)(thing, name)
+            way = self._ways.get(id(type(thing)))
+            if way is None:
+                way = self._ways[id(type(thing))] = self._enter(thing)
+            way(thing, name)
         if not known and facts.is_extended(thing):
             self.checks.attributes(thing)
             self._attributes(thing, name)

@@ -27,13 +27,14 @@ class Operators:
     __slots__ = ()
 
 
+_OPERANDS = (Operators, HostScalar, int, float, complex)
+
+
 def _operator(name: str, op: str, swapped: bool) -> Callable[..., Any]:
     function = getattr(operator, f"__{name}__")
 
     def method(self: Any, other: Any) -> Any:
-        if not isinstance(other, Operators | HostScalar | int | float | complex) and not hasattr(
-            other, "shape"
-        ):
+        if not (isinstance(other, _OPERANDS) or hasattr(other, "shape")):
             return NotImplemented
         return self.tape.record(op, function, (other, self) if swapped else (self, other), {})
 

@@ -10,6 +10,7 @@ from portanet.compiler.errors import TraceError
 from portanet.compiler.graph.graph import Graph, Node, replaced, value_like
 from portanet.compiler.graph.host_draw import HostDraw
 from portanet.compiler.graph.host_scalar import HostScalar
+from portanet.compiler.tracing.arguments import LISTS, Arguments
 from portanet.compiler.tracing.layout import in_c_order
 from portanet.compiler.tracing.namespace import TracedNamespace
 from portanet.compiler.tracing.refusals import reason_not
@@ -18,10 +19,9 @@ from portanet.dispatch import Accelerable, placed
 
 # Their result does not depend on the numbers in their first argument.
 _SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like"}
-_PLAIN = {int, float, bool, str, slice, type(None)}
 
 
-class Tape:
+class Tape(Arguments):
     """Writes down what happens to the tracers that it has made."""
 
     def __init__(self, backend: Backend, same_memory: Callable[[Any, Any], bool]) -> None:
@@ -118,9 +118,10 @@ class Tape:
         if why is not None:
             self.fail(why)
         tracers: list[Tracer] = []
-        real, traced = self._both((args, options), tracers)
-        result = function(*real[0], **real[1])
-        node = Node(op, function, *traced, place=self.place_at_work())
+        real, traced = self.all_of(args, tracers)
+        given, named = self.both(options, tracers) if options else ({}, {})
+        result = function(*real, **given)
+        node = Node(op, function, tuple(traced), named, place=self.place_at_work())
         if op in _SHAPE_ONLY or _is_constant(node, tracers):
             return self._wrapped(result, self._folded)
         wrapped = self._wrapped(result, lambda array: self._made(node, array, tracers))
@@ -150,25 +151,6 @@ class Tape:
         self.graph.hosts.append((tracer.traced, how))
         return tracer
 
-    def _both(self, item: Any, tracers: list[Tracer]) -> tuple[Any, Any]:
-        """Return arguments as they are computed with and as they are written down."""
-        kind = type(item)
-        if kind in _PLAIN:
-            return item, item
-        if kind is self._kind or isinstance(item, self._kinds):
-            tracers.append(tracer := item if kind is self._kind else self.tracer_of(item))
-            return tracer.array, tracer.traced
-        if isinstance(item, HostScalar):
-            return item.value, item
-        if isinstance(item, dict):
-            both = [self._both(part, tracers) for part in item.values()]
-            real, traced = zip(*both, strict=True) if both else ((), ())
-            return dict(zip(item, real, strict=True)), dict(zip(item, traced, strict=True))
-        if not isinstance(item, list | tuple):
-            return item, item
-        parts = [self._both(part, tracers) for part in item]
-        return type(item)([real for real, _ in parts]), type(item)([own for _, own in parts])
-
     def _folded(self, array: Any) -> Tracer:
         """Return a tracer of what was computed from constants alone: no one else has it."""
         return self._kind(value_like("constant", array, array=array), array, self)
@@ -182,7 +164,7 @@ class Tape:
         return self._kind(value, array, self)
 
     def _wrapped(self, result: Any, wrap: Callable[[Any], Any]) -> Any:
-        if isinstance(result, list | tuple):
+        if isinstance(result, LISTS):
             return tuple(self._wrapped(part, wrap) for part in result)
         if isinstance(result, np.generic):
             result = np.asarray(result)
@@ -190,8 +172,10 @@ class Tape:
 
 
 def _is_constant(node: Node, tracers: list[Tracer]) -> bool:
-    numbers = (isinstance(x, HostScalar) for x in (*node.args, *node.options.values()))
-    return all(t.traced.kind == "constant" for t in tracers) and not any(numbers)
+    for tracer in tracers:
+        if tracer.traced.kind != "constant":
+            return False
+    return not any(isinstance(x, HostScalar) for x in (*node.args, *node.options.values()))
 
 
 def _concrete(item: Any) -> Any:

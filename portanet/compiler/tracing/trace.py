@@ -143,9 +143,10 @@ class _Tracing:
     def _rule_groups(self) -> tuple[list[RuleGroup], set[Attribute]]:
         """Return the groups, and the attributes of rules that computing their numbers changes."""
         self.optimizer.follow()
-        before = self.survey()
+        roots = {"optimizer": self.optimizer}  # what its rules' code reads is reached from there
+        before = survey_of(roots, self.trace.ignored, largest=inf)
         numbers = self.optimizer.numbers(self.optimizer.trainable())
-        changed = _changed(before, self.survey())
+        changed = _changed(before, survey_of(roots, self.trace.ignored, largest=inf))
         by_scalars = {before.attributes[name] for name in changed if name in before.attributes}
         self.trace.ignored |= by_scalars
         return rule_groups(self.tape, self.optimizer, numbers), by_scalars

@@ -67,7 +67,7 @@ class AuditTape(Tape):
         """Note a copy "to host" or "to device", or that something "waits" for the device."""
         self._note(direction, what)
 
-    def enter(self, array: Any) -> AuditedArray:
+    def enter(self, array: Any) -> Tracer:
         """Return an array of the place in its wrapper."""
         return self._kind(value_like("node", array), array, self)
 

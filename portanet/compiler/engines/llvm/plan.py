@@ -49,6 +49,7 @@ class LlvmPlan(NumpyPlan):
     def make_units(self) -> list[Unit]:
         """Return fused groups and single operations."""
         last = without_vector_products(self.graph)
+        self._addresses: dict[int, int] = {}  # by the ids of values
         self._groups = SharedKernels(self._address, self._number)
         return fused_units(self.graph, has_text, _MOST_NODES, self._groups.fits, last)
 
@@ -61,6 +62,7 @@ class LlvmPlan(NumpyPlan):
         self._helpers = helpers.helpers()
         found = [(unit, self._kernels(unit)) for unit in self.units]
         del self._groups  # and what it knows of the graph
+        self._addresses.clear()
         machine.announce({kernel.text for _, kernels in found for kernel in kernels or ()})
         lines = self._calls(found)
         if any(kernel.chunks[0] > 1 for kernel in self.kernels):
@@ -134,7 +136,10 @@ class LlvmPlan(NumpyPlan):
         return [(f"run_kernels({name})", nodes)]
 
     def _address(self, value: Value) -> int:
-        return address_of(self.find(value))
+        known = self._addresses.get(id(value))
+        if known is None:
+            known = self._addresses[id(value)] = address_of(self.find(value))
+        return known
 
     def _number(self, scalar: HostScalar, dtype: Any) -> int:
         """Return the address of a number of the step."""

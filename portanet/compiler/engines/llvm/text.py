@@ -30,8 +30,9 @@ def has_text(node: Node) -> bool:
     """Return whether an operation can be written in the kernel language."""
     if len(node.outputs) != 1 or node.output.size == 0:
         return False
-    if any(v.dtype not in MEMORY for v in (*node.inputs, node.output)):
-        return False
+    for value in (*node.inputs, node.output):
+        if value.dtype not in MEMORY:
+            return False
     if node.op in REDUCERS:
         floats = node.args[0].dtype == node.output.dtype or node.op in ("any", "all")
         return floats and set(node.options) <= {"axis", "keepdims"} and len(node.args) == 1
