@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -67,9 +67,9 @@ class AuditTape(Tape):
         """Note a copy "to host" or "to device", or that something "waits" for the device."""
         self._note(direction, what)
 
-    def enter(self, array: Any) -> Tracer:
+    def enter(self, array: Any) -> AuditedArray:
         """Return an array of the place in its wrapper."""
-        return self._kind(value_like("node", array), array, self)
+        return cast("AuditedArray", self._kind(value_like("node", array), array, self))
 
     def wrapped(self, found: Any) -> Any:
         """Return what an attribute of an array is: in a wrapper if it is an array."""
