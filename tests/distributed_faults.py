@@ -94,9 +94,9 @@ def wrong_sum(folder):
     (Path(folder) / f"rank-{rank}").write_text(str(run.compiled.refused))
 
 
-def steps(folder, name, n, *, first):
+def steps(folder, name, n, every=5, *, first):
     """Train n steps, from the newest checkpoint unless it is the first; save the run."""
-    checkpoints = Checkpoints(folder, every_steps=5)
+    checkpoints = Checkpoints(folder, every_steps=every)
     run = trainer([checkpoints, Counts()], name)
     if not first:
         portanet.load(checkpoints.newest(), run.model, run.optimizer, trainer=run)
@@ -108,7 +108,7 @@ def steps(folder, name, n, *, first):
 def main():
     what, folder, *rest = sys.argv[1:]
     if what in ("first", "then"):
-        steps(folder, rest[0], int(rest[1]), first=what == "first")
+        steps(folder, rest[0], *map(int, rest[1:]), first=what == "first")
     else:
         globals()[what](folder)
 

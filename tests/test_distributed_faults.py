@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from distributed_runs import distance
+from distributed_runs import distance, results, train
 from test_distributed import ranks, start
 
 pytestmark = pytest.mark.usefixtures("mpi")
@@ -75,6 +75,15 @@ def test_a_run_goes_on_on_another_number_of_ranks(tmp_path):
     for key in a.files:
         assert np.array_equal(a[key], b[key]), key
         assert distance(a[key], c[key]) < 1e-12, key
+
+
+@pytest.mark.parametrize("name", ["plain", "weights"])
+def test_a_checkpoint_at_the_last_step_of_an_epoch_changes_nothing(name, tmp_path):
+    """Rank 0 then has the sums of the whole epoch, and the others none."""
+    ranks(2, "distributed_faults.py", "first", tmp_path, name, 14, 7)
+    found = np.load(tmp_path / "14.npz")
+    wanted = results(train(name, "compiled", distributed=False, n_steps=14))
+    assert distance(wanted["history:loss"], found["history:loss"]) < 1e-12
 
 
 def test_without_mpi4py_nothing_trains(tmp_path):

@@ -1,5 +1,7 @@
 """EpochLoss: the mean loss of an epoch so far, wherever its steps were taken."""
 
+from math import nan
+
 from portanet.backends import Backend
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.running_sum import RunningSum
@@ -34,10 +36,13 @@ class EpochLoss:
             memory.clear_totals()
 
     def mean(self, memory: ParameterMemory | None) -> Array:
-        """Return the mean loss, on the device."""
+        """Return the mean loss, on the device; NaN of no samples: a rank may have given its own."""
         totals = {} if memory is None else memory.totals()
         loss = self._loss.value + totals.get("total:loss", 0)
-        return loss / (self._weight.value + totals.get("total:weight", 0) + self.n)
+        weight = self._weight.value + totals.get("total:weight", 0) + self.n
+        if hasattr(weight, "dtype"):
+            return loss / self.model.backend.xp.where(weight == 0, nan, weight)
+        return loss / (weight or nan)
 
     def sums(self, memory: ParameterMemory | None) -> list[float]:
         """Return the sum of the losses and of what the samples count, on the host."""
