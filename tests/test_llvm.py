@@ -2,6 +2,8 @@
 
 import ast
 import math
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -311,8 +313,8 @@ def test_what_takes_long_says_so(caplog):
 
 
 @pytest.mark.parametrize(
-    ("found", "enough"), [("0.44.1", False), ("0.45.0rc1", True), ("1.0", True)]
+    ("found", "enough"), [("0.44.1", False), ("0.45.0rc1", True), ("1.0", True), ("unknown", False)]
 )
 def test_an_old_llvmlite_is_none(found, enough, monkeypatch):
-    monkeypatch.setattr(machine, "version", lambda name: found)
+    monkeypatch.setitem(sys.modules, "llvmlite", SimpleNamespace(__version__=found))
     assert machine.installed.__wrapped__() is enough
