@@ -26,7 +26,7 @@ from portanet.half import (
 from portanet.loss_scale import LossScale, all_finite
 from portanet.parameter import Holder
 from portanet.part import Part
-from portanet.several import Arrays, map_parts
+from portanet.several import Arrays, map_parts, parts_of
 from portanet.sides import taken_grads
 from portanet.typing import Array
 
@@ -92,8 +92,10 @@ class MixedPrecision(Part):
         for p in parameters:
             p.grad = _unscaled(p.grad, S)
         self._side_grads = {n: _unscaled(g, S) for n, g in taken_grads(model.layers).items()}
-        if self.loss_scale is not None:
-            self.loss_scale.update(all_finite([p.grad for p in parameters]))
+        # a network without parameters has dL/dx only
+        grads = [p.grad for p in parameters] or [g for g in parts_of(grad) if g is not None]
+        if self.loss_scale is not None and grads:
+            self.loss_scale.update(all_finite(grads))
         return map_parts(lambda g: _unscaled(g, S), grad)
 
     def take_side_grads(self) -> dict[str, Array]:

@@ -44,7 +44,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "some_on_jax(name): on JAX every fourth value of `name`")
+    config.addinivalue_line(
+        "markers", "some_on_jax(name, every=4): on JAX each such value of `name`"
+    )
     for name in config.getoption("--require-backend"):
         if name not in NEEDS:
             raise pytest.UsageError(f"--require-backend: {name} is not one of {', '.join(NEEDS)}")
@@ -99,10 +101,12 @@ def is_spared(item):
     """Return whether a test with the marker `some_on_jax` leaves this row of its table to others.
 
     XLA compiles each operation anew for each shape, 50 ms each; what such tests ask about is the
-    layers' own code, which is the same on every backend. Every fourth row runs.
+    layers' own code, which is the same on every backend. Every fourth row runs, or each of `every`.
     """
     marker = item.get_closest_marker("some_on_jax")
-    return marker is not None and item.callspec.indices[marker.args[0]] % 4 > 0
+    if marker is None:
+        return False
+    return item.callspec.indices[marker.args[0]] % marker.kwargs.get("every", 4) > 0
 
 
 LEFT_OUT = pytest.StashKey[Counter]()

@@ -195,6 +195,19 @@ def test_a_float64_run_resumed_within_an_epoch_has_the_same_losses(tmp_path, at)
     same_bits(whole, second)
 
 
+@pytest.mark.only_on("cupy", "torch", "strict")
+def test_a_run_that_is_resumed_on_its_backend_ends_with_the_same_bits(tmp_path, backend):
+    """Where a compiled step rounds otherwise than the readable one it takes the first step, too."""
+    whole, first, second = (make(backend=backend, seed=seed) for seed in (0, 0, 7))
+    whole.train(n_steps=12, log_level=0)
+    first.train(n_steps=6, log_level=0)
+    path = tmp_path / "run.safetensors"
+    save(path, first.model, first.optimizer, trainer=first)
+    load(path, second.model, second.optimizer, trainer=second)
+    second.train(n_steps=6, log_level=0)
+    same_bits(whole, second)
+
+
 def test_a_run_is_resumed_on_another_backend(tmp_path, backend):
     """Within rounding: eight steps of Adam, whose first ones have the size of lr whatever noise."""
     whole, first, second = make(), make(), make(seed=3, backend=backend)

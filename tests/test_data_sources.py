@@ -203,6 +203,32 @@ def test_pages_of_a_map_are_given_back_and_read_again(tmp_path, monkeypatch, mod
     assert bool(given_back) == (mode != "c")
 
 
+def odd_map(kind, folder):
+    """Return a map whose rows do not lie there as NumPy's own arrays do."""
+    if kind == "begins at byte 1":
+        np.concatenate([[0], np.arange(N * 3, dtype="<f4").view(np.uint8)]).astype("u1").tofile(
+            folder / "x"
+        )
+        return np.memmap(folder / "x", "<f4", "r", offset=1, shape=(N, 3))
+    whole = np.memmap(folder / "x", ">f4", "w+", shape=(N, 6))
+    whole[...] = np.arange(N * 6).reshape(N, 6)
+    return {"big-endian": whole, "every other column": whole[:, ::2], "later rows": whole[3:]}[kind]
+
+
+@pytest.mark.parametrize(
+    "kind", ["begins at byte 1", "big-endian", "every other column", "later rows"]
+)
+def test_rows_of_any_map_are_read_as_copies(kind, tmp_path):
+    source, rows = odd_map(kind, tmp_path), np.array([4, 1, 4, 0])
+    array = MappedArray(source)
+    for which in (rows, slice(1, 4)):
+        found = array.read(which)
+        assert (found.dtype, found.dtype.isnative) == (np.dtype("f4"), True)
+        assert found.flags.c_contiguous
+        assert not np.shares_memory(found, source)
+        np.testing.assert_array_equal(found, np.array(source)[which])
+
+
 def test_rows_picked_from_a_map_are_in_memory(tmp_path):
     X, y = mapped(numbers()[0], tmp_path, "X"), numbers()[1]
     model = trainer(X, y).model

@@ -57,7 +57,9 @@ _col2im = window_kernel(
     "raw T x",
     f"const int N = {_PLANES};"
     + """
-    T sums[N] = {};
+    T sums[N];  // not = {}: CuPy's float16 has a constructor that sets nothing
+    #pragma unroll
+    for (int u = 0; u < N; ++u) sums[u] = T(0);
     """
     + FOR_PLACES
     + """

@@ -15,14 +15,15 @@ from portanet import load, save
 from portanet.backends import missing
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-3}
+NAMES = ("numpy", "strict", "torch", "jax", "cupy")
 SAVED_AT = 10  # the third epoch has begun
 
 
 def tried(place, count=1):
     """Yield what came out, in words."""
     reasons = missing()
-    names = [name for name in ("numpy", "torch", "jax", "cupy") if name not in reasons]
-    for name in sorted({"torch", "jax", "cupy"} & set(reasons)):
+    names = [name for name in NAMES if name not in reasons]
+    for name in sorted({*NAMES} & {*reasons}):
         yield f"{name} was not tried: {reasons[name]}"
     for dtype, bound in BOUNDS.items():
         able = [name for name in names if dtype in portanet.backends.get(name).dtypes]

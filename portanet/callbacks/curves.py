@@ -1,6 +1,7 @@
 """Learning curves: how the numbers of a run have changed, as a plot."""
 
 import os
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ class LearningCurves(Callback):
 
     def on_train_end(self, trainer: Any) -> None:
         """Draw the history."""
-        rows = trainer.history
+        self.draw(trainer.history)
+
+    def draw(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Draw the rows of a history, into the file. Without numbers there is none."""
         names = list(dict.fromkeys(name for row in rows for name in row))
         losses = [name for name in names if name in ("loss", "val_loss")]
         metrics = [name for name in names if name not in losses]
@@ -50,7 +54,7 @@ class LearningCurves(Callback):
         return f"LearningCurves({str(self.path)!r})"
 
 
-def _draw(axes: Any, label: str, names: list[str], rows: list[dict[str, float]]) -> None:
+def _draw(axes: Any, label: str, names: list[str], rows: Sequence[Mapping[str, float]]) -> None:
     """Draw numbers by epoch; points are shown where they can be told apart."""
     marker = "o" if len(rows) <= _MAX_POINTS else None
     for name in names:

@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> None:
     from portanet.cli.words import of_table
     from portanet.table.fitting import prepare, train
 
-    output = options.output or Path(Path(options.data).with_suffix(".safetensors").name)
+    output = _output(options)
     say = remark if options.json else print
     prepared = prepare(table_of(options), options.target, _train_options(options))
     for line in of_table(options.data, prepared):
@@ -93,10 +93,19 @@ def _run(options: argparse.Namespace) -> None:
     drawing = _drawing(output.with_suffix(".png"), say)
     curves = [callback.path for callback in drawing]
     ask_to_replace("train", [output, *curves], force=options.force)
-    model = train(prepared, [Epochs(options.epochs), *drawing])
+    model = train(prepared, [Epochs(options.epochs)])
     model.about["missing"] = options.missing
     model.save(output)
+    for callback in drawing:
+        callback.draw(model.about["history"])
     _report(options, model, output, curves)
+
+
+def _output(options: argparse.Namespace) -> Path:
+    output = options.output or Path(Path(options.data).with_suffix(".safetensors").name)
+    if output.suffix != ".safetensors":
+        raise ArgumentError(f"train: the output must be a file .safetensors, is {output}")
+    return output
 
 
 def _train_options(options: argparse.Namespace) -> Any:
@@ -113,7 +122,7 @@ def _train_options(options: argparse.Namespace) -> Any:
 
 
 def _drawing(path: Path, say: Callable[[str], None]) -> list[Any]:
-    """Return the callback that draws learning curves; say so if matplotlib is not installed."""
+    """Return what draws learning curves; say so if matplotlib is not installed."""
     from portanet.callbacks import LearningCurves
 
     try:

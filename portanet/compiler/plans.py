@@ -132,7 +132,8 @@ class Plans:
         Then it takes its first step, too: a run that is resumed goes on with the same bits.
         """
         step, first = self.optimizer.n_steps + 1, engine.faster_from(trace.tape.graph)
-        return first is not None and first <= step and step > 1
+        is_first = step == 1 and not self.optimizer.n_accumulated
+        return first is not None and first <= step and not is_first
 
     @without_collector()
     def add(self, key: Key, trace: Trace, engine: Any) -> str | None:

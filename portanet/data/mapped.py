@@ -28,13 +28,19 @@ class MappedArray(LazyArray):
         super().__init__(source.shape, source.dtype, source)
         self._rows = source.view(np.ndarray)
         self._map, self._n_bytes = _map_below(source), 0
+        # take copies whole rows at once, but an array that is not like this it copies first
+        flags = self._rows.flags
+        self._takes = flags.c_contiguous and flags.aligned
         # what was written into a copy-on-write map is nowhere else
         self._gives_back = _GIVE_BACK is not None and source.mode != "c"
 
     def read(self, rows: slice | np.ndarray) -> np.ndarray:
         """Return a copy of some rows, in the machine's byte order."""
-        found = np.array(self._rows[rows], self.dtype, order="C")
-        n_places = 1 if isinstance(rows, slice) else rows.size
+        if isinstance(rows, slice):
+            found, n_places = np.array(self._rows[rows], self.dtype, order="C"), 1
+        else:  # picking is copying already
+            picked = self._rows.take(rows, axis=0) if self._takes else self._rows[rows]
+            found, n_places = np.asarray(picked, self.dtype, order="C"), rows.size
         self._n_bytes += found.nbytes + n_places * _AROUND
         if self._n_bytes > _KEPT and self._gives_back:
             self._map.madvise(_GIVE_BACK)

@@ -24,29 +24,37 @@ def task_of(series: Any, task: str | None = None) -> tuple[str, str]:
     nearly every row has a label of its own, or if texts are to be predicted as a quantity.
     """
     check_complete(series)
-    is_number = not np.isnan(parsed_numbers(series)).any()
-    is_text = not is_number or getattr(series.dtype, "kind", "O") == "b"
-    if not is_number and task != "classification":
-        check_text(series)
+    is_text = _is_text(series, task)
     _, values = codes_of(series)
     _check_varies(series, values, is_text)
-    if task == "regression" and is_text:
+    found, why = (task, "as asked for") if task else _found_out(series, len(values), is_text)
+    if found == "classification":
+        _check_labels(series, len(values))
+    elif is_text:
         raise DataError(
             f"target {short(series.name)} must be numbers for --task regression, has "
             f"{short(values[0])}; leave --task out, or name another --target"
         )
-    if task is not None:
-        _check_labels(series, len(values), task)
-        return task, "as asked for"
-    holds = counted(len(values), f"different {'text' if is_text else 'number'}")
+    return found, why
+
+
+def _is_text(series: Any, task: str | None) -> bool:
+    """Return whether values are texts or truth values. Raises DataError if some are numbers."""
+    is_number = not np.isnan(parsed_numbers(series)).any()
+    if not is_number and task != "classification":
+        check_text(series)
+    return not is_number or getattr(series.dtype, "kind", "O") == "b"
+
+
+def _found_out(series: Any, n_values: int, is_text: bool) -> tuple[str, str]:
+    holds = f"{short(series.name)} holds {n_values:,} different"
     if is_text:
-        _check_labels(series, len(values), "classification")
-        return "classification", f"{short(series.name)} holds {holds}"
+        return "classification", f"{holds} texts"
     numbers = numbers_of(series)
     is_whole = bool((numbers == np.round(numbers)).all())
-    if is_whole and len(values) <= MAX_LABELS and len(values) * 2 <= len(series):
-        return "classification", f"{short(series.name)} holds {len(values)} different whole numbers"
-    return "regression", f"{short(series.name)} holds {holds}"
+    if is_whole and n_values <= MAX_LABELS and n_values * 2 <= len(series):
+        return "classification", f"{holds} whole numbers"
+    return "regression", f"{holds} numbers"
 
 
 def _check_varies(series: Any, values: list[Any], is_text: bool) -> None:
@@ -59,8 +67,8 @@ def _check_varies(series: Any, values: list[Any], is_text: bool) -> None:
     )
 
 
-def _check_labels(series: Any, n_labels: int, task: str) -> None:
-    if task == "classification" and n_labels * 2 > len(series):
+def _check_labels(series: Any, n_labels: int) -> None:
+    if n_labels * 2 > len(series):
         raise DataError(
             f"target {short(series.name)} must have classes that come again, has {n_labels:,} "
             f"different values in {counted(len(series), 'row')}; is it a name or a number of the "

@@ -32,7 +32,7 @@ def run(
     layer, loss or network (portanet/verify/own.py): then only this is checked. `cases` are names,
     or beginnings of names, of the catalogue: only these. `seed` decides every input: the same seed
     gives the same report on the same machine. `quick` takes one draw of one case for each public
-    name, in float32; with JAX, which compiles each operation for each shape, that takes minutes.
+    name, in float32; on JAX, which compiles each operation for each shape, every second of them.
     `say` is told what is being checked.
 
     Raises MissingBackendError if a backend that was named does not run here, ArgumentError for an

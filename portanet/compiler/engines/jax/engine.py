@@ -30,3 +30,7 @@ class JaxEngine(Engine):
     def plan(self, graph: Graph, homes: dict[str, Array], step: int = 0) -> JaxPlan:  # noqa: ARG002
         """Return a plan of a graph."""
         return JaxPlan(graph, homes, self._backend)
+
+    def faster_from(self, graph: Graph) -> int | None:  # noqa: ARG002
+        """Return 0: XLA's fused step rounds otherwise than the readable one, from the first on."""
+        return 0

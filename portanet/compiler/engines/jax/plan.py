@@ -44,12 +44,15 @@ class JaxPlan:
         self._scalars = graph.scalars()
         self._dtype = graph.results["losses"].dtype  # the model's
         self._xp = backend.xp
-        self._batch: tuple[Any, ...] = ()
+        self._batch: list[Array] = []
         self._hosts: list[np.ndarray] = []
         self._numbers = np.zeros(0)
         self._after: list[Call] = []
         half = any(is_half(value) for node in graph.nodes for value in node.outputs)
         self._step = backend.compile(self._run, half=half)
+        # not in the step's own function: XLA would fuse it there, and a batch that is gathered
+        # would give other bits than the same batch as it comes to a step that is verified
+        self._gather = backend.compile(self._gathered)
 
     def finally_call(self, calls: Iterable[Call]) -> None:
         """Let replays make these C-level calls right after the states are replaced."""
@@ -57,15 +60,15 @@ class JaxPlan:
 
     def load(self, x: Arrays, y: Arrays) -> None:
         """Let the next replay take this batch."""
-        self._batch = (arrays_of(x, y),)
+        self._batch = arrays_of(x, y)
 
     def gather(self, batch: Any) -> None:
-        """Let the next replay gather this batch itself, unless it is whole already."""
+        """Gather the batch of the next replay, unless it is whole already."""
         if batch.order is None and batch.part == slice(None):
             self.load(batch.X, batch.y)
             return
         data = arrays_of(batch.X, batch.y)
-        self._batch = (data, batch.part.start, batch.order)
+        self._batch = self._gather(data, batch.part.start, batch.order)
 
     def set_numbers(self, numbers: Any, drawn: Sequence[Any]) -> None:
         """Set the numbers of the next step, computed in double precision, and its draws."""
@@ -94,14 +97,18 @@ class JaxPlan:
         return [PlanCall("jit(step)", single_units(self.graph))]
 
     def _run(
-        self, changed: list[Array], kept: list[Array], batch: Any, hosts: Any, numbers: Array
+        self,
+        changed: list[Array],
+        kept: list[Array],
+        batch: list[Array],
+        hosts: Any,
+        numbers: Array,
     ) -> tuple[list[Array], list[Array]]:
         """Return the new states and the results: the function that JAX compiles."""
         graph = self.graph
-        given = batch[0] if len(batch) == 1 else self._gathered(*batch)
         entering = [*graph.inputs.values(), *(value for value, _ in graph.hosts)]
         entering += [graph.states[name] for name in self._changed + self._kept]
-        arrays = [*given, *hosts, *changed, *kept]
+        arrays = [*batch, *hosts, *changed, *kept]
         known = {id(value): array for value, array in zip(entering, arrays, strict=True)}
         known |= {s.key: number for s, number in zip(self._scalars, numbers, strict=True)}
 
