@@ -268,6 +268,7 @@ def test_a_quick_run_on_jax_says_what_it_leaves_out(monkeypatch):
     (row,) = jobs[0].run()
     assert (row.backend, row.case) == ("jax", jobs[0].case)
     assert 30 < len(jobs) < 60
+    assert all(job.kind != "network" for job in jobs)
     assert not [job for job in jobs_of({"jax": Jax()}, 0, False) if job.check == "left out"]
 
 

@@ -53,7 +53,8 @@ def jobs_of(
     networks = [case for case in own or () if case.kind == "network"]
     slow = {n for n, place in places.items() if place.name == "jax"} if quick and not own else set()
     for i, case in enumerate(cases):
-        here = {n: place for n, place in places.items() if i % 2 == 0 or n not in slow}
+        everywhere = i % 2 == 0 or case.kind == "network"
+        here = {n: place for n, place in places.items() if everywhere or n not in slow}
         if len(here) < len(places) and case.kind != "schedule":
             yield Job("left out", case.name, case.kind, lambda case=case: _left_out(case, slow))
         for check, work in _jobs_of(case, here, seed, quick, own is not None):
