@@ -56,6 +56,7 @@ class MLPNetwork(Sequential):
         kind, layers = ACTIVATIONS[activation], list[Layer](linear[:1])
         for layer in linear[1:]:
             layers += [layer] if kind is None else [kind(), layer]
+        self.form = MLPForm(tuple(units), activation, output, alpha)
         penalty = WeightPenalty(linear, alpha) if alpha else None
         super().__init__(layers, LOSSES[output](penalty))
 

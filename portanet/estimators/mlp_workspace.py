@@ -41,6 +41,7 @@ class Setting:
     place    the name of the backend and the device
     dtype    "float32" or "float64"
     compile  whether steps are compiled
+    fast     whether LLVM compiles them from the first on, where it is installed; None: once it pays
     """
 
     form: MLPForm
@@ -48,6 +49,7 @@ class Setting:
     place: tuple[str, Any]
     dtype: str
     compile: bool
+    fast: bool | None = None
 
     def optimizer(self, network: Any) -> MLPOptimizer:
         """Return the optimizer; its learning rate is assigned when a fit begins."""
@@ -99,7 +101,7 @@ class Workspace:
         self.backend = self.model.backend
         self.optimizer = setting.optimizer(self.model)
         self._left: list[Array] = []
-        compiled = _Step(self.model, self.optimizer) if setting.compile else None
+        compiled = _Step(self.model, self.optimizer, fast=setting.fast) if setting.compile else None
         self.steps = OwnSteps(self, EpochLoss(self.model)) if compiled is None else compiled
 
     def begin(self, coefs: list[Array], intercepts: list[Array], rate: float) -> None:
