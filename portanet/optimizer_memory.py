@@ -36,6 +36,10 @@ class OptimizerMemory:
         self.owners: dict[str, Parameter] = {}
         self.home: tuple[Backend, str] | None = None
 
+    def reset(self) -> None:
+        """Forget all steps: the next is the first. Parameters stay the ones they are."""
+        vars(self).update(n_steps=0, n_accumulated=0, slots={}, ages={}, sums={}, used={})
+
     def match(self, parameters: Mapping[str, Parameter]) -> None:
         """Give each parameter the name that it has now, and forget those that are gone.
 

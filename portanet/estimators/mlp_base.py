@@ -1,5 +1,6 @@
 """BaseMLP: the fit that MLPClassifier and MLPRegressor share."""
 
+from dataclasses import replace
 from math import ceil, inf, prod
 from typing import Any, ClassVar, Self
 
@@ -8,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
 from portanet.backends import Backend, array_namespace, backend_of
+from portanet.backends._llvm import machine
 from portanet.checks import dtype_name
 from portanet.errors import ArgumentError, DataError
 from portanet.estimators.mlp_fitted import FittedMLP
@@ -25,6 +27,7 @@ from portanet.part import moved
 from portanet.typing import Array
 
 _PAYS = 64  # steps: as long as it takes to trace one and to verify it
+_LONG, _MANY = 200, 4096  # batches of an epoch, steps: as long as LLVM takes, with empty caches
 _DENSE = 2**24  # numbers of a sparse matrix that is made dense at once: 64 MB in float32
 
 
@@ -81,6 +84,7 @@ class BaseMLP(FittedMLP):
             self._fit_lbfgs(*data)
         else:
             self._fit_stochastic(*data, once=once)
+        self._network = self._network if once else None
         self._network = self.model_  # predictions change no attribute
         if not all(map(_is_finite, (*self.coefs_, *self.intercepts_))):
             raise DataError(
@@ -107,8 +111,12 @@ class BaseMLP(FittedMLP):
         self.best_validation_score_ = -np.inf if stops else None
 
     def _fit_stochastic(self, X: Any, y: Any, weights: Any, *, once: bool) -> None:
-        n_steps = inf if once else self.max_iter * ceil(X.shape[0] / self._batch_size(X))
-        workspace = self._workspace_for(self._setting(n_steps), once=once)
+        n_batches = ceil(X.shape[0] / self._batch_size(X))
+        setting = self._setting(inf if once else self.max_iter * n_batches)
+        is_long = not once and n_batches >= _LONG and self.max_iter * n_batches >= _MANY
+        if is_long and setting.place[0] == "numpy" and machine.available():
+            setting = replace(setting, fast=True)
+        workspace = self._workspace_for(setting, once=once)
         fit_stochastic(self, workspace, X, y, weights, once=once)
         self._optimizer = workspace.optimizer_state()
         self._workspace = workspace if once else None

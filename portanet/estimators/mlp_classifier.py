@@ -13,10 +13,10 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import validate_data
 
-from portanet.backends import array_namespace
+from portanet.backends import array_namespace, backend_of
 from portanet.errors import DataError
 from portanet.estimators.mlp_base import BaseMLP
-from portanet.estimators.mlp_fitted import FLOATS
+from portanet.estimators.mlp_fitted import floats_like
 from portanet.estimators.mlp_forward import outputs
 from portanet.estimators.mlp_network import MLPNetwork
 from portanet.estimators.mlp_targets import Targets
@@ -159,7 +159,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _validated(self, X: Any, y: Any, *, once: bool, first: bool) -> tuple[Array, Array]:
         """Return X, and y as columns; note the classes, or raise unless y has the known ones."""
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=FLOATS, reset=first
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=floats_like(X),
+            reset=first,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -172,7 +178,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _check_classes(self, y: Array) -> None:
         classes = unique_labels(y)
-        known, given = set(self.classes_.tolist()), set(classes.tolist())
+        known, given = _set_of(self.classes_), _set_of(classes)
         if self.warm_start and given != known:
             raise DataError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
@@ -183,3 +189,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "`y` has classes not in `self.classes_`. `self.classes_` has "
                 f"{self.classes_}. 'y' has {classes}."
             )
+
+
+def _set_of(classes: Array) -> set[Any]:
+    """Return the classes on the host."""
+    return set(backend_of(classes).to_numpy(classes).tolist())

@@ -5,12 +5,24 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from portanet.estimators.base import NetworkEstimator
+from portanet.errors import DtypeError
+from portanet.estimators.base import NetworkEstimator, dispatches, home_of
 from portanet.estimators.mlp_network import MLPForm, MLPNetwork
 from portanet.estimators.mlp_workspace import OptimizerState, Workspace
 from portanet.typing import Array
 
 FLOATS = (np.float64, np.float32)
+
+
+def floats_like(X: Any) -> tuple[Any, ...]:
+    """Return the dtypes that X may keep, in the words of its library: float64 and float32."""
+    if isinstance(X, np.ndarray) or not dispatches():
+        return FLOATS
+    try:
+        home = home_of(X)
+    except DtypeError:  # lists, data frames
+        return FLOATS
+    return tuple(home.dtype(name) for name in ("float64", "float32") if name in home.dtypes)
 
 
 class FittedMLP(NetworkEstimator):
@@ -44,9 +56,11 @@ class FittedMLP(NetworkEstimator):
     def model_(self) -> MLPNetwork:  # pyright: ignore[reportIncompatibleVariableOverride]
         """A network of the arrays coefs_ and intercepts_."""
         network = self._network
-        if network is None or not network.holds(self.coefs_, self.intercepts_):
+        if network is not None and network.holds(self.coefs_, self.intercepts_):
+            return network
+        if network is None or network.form != self._form():
             network = self._network = self._form().network()
-            network.assign(self.coefs_, self.intercepts_)
+        network.assign(self.coefs_, self.intercepts_)
         return network
 
     def to_backend(self, name: str, *, device: Any = None) -> Self:
@@ -68,7 +82,9 @@ class FittedMLP(NetworkEstimator):
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         if not self._is_plain(X):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+            X = validate_data(
+                self, X, accept_sparse=["csr", "csc"], dtype=floats_like(X), reset=False
+            )
         self.check_place(method, X)
         return X
 

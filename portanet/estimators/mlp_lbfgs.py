@@ -18,6 +18,7 @@ class FullBatch:
 
     def __init__(self, network: MLPNetwork, X: Array, y: Array, weights: Array | None) -> None:
         self.network, self.X = network, X
+        self.backend, self.dtype = network.placement  # once: it takes a walk through the network
         self.y = y if weights is None else Weighted.of(y, weights)
         linear = network.linear
         self.parameters = [layer.weights for layer in linear] + [bias_of(layer) for layer in linear]
@@ -30,26 +31,25 @@ class FullBatch:
 
     def assign(self, vector: np.ndarray) -> None:
         """Let the network have other parameters."""
-        backend, dtype = self.network.placement
         parts = np.split(vector, self.ends[:-1])
         for parameter, part, shape in zip(self.parameters, parts, self.shapes, strict=True):
-            parameter.value = backend.asarray(part.reshape(shape), dtype)
+            parameter.value = self.backend.asarray(part.reshape(shape), self.dtype)
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss and its gradient at a vector."""
         self.assign(vector)
-        network, backend = self.network, self.network.backend
+        network, backend = self.network, self.backend
         with skip_value_checks():
-            y_hat = network.forward(self.X, training=True)
+            y_hat = network.forward_layers(self.X, {}, training=True)
             losses = network.criterion.forward(y_hat, self.y, training=True)
             network.backward()
         loss = float(backend.to_numpy(backend.xp.mean(losses)))
         return loss, self._joined([parameter.grad for parameter in self.parameters])
 
     def _joined(self, arrays: list[Array]) -> np.ndarray:
-        xp = self.network.backend.xp
+        xp = self.backend.xp
         vector = xp.concat([xp.reshape(array, (-1,)) for array in arrays])
-        return self.network.backend.to_numpy(vector).astype(np.float64, copy=False)
+        return self.backend.to_numpy(vector).astype(np.float64, copy=False)
 
 
 def fit_lbfgs(estimator: Any, network: MLPNetwork, X: Array, y: Array, weights: Any) -> None:

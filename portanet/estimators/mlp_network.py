@@ -7,6 +7,7 @@ from math import sqrt
 
 import numpy as np
 
+from portanet.backends import array_namespace
 from portanet.estimators.mlp_losses import LOSSES, MLPLoss, WeightPenalty
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
@@ -43,6 +44,19 @@ class MLPForm:
         return MLPNetwork(self.units, self.activation, self.output, self.alpha)
 
 
+class OneOutput(Linear):
+    """A linear layer of one output, whose dL/dx = G wᵀ is elementwise: a column times a row.
+
+    BLAS takes several times as long for such a product.
+    """
+
+    def backward(self, grad: Array) -> Array:
+        """Set dL/dw = xᵀ G and dL/db; return dL/dx = G wᵀ."""
+        self.weights.grad = self._take_saved().T @ grad
+        bias_of(self).grad = array_namespace(grad).sum(grad, axis=0)
+        return grad * self.weights.value.T
+
+
 class MLPNetwork(Sequential):
     """Linear layers and activations; its loss has a penalty on the weights.
 
@@ -52,10 +66,12 @@ class MLPNetwork(Sequential):
     def __init__(
         self, units: Sequence[int], activation: str, output: str, alpha: float = 0.0
     ) -> None:
-        linear = [Linear(n, m, weights=zeros) for n, m in pairwise(units)]
+        sizes = pairwise(units)
+        linear = [(Linear if m > 1 else OneOutput)(n, m, weights=zeros) for n, m in sizes]
         kind, layers = ACTIVATIONS[activation], list[Layer](linear[:1])
         for layer in linear[1:]:
             layers += [layer] if kind is None else [kind(), layer]
+        self.form = MLPForm(tuple(units), activation, output, alpha)
         penalty = WeightPenalty(linear, alpha) if alpha else None
         super().__init__(layers, LOSSES[output](penalty))
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from portanet.backends import array_namespace
 from portanet.estimators.mlp_base import BaseMLP
-from portanet.estimators.mlp_fitted import FLOATS
+from portanet.estimators.mlp_fitted import floats_like
 from portanet.estimators.mlp_forward import outputs
 from portanet.estimators.mlp_network import MLPNetwork
 from portanet.targets import without_column
@@ -133,7 +133,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Return X, and y as columns."""
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
-            dtype=FLOATS, reset=first,
+            dtype=floats_like(X), reset=first,
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

@@ -27,20 +27,18 @@ def fit_stochastic(
         (X, y, weights), validation = split(estimator, X, y, weights)
     epochs = _Epochs(estimator, workspace, X, y, weights, validation)
     try:
-        for _ in range(1 if once else estimator.max_iter):
-            # in a copied context, where Ctrl-C cannot leave checks switched off
-            if copy_context().run(epochs.take_one):
-                break
-            if estimator.n_iter_ == estimator.max_iter and not once:
-                warnings.warn(
-                    f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and "
-                    "the optimization hasn't converged yet.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
+        # in a copied context, where Ctrl-C cannot leave checks switched off
+        copy_context().run(epochs.take, 1 if once else estimator.max_iter)
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=4)
     epochs.keep()
+    if epochs.ran_out and not once:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
 
 class _Epochs:
@@ -68,13 +66,18 @@ class _Epochs:
         self.loader, self.batches = loader, loader.to(workspace.model)
         self.stopping = Stopping(estimator, workspace.optimizer.lr)
         self.best: Any = None
+        self.ran_out = False
         estimator.n_iter_ = 0
 
-    def take_one(self) -> bool:
+    def take(self, n_epochs: int) -> None:
+        """Take so many epochs, or fewer if the fit is over before."""
+        with skip_value_checks():
+            self.ran_out = not any(self._take_one() for _ in range(n_epochs))
+
+    def _take_one(self) -> bool:
         """Take the steps of an epoch; return whether the fit is over."""
         estimator = self.estimator
-        with skip_value_checks():
-            loss = estimator.loss_ = self.workspace.epoch(self.batches)
+        loss = estimator.loss_ = self.workspace.epoch(self.batches)
         estimator.n_iter_ += 1
         estimator.t_ += self.n_samples
         estimator.loss_curve_.append(loss)

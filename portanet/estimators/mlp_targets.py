@@ -52,7 +52,8 @@ class Targets:
             return dense != 0
         xp = np if isinstance(y, np.ndarray) else array_namespace(y)
         if self.kind == "binary":
-            second = y == self.classes[1] if len(self.classes) > 1 else xp.zeros_like(y, dtype=bool)
+            two = self.classes.shape[0] > 1
+            second = y == self.classes[1] if two else xp.zeros_like(y, dtype=xp.bool)
             return xp.reshape(second, (-1, 1))
         return xp.reshape(y, (-1, 1)) == xp.reshape(self.classes, (1, -1))
 
@@ -64,4 +65,6 @@ class Targets:
         is_one = xp.astype(y_hat > 0, xp.int64)  # of y, which is 0 or 1, too
         if self.kind == "multilabel":
             return is_one
-        return decoded(self.classes, is_one[:, 0] if len(self.classes) > 1 else 0 * is_one[:, 0])
+        return decoded(
+            self.classes, is_one[:, 0] if self.classes.shape[0] > 1 else 0 * is_one[:, 0]
+        )

@@ -15,6 +15,7 @@ from typing import Any
 from portanet.backends import Backend, get
 from portanet.checks import dtype_name
 from portanet.compiler import CompiledStep
+from portanet.compiler.runtime.checked_plan import VERIFY_EVERY, CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.readable_step import take_step
 from portanet.data import Batches
@@ -40,6 +41,7 @@ class Setting:
     place    the name of the backend and the device
     dtype    "float32" or "float64"
     compile  whether steps are compiled
+    fast     whether LLVM compiles them from the first on, where it is installed; None: once it pays
     """
 
     form: MLPForm
@@ -47,12 +49,33 @@ class Setting:
     place: tuple[str, Any]
     dtype: str
     compile: bool
+    fast: bool | None = None
 
     def optimizer(self, network: Any) -> MLPOptimizer:
         """Return the optimizer; its learning rate is assigned when a fit begins."""
         kind, options = self.rule
         rule = {"sgd": MLPSGD, "adam": MLPAdam}[kind]
         return rule(network, Rate(1.0), **dict(options))
+
+
+class _Plan(CheckedPlan):
+    """A plan that is verified at its first replay, and at each 1,024th.
+
+    Those of other networks are verified at the 4th, 8th … too: their layers may be a user's, and
+    change with time. An MLP has none of these.
+    """
+
+    def is_due(self) -> bool:
+        """Return whether the step to come is one at which the plan is verified."""
+        return not self.verified or (self.n_replays + 2) % VERIFY_EVERY == 0
+
+
+class _Step(CompiledStep):
+    """A compiled step of such plans."""
+
+    def _start(self) -> None:
+        super()._start()
+        self.plans.kind = _Plan
 
 
 @dataclass
@@ -77,14 +100,14 @@ class Workspace:
         self.model = setting.form.network().to(name, device=device, dtype=setting.dtype)
         self.backend = self.model.backend
         self.optimizer = setting.optimizer(self.model)
-        self._fresh, self._left = self.optimizer.state(), list[Array]()
-        compiled = CompiledStep(self.model, self.optimizer) if setting.compile else None
+        self._left: list[Array] = []
+        compiled = _Step(self.model, self.optimizer, fast=setting.fast) if setting.compile else None
         self.steps = OwnSteps(self, EpochLoss(self.model)) if compiled is None else compiled
 
     def begin(self, coefs: list[Array], intercepts: list[Array], rate: float) -> None:
         """Begin a fit: weights, a learning rate, and an optimizer that remembers nothing."""
         self.model.assign(coefs, intercepts)
-        self.optimizer.load_state(self._fresh)
+        self.optimizer.memory.reset()
         self.optimizer.lr.value = rate
 
     def go_on(self, remembered: OptimizerState) -> None:

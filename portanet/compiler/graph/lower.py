@@ -13,14 +13,11 @@ _METHODS = {"sum", "mean", "max", "min", "prod", "any", "all", "astype", "reshap
 def lower(graph: Graph, xp: Any) -> None:
     """Rewrite a graph's operations, in place.
 
-    Methods become functions, means sums and divisions, full_like constants, products of a column
-    and a row elementwise ones. A state whose new value
+    Methods become functions, means sums and divisions, full_like constants. A state whose new value
     is another state (two buffers that are swapped) gets a copy, made before any state is written.
     """
     nodes = []
     for node in map(_plain, graph.nodes):
-        if _is_outer(node):
-            node.op, node.function = "multiply", xp.multiply
         nodes += _mean(node, xp) if _is_mean(node) else [node]
     wanted = {id(value) for value in graph.wanted()}
     graph.nodes = [n for n in nodes if id(n.outputs[0]) in wanted or not _is_filled(n, xp)]
@@ -35,17 +32,6 @@ def _plain(node: Node) -> Node:
     if node.op in REDUCTIONS and len(node.args) == 2 and isinstance(node.args[1], int | tuple):
         node.args, node.options = node.args[:1], {"axis": node.args[1], **node.options}
     return node
-
-
-def _is_outer(node: Node) -> bool:
-    """Return whether an operation is (m, 1) @ (1, n): each number is one product.
-
-    Elementwise it is the same numbers, can be fused, and takes a tenth of BLAS' time.
-    """
-    if node.op != "matmul" or len(node.args) != 2:
-        return False
-    a, b = node.args
-    return all(isinstance(x, Value) and len(x.shape) == 2 for x in (a, b)) and a.shape[1] == 1
 
 
 def _is_mean(node: Node) -> bool:

@@ -26,7 +26,9 @@ class EpochLoss:
 
     def clear(self, memory: ParameterMemory | None) -> None:
         """Begin anew."""
-        home, self.n = self.model.backend, 0
+        self.n = 0
+        # a model that has moved has no memory of plans yet; to ask it takes a walk through it
+        home = self.model.backend if memory is None or self._home is None else self._home
         if home is not self._home:
             self._home = home
             self._loss, self._weight = RunningSum(home), RunningSum(home)

@@ -1,0 +1,213 @@
+"""portanet's MLPs beside scikit-learn's: fits, first fits, predictions and scores.
+
+    python -m benchmarks.estimators fit first predict scores --rounds 7 --clock cpu
+
+Each part is measured in processes of its own, with one thread and with two (scores: once). Fits and
+predictions of the two take turns in one process; what is compared are medians. `first` is the first
+fit of a fresh process with empty caches: the fit alone, and all from the start of the process.
+With `--clock cpu` CPU seconds count, which other work on the machine changes less. The numbers are
+kept in benchmarks/estimators.json; `--tables` prints them for docs/estimators.md and draws
+docs/estimators.png.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("estimators.json")
+FITS = {"iris": {}, "breast cancer": {}, "digits": {}, "100,000 x 50": {"max_iter": 20}}
+ROWS = (1, 1_000, 100_000)
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+SEEDS = 20
+
+
+def data(name: str) -> tuple[Any, Any]:
+    """Return X and y, float64 as scikit-learn's users have them."""
+    import numpy as np
+    from sklearn import datasets
+
+    if name == "100,000 x 50":
+        X = np.random.RandomState(0).standard_normal((100_000, 50))
+        return X, (X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int)
+    if name == "California-sized":
+        rng = np.random.RandomState(0)
+        X = rng.standard_normal((20_640, 8))
+        y = X[:, 0] + np.sin(2 * X[:, 1]) + X[:, 2] * X[:, 3] + 0.5 * rng.standard_normal(20_640)
+        return X, y
+    load = {"breast cancer": "load_breast_cancer"}.get(name, f"load_{name}")
+    return getattr(datasets, load)(return_X_y=True)
+
+
+def classes(kind: str) -> dict[str, Any]:
+    """Return both libraries' estimators of a kind."""
+    from sklearn import neural_network
+
+    from portanet import estimators
+
+    return {"scikit-learn": getattr(neural_network, kind), "portanet": getattr(estimators, kind)}
+
+
+def fit(rounds: int, clock: str) -> dict[str, Any]:
+    """Return the seconds of fits with default settings, by data and library."""
+    return {name: _fits(name, options, rounds, clock) for name, options in FITS.items()}
+
+
+def _fits(name: str, options: dict[str, Any], rounds: int, clock: str) -> dict[str, list[float]]:
+    (X, y), found = data(name), {"scikit-learn": [], "portanet": []}
+    if len(X) > 10_000:
+        rounds = max(3, rounds // 3)
+    for i in range(rounds + 1):  # one to warm up
+        for library, cls in classes("MLPClassifier").items():
+            estimator = cls(random_state=i, **options)
+            found[library].append(_seconds(lambda e=estimator: e.fit(X, y), clock))
+    return {library: seconds[1:] for library, seconds in found.items()}
+
+
+def _seconds(call: Any, clock: str, n: int = 1) -> float:
+    start = CLOCKS[clock]()
+    for _ in range(n):
+        call()
+    return (CLOCKS[clock]() - start) / n
+
+
+def predict(rounds: int, clock: str) -> dict[str, Any]:
+    """Return the seconds of predict on digits' network, by rows and library."""
+    import numpy as np
+
+    X, y = data("digits")
+    rows = X[np.random.RandomState(0).randint(len(X), size=max(ROWS))]
+    fitted = {
+        n: c(random_state=0, max_iter=5).fit(X, y) for n, c in classes("MLPClassifier").items()
+    }
+    found: dict[str, Any] = {}
+    for n in ROWS:
+        part, times = rows[:n], {"scikit-learn": [], "portanet": []}
+        for _ in range(rounds * 3):
+            for library, estimator in fitted.items():
+                calls = max(1, 2_000 // n)
+                times[library].append(
+                    _seconds(lambda e=estimator, x=part: e.predict(x), clock, calls)
+                )
+        found[f"{n:,}"] = times
+    return found
+
+
+FIRST = """
+import sys, time, warnings
+start = time.process_time() if sys.argv[1] == "cpu" else time.perf_counter()
+warnings.simplefilter("ignore")
+from {module} import MLPClassifier
+from benchmarks.estimators import CLOCKS, data
+X, y = data(sys.argv[2])
+clock = CLOCKS[sys.argv[1]]
+before = clock()
+MLPClassifier(random_state=0).fit(X, y)
+print(clock() - before, clock() - start)
+"""
+
+
+def first(rounds: int, clock: str) -> dict[str, Any]:
+    """Return the seconds of first fits in fresh processes with empty caches."""
+    modules = {"scikit-learn": "sklearn.neural_network", "portanet": "portanet.estimators"}
+    found: dict[str, Any] = {}
+    for name in list(FITS)[:3]:
+        for library in modules:
+            for what in ("fit", "process"):
+                found[f"{name}, {what}"] = found.get(f"{name}, {what}", {}) | {library: []}
+        for _ in range(rounds):
+            for library, module in modules.items():
+                of_fit, of_process = _first(FIRST.format(module=module), clock, name)
+                found[f"{name}, fit"][library].append(of_fit)
+                found[f"{name}, process"][library].append(of_process)
+    return found
+
+
+def _first(code: str, clock: str, name: str) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as empty:
+        environment = os.environ | {"XDG_CACHE_HOME": empty, "HOME": empty}
+        out = subprocess.run(
+            [sys.executable, "-c", code, clock, name],
+            env=environment, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+    of_fit, of_process = map(float, out.split())
+    return of_fit, of_process
+
+
+SCORES = {
+    "iris": "MLPClassifier", "wine": "MLPClassifier", "digits": "MLPClassifier",
+    "breast cancer": "MLPClassifier", "diabetes": "MLPRegressor", "California-sized": "MLPRegressor",
+}  # fmt: skip
+
+
+def scores(rounds: int, clock: str) -> dict[str, Any]:  # noqa: ARG001
+    """Return the scores on a quarter of the data that is held out, for 20 seeds."""
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    found: dict[str, Any] = {}
+    for name, kind in SCORES.items():
+        X, y = data(name)
+        found[name] = {"scikit-learn": [], "portanet": []}
+        for seed in range(SEEDS):
+            X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed)
+            scale = StandardScaler().fit(X_train)
+            options = {"California-sized": {"max_iter": 30}, "diabetes": {"max_iter": 1000}}.get(
+                name, {}
+            )
+            for library, cls in classes(kind).items():
+                estimator = cls(random_state=seed, **options).fit(scale.transform(X_train), y_train)
+                found[name][library].append(estimator.score(scale.transform(X_test), y_test))
+    return found
+
+
+PARTS = {"fit": fit, "first": first, "predict": predict, "scores": scores}
+
+
+def main() -> None:
+    """Measure the parts that are named, in processes with so many threads; keep the numbers."""
+    parser = argparse.ArgumentParser(description="MLPs beside scikit-learn's")
+    parser.add_argument("parts", nargs="*", choices=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
+    parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--here", action="store_true", help="measure in this process")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if given.here:
+        print(json.dumps(PARTS[given.parts[0]](given.rounds, given.clock)))
+        return
+    results = json.loads(FILE.read_text()) if FILE.exists() else {}
+    for part in given.parts:
+        for threads in ("1",) if part == "scores" else ("1", "2"):
+            results[f"{part}, {threads}"] = _in_process(part, threads, given)
+            FILE.write_text(json.dumps(results | {"clock": given.clock}, indent=1) + "\n")
+    if given.tables:
+        from benchmarks.report_estimators import report
+
+        print(report(json.loads(FILE.read_text())))
+
+
+def _in_process(part: str, threads: str, given: argparse.Namespace) -> Any:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    arguments = ["--here", part, "--rounds", str(given.rounds), "--clock", given.clock]
+    command = [sys.executable, "-m", "benchmarks.estimators", *arguments]
+    environment = os.environ | dict.fromkeys(names, threads)
+    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(run.stdout)
+    for name, times in found.items():
+        medians = {library: statistics.median(values) for library, values in times.items()}
+        ratio = medians["scikit-learn"] / medians["portanet"]
+        print(f"{part}, {threads} threads, {name}: {medians}, ratio {ratio:.3g}", flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    main()
