@@ -13,7 +13,11 @@ pytestmark = [
 ]
 
 
-@parametrize_with_checks([MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)])
+# In float64: samples that are repeated and samples with weights are to agree to 1e-7.
+IN_FLOAT64 = {"max_iter": 100, "dtype": "float64"}
+
+
+@parametrize_with_checks([MLPClassifier(**IN_FLOAT64), MLPRegressor(**IN_FLOAT64)])
 def test_checks_of_estimators(estimator, check):
     check(estimator)
 
