@@ -33,10 +33,7 @@ class Plans:
     retraced   which guard was broken when plans were last dropped, with its old and new value
     n_replays  how many steps these plans have taken
     n_vain     how many times in a row plans were dropped before they had paid
-    kind       the class of plans: says when they are verified
     """
-
-    kind: type[CheckedPlan] = CheckedPlan
 
     def __init__(self, model: Sequential, optimizer: Optimizer, epoch_loss: EpochLoss) -> None:
         self.model, self.optimizer, self._epoch_loss = model, optimizer, epoch_loss
@@ -153,7 +150,7 @@ class Plans:
             ignored = trace.ignored | (self._guards.ignored if self._guards is not None else set())
             guards = Guards({"": self.model, "optimizer": self.optimizer}, ignored)
             values = ValueChecks(self.model, trace.y_hat_shape)
-            planned = self.kind(engine, memory, self.optimizer, trace, values)
+            planned = CheckedPlan(engine, memory, self.optimizer, trace, values)
         except Exception as error:  # noqa: BLE001 - without a plan steps run as they are written
             planned, why = None, f"no plan can be made: {type(error).__name__}: {error}"
         planned, why = same_on_all_ranks(planned, why)

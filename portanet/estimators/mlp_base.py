@@ -60,11 +60,6 @@ class BaseMLP(FittedMLP):
         """Return X, and y as columns."""
         raise NotImplementedError
 
-    def network_place(self, X: Array) -> tuple[Backend, str]:
-        """Return the backend and dtype of the network: without `dtype` float32, for lbfgs X's."""
-        place, dtype = super().network_place(X)
-        return place, dtype if self.dtype is not None or self.solver == "lbfgs" else "float32"
-
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, once: bool) -> Self:
         """Fit, or with `once` take one more epoch."""
         first = not hasattr(self, "coefs_") or not (self.warm_start or once)

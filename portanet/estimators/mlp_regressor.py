@@ -23,14 +23,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     loss="squared_error" or "poisson" (expected counts, the exponential of the output).
 
     Parameters, attributes and results are scikit-learn's, whose documentation holds here, too; the
-    same numbers are drawn from `random_state`. With dtype="float64" a fit on float64 data is
-    scikit-learn's up to rounding; without, it is computed in float32, which is faster.
+    same numbers are drawn from `random_state`, and a fit is scikit-learn's up to rounding. With
+    dtype="float32" float64 data are computed with in float32, which is faster.
 
     Beside them are
 
     backend   where the network trains and stays: "numpy", "cupy", "torch", "jax" (None: where X is)
     device    the device there, such as 1 for the second GPU
-    dtype     what it computes in: "float32" or "float64" (None: float32, with lbfgs X's)
+    dtype     what it computes in: "float32" or "float64" (None: X's)
     compile   whether steps are compiled, where the backend has an engine
 
     and the attribute `model_`, the portanet network; `to_backend` moves a fitted estimator.

@@ -15,7 +15,6 @@ from typing import Any
 from portanet.backends import Backend, get
 from portanet.checks import dtype_name
 from portanet.compiler import CompiledStep
-from portanet.compiler.runtime.checked_plan import VERIFY_EVERY, CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.readable_step import take_step
 from portanet.data import Batches
@@ -58,26 +57,6 @@ class Setting:
         return rule(network, Rate(1.0), **dict(options))
 
 
-class _Plan(CheckedPlan):
-    """A plan that is verified at its first replay, and at each 1,024th.
-
-    Those of other networks are verified at the 4th, 8th … too: their layers may be a user's, and
-    change with time. An MLP has none of these.
-    """
-
-    def is_due(self) -> bool:
-        """Return whether the step to come is one at which the plan is verified."""
-        return not self.verified or (self.n_replays + 2) % VERIFY_EVERY == 0
-
-
-class _Step(CompiledStep):
-    """A compiled step of such plans."""
-
-    def _start(self) -> None:
-        super()._start()
-        self.plans.kind = _Plan
-
-
 @dataclass
 class OptimizerState:
     """What an optimizer remembers when a fit ends, and its learning rate."""
@@ -101,7 +80,8 @@ class Workspace:
         self.backend = self.model.backend
         self.optimizer = setting.optimizer(self.model)
         self._left: list[Array] = []
-        compiled = _Step(self.model, self.optimizer, fast=setting.fast) if setting.compile else None
+        model, optimizer = self.model, self.optimizer
+        compiled = CompiledStep(model, optimizer, fast=setting.fast) if setting.compile else None
         self.steps = OwnSteps(self, EpochLoss(self.model)) if compiled is None else compiled
 
     def begin(self, coefs: list[Array], intercepts: list[Array], rate: float) -> None:
