@@ -18,6 +18,8 @@ import portanet
 from portanet import Linear, Tanh
 from portanet.callbacks import EarlyStopping
 from portanet.estimators import (
+    MLPClassifier,
+    MLPRegressor,
     NeuralNetClassifier,
     NeuralNetRegressor,
 )
@@ -38,7 +40,12 @@ def make(n_features, n_outputs, hidden=10):
 
 
 OPTIONS = {"random_state": 0, "batch_size": 30}
+OPTIONS_OF_MLPS = {
+    "hidden_layer_sizes": [10], "max_iter": 20, "learning_rate_init": 0.02, "tol": 1e-3,
+}  # fmt: skip
 ESTIMATORS = {
+    "MLPClassifier": MLPClassifier(**OPTIONS_OF_MLPS, **OPTIONS),
+    "MLPRegressor": MLPRegressor(**OPTIONS_OF_MLPS, **OPTIONS),
     "NeuralNetClassifier": NeuralNetClassifier(make, learning_rate=0.02, **OPTIONS),
     "NeuralNetRegressor": NeuralNetRegressor(make, learning_rate=0.02, **OPTIONS),
 }

@@ -59,8 +59,8 @@ class NetworkEstimator(BaseEstimator):
         target = get(name, device)
         self.model_.to(name, device=device)
         self._follows = (target.name, target.device)
-        for key, value in vars(self).items():
-            vars(self)[key] = on_backend(target, value)
+        for key, value in dict(vars(self)).items():
+            setattr(self, key, on_backend(target, value))
         return self
 
     def network_place(self, X: Array) -> tuple[Backend, str]:

@@ -15,11 +15,13 @@ from sklearn.utils.validation import validate_data
 
 from portanet.backends import array_namespace, backend_of
 from portanet.errors import DataError
+from portanet.estimators.base import home_of
 from portanet.estimators.mlp_base import BaseMLP
 from portanet.estimators.mlp_fitted import floats_like
 from portanet.estimators.mlp_forward import outputs
 from portanet.estimators.mlp_network import MLPNetwork
 from portanet.estimators.mlp_targets import Targets
+from portanet.part import moved
 from portanet.typing import Array
 
 
@@ -174,7 +176,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self.classes_ = self._targets.classes
         else:
             self._check_classes(y)
-        return X, self._targets.encode(y)
+        return X, moved(self._targets.encode(y), home_of(X), "bool")
 
     def _check_classes(self, y: Array) -> None:
         classes = unique_labels(y)

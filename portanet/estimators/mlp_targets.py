@@ -1,13 +1,17 @@
 """Targets of a classifier as columns of 0 and 1, and labels of what a network returns."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
-from portanet.backends import array_namespace
+from portanet.backends import Backend, array_namespace, backend_of
+from portanet.checks import dtype_name
 from portanet.errors import DataError
+from portanet.estimators.base import on_backend
 from portanet.estimators.labels import decoded, encoded
+from portanet.part import moved
 from portanet.typing import Array
 
 
@@ -40,6 +44,12 @@ class Targets:
             )
         self.classes = unique_labels(y) if self.kind == "multilabel" else encoded(y)[0]
 
+    def on_backend(self, target: Backend) -> "Targets":
+        """Return the same with its classes on another backend, where the library has such."""
+        new = copy(self)
+        new.classes = on_backend(target, self.classes)
+        return new
+
     @property
     def output(self) -> str:
         """The link of the network's outputs."""
@@ -51,11 +61,13 @@ class Targets:
             dense = y.toarray() if hasattr(y, "toarray") else y
             return dense != 0
         xp = np if isinstance(y, np.ndarray) else array_namespace(y)
+        classes = self.classes
+        if not isinstance(y, np.ndarray) or not isinstance(classes, np.ndarray):
+            classes = moved(classes, backend_of(y), dtype_name(classes.dtype))
         if self.kind == "binary":
-            two = self.classes.shape[0] > 1
-            second = y == self.classes[1] if two else xp.zeros_like(y, dtype=xp.bool)
+            second = y == classes[1] if classes.shape[0] > 1 else xp.zeros_like(y, dtype=xp.bool)
             return xp.reshape(second, (-1, 1))
-        return xp.reshape(y, (-1, 1)) == xp.reshape(self.classes, (1, -1))
+        return xp.reshape(y, (-1, 1)) == xp.reshape(classes, (1, -1))
 
     def decode(self, y_hat: Array) -> Array:
         """Return labels for the network's outputs, before their link."""

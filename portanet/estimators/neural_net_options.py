@@ -39,7 +39,8 @@ class WithPrefixes(BaseEstimator):
     def _set_options(self, options: dict[str, Any]) -> None:
         """Keep what a constructor got beyond its named parameters."""
         self._check_names(options)
-        vars(self).update(options)
+        for name, value in options.items():
+            setattr(self, name, value)
 
     def _is_option(self, name: str) -> bool:
         prefix, _, rest = name.partition("__")
