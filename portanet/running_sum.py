@@ -34,6 +34,15 @@ class RunningSum:
         self._sum: Any = 0
         self._error: Any = None if self._exact else 0
 
+    def start(self, total: float, error: float = 0.0) -> None:
+        """Go on from `parts`, as numbers of the host."""
+        self._sum, self._error = total, None if self._exact else error
+
+    @property
+    def parts(self) -> tuple[Any, Any]:
+        """The sum, and what rounding took off it: 0 where it is kept in float64."""
+        return self._sum, 0 if self._error is None else self._error
+
     @property
     def value(self) -> Any:
         """The sum so far, of shape () on the device; of Python numbers only it is a number."""
@@ -46,9 +55,15 @@ class RunningSum:
         if self._error is None:
             self._sum = self._sum + number
             return
-        before, self._sum = self._sum, self._sum + number
-        added = self._sum - before
-        self._error = self._error + ((before - (self._sum - added)) + (number - added))
+        self._sum, error = two_sum(self._sum, number)
+        self._error = self._error + error
+
+
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return fl(a + b), and what rounding took off it, exactly (Knuth, theorem B)."""
+    total = a + b
+    added = total - a
+    return total, (a - (total - added)) + (b - added)
 
 
 @cache

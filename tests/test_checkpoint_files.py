@@ -282,7 +282,7 @@ RUNS = {
     "two streams": ("streams", [[0, "shuffle", 0, 2]] * 2, "of a trainer with 1 loaders and.* is of 2"),
     "past the last step": ("position", 5, "position of the state must be at most n_steps, 4, is 5"),
     "past the last batch": ("position", 3, "at most 2, the batches of an epoch, is 3; make the loader"),
-    "within an epoch of no sums": ("position", 1, r"sums of the state must be two numbers.*are \[\]"),
+    "within an epoch of no sums": ("position", 1, r"sums of the state must be two or four numbers.*are \[\]"),
     "within an epoch that was not begun": (None, {"position": 1, "sums": [1.0, 2.0], "streams": [[0, "shuffle", 0, 0]]},
         "within an epoch the loader must have begun one"),
     "callbacks of numbers": ("callbacks", {"Checkpoints-0": 3}, "callbacks of the state must be a dict"),

@@ -39,6 +39,18 @@ def test_sums_without_float64_are_those_of_exact_arithmetic(numbers):
     assert abs(got - exact) <= eps * abs(exact) + len(numbers) * eps**2 * size
 
 
+def test_a_sum_goes_on_from_its_parts_with_the_same_bits(backend):
+    numbers = np.random.default_rng(0).uniform(0.1, 1, 300).astype(F4)
+    whole, first, second = (RunningSum(backend) for _ in range(3))
+    for total, some in ((whole, numbers), (first, numbers[:200])):
+        for number in some:
+            total.add(backend.asarray(number, "float32"))
+    second.start(*map(float, first.parts))
+    for number in numbers[200:]:
+        second.add(backend.asarray(number, "float32"))
+    assert [*map(float, second.parts)] == [*map(float, whole.parts)]
+
+
 def test_the_dtype_is_the_widest(backend):
     total = RunningSum(backend)
     total.add(backend.asarray(F4(1), "float32"))

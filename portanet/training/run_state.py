@@ -77,9 +77,10 @@ def _place(trainer: Any, state: State) -> tuple[int, int, list[float]]:
             f"{_WHO}: position of the state must be at most {n}, the batches of an epoch, is "
             f"{position}; make the loader with the data and the batch size of the saved one"
         )
-    if position and not (len(sums) == 2 and all(map(is_number, sums))):
+    if position and not (len(sums) in (2, 4) and all(map(is_number, sums))):
         raise CheckpointError(
-            f"{_WHO}: sums of the state must be two numbers within an epoch, are {short(sums)}"
+            f"{_WHO}: sums of the state must be two or four numbers within an epoch, are "
+            f"{short(sums)}"
         )
     return n_steps, position, sums
 

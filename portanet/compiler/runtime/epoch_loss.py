@@ -1,10 +1,11 @@
 """EpochLoss: the mean loss of an epoch so far, wherever its steps were taken."""
 
 from math import nan
+from typing import Any
 
 from portanet.backends import Backend
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
-from portanet.running_sum import RunningSum
+from portanet.running_sum import RunningSum, two_sum
 from portanet.sequential import Sequential
 from portanet.several import Arrays, n_samples
 from portanet.typing import Array
@@ -47,16 +48,22 @@ class EpochLoss:
         return loss / (weight or nan)
 
     def sums(self, memory: ParameterMemory | None) -> list[float]:
-        """Return the sum of the losses and of what the samples count, on the host."""
-        totals = {} if memory is None else memory.totals()
-        weight = self._weight.value + totals.get("total:weight", 0) + self.n
-        return [float(self._loss.value + totals.get("total:loss", 0)), float(weight)]
+        """Return the sum of the losses and of what the samples count, on the host.
+
+        Where float64 is missing, followed by what rounding took off each: a run that is resumed
+        adds to the same numbers.
+        """
+        losses, error = _together(self._loss.parts, memory, "total:loss")
+        weights, of_weights = _together(self._weight.parts, memory, "total:weight")
+        sums = [losses, weights + self.n]
+        return [*sums, error, of_weights] if error or of_weights else sums
 
     def start_from(self, sums: list[float], memory: ParameterMemory | None) -> None:
         """Go on from what `sums` has returned."""
         self.clear(memory)
-        self._loss.add(sums[0])
-        self._weight.add(sums[1])
+        errors = sums[2:] or [0.0, 0.0]
+        self._loss.start(sums[0], errors[0])
+        self._weight.start(sums[1], errors[1])
 
     def add(self, losses: Array, y: Arrays) -> None:
         """Add a step that no plan has taken."""
@@ -66,10 +73,16 @@ class EpochLoss:
         self._weight.add(n_samples(y) if weights is None else xp.sum(weights))
 
     def hand_over(self, memory: ParameterMemory | None) -> None:
-        """Let the sums in a memory go on from those here; where float64 is missing both stay."""
+        """Let the sums in a memory go on from those here."""
         for name, here in (("total:loss", self._loss), ("total:weight", self._weight)):
-            if memory is not None and name in memory.homes and f"{name}:error" not in memory.homes:
-                memory.put(name, memory.homes[name] + here.value)
+            if memory is not None and name in memory.homes:
+                home, lost = memory.homes[name], f"{name}:error"
+                if lost in memory.homes:
+                    total, error = two_sum(home, here.parts[0])
+                    memory.put(lost, memory.homes[lost] + error + here.parts[1])
+                else:
+                    total = home + here.value
+                memory.put(name, total)
                 here.clear()
 
     def leave(self, memory: ParameterMemory) -> None:
@@ -82,3 +95,13 @@ class EpochLoss:
         """Begin anew where the model has moved: an epoch ends where it began."""
         if self.model.backend is not self._home:
             self.clear(None)
+
+
+def _together(
+    here: tuple[Any, Any], memory: ParameterMemory | None, name: str
+) -> tuple[float, float]:
+    """Return a sum here and the one in a memory as one, and what rounding took off it."""
+    homes = {} if memory is None else memory.homes
+    total, error = (float(x) for x in here)
+    total, more = two_sum(total, float(homes.get(name, 0)))
+    return total, error + more + float(homes.get(f"{name}:error", 0))
