@@ -8,9 +8,9 @@ _CELLS, _PASS = "layers/recurrent_cells.py", "layers/recurrent_pass.py"
 _HEADS, _JOINS, _RECTIFIERS = "layers/attention.py", "layers/joins.py", "layers/rectifiers.py"
 
 LAYERS = [
-    Fault("transposed weight: rows taken for columns", _LINEAR, "return grad @ self.weights.value.T",
-          "w = self.weights.value\n        "
-          "return grad @ array_namespace(w).reshape(w, w.T.shape)", "Linear"),
+    Fault("transposed weight: rows taken for columns", _LINEAR,
+          "return in_rows_of(grad, g @ self.weights.value.T)", "w = self.weights.value\n        "
+          "return in_rows_of(grad, g @ array_namespace(w).reshape(w, w.T.shape))", "Linear"),
     Fault("wrong sign of a weight's gradient", _LINEAR, "= x.T @ g", "= -(x.T @ g)", "Linear"),
     Fault("mean in place of a sum", _LINEAR, ".sum(g, axis=0)", ".mean(g, axis=0)", "Linear"),
     Fault("float64 leak in a product", _LINEAR, "z = x @ self.weights.value",

@@ -10,7 +10,7 @@ _REGRESSION, _CLASSES, _BINARY = (
 _ADAM, _ADAPTIVE = "optimizers/adam.py", "optimizers/adaptive.py"
 
 LOSSES = [
-    Fault("missing 1/N", "loss.py", "return gradient / max(y_hat.shape[0] * n_elements, 1)",
+    Fault("missing 1/N", "loss.py", "return gradient / max(n * n_elements, 1)",
           "return gradient", "MSE"),
     Fault("sum of weights not counted", "loss.py", "sample_weight, sample_weight / total)",
           "sample_weight, sample_weight)", "MSE"),
