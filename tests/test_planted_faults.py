@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.planted.harmless import HARMLESS
+from benchmarks.planted.ranks import RANKS
 from benchmarks.planted_faults import FAULTS, LIBRARY, Copy
 
 SHARE = {
@@ -22,7 +23,7 @@ def copy(tmp_path_factory):
 def test_every_fault_can_be_planted():
     assert len(FAULTS) >= 60
     assert len(HARMLESS) >= 20
-    for fault in (*FAULTS, *HARMLESS):
+    for fault in (*FAULTS, *HARMLESS, *RANKS):
         text = (LIBRARY / fault.file).read_text()
         assert fault.planted(text) != text
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Fault:
     """`old`, which occurs once in `file` of portanet, becomes `new`; `case` then shows it.
 
-    `backends` are those to compare; faults of kernels and of compiled steps are NumPy's own.
+    `backends` are those to compare; faults of kernels and of compiled steps are NumPy's own. With
+    `ranks` it is in data-parallel training, and shown by that many ranks.
     """
 
     what: str
@@ -16,6 +17,7 @@ class Fault:
     new: str
     case: str
     backends: tuple[str, ...] = ("numpy",)
+    ranks: int = 0
 
     def planted(self, text: str) -> str:
         """Return the text with the fault. Raises ValueError unless `old` occurs exactly once."""

@@ -9,6 +9,7 @@ disks     full disks, read-only folders, two processes at one path, long names, 
 files     N damaged files (2000), and as many with other numbers, are loaded
 memory    what N steps (50000) and evaluations of new loaders leave behind
 together  trainers in threads, interleaved, forked, spawned: each as if it were alone
+ranks     one of 4 or 2 ranks is killed N times (20); the run is resumed, also on another number
 backends  saved on one backend, resumed on another
 """
 
@@ -20,7 +21,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("kills", "writes", "disks", "files", "memory", "together", "backends")
+PARTS = ("kills", "writes", "disks", "files", "memory", "together", "ranks", "backends")
 
 
 def main() -> int:

@@ -57,11 +57,18 @@ def data():
 
 
 def made(
-    folder=None, *, seed=0, ds=None, backend="numpy", dtype="float32", every_steps=1, **options
-):
+    folder=None, *, seed=0, ds=None, backend="numpy", dtype="float32", every_steps=1, sync=False,
+    **options,
+):  # fmt: skip
     """Return a trainer; with a folder it saves itself there, and writes its logs beside it."""
     portanet.seed(seed)
-    layers = [Linear(5, 8, bias=False), BatchNorm1d(8), ReLU(), Dropout(0.3), Linear(8, 1)]
+    layers = [
+        Linear(5, 8, bias=False),
+        BatchNorm1d(8, sync=sync),
+        ReLU(),
+        Dropout(0.3),
+        Linear(8, 1),
+    ]
     model = Sequential(layers, BCEWithLogits())
     model.to(backend, dtype=dtype)
     ds = Dataset(*data()) if ds is None else ds
