@@ -21,7 +21,7 @@ class NCCLCommunicator(Communicator):
     Control. Arrays are CuPy's, float32 or float64. Calls return before they are done; they wait in
     the current stream, as kernels do, and a compiled step has them in its CUDA graph.
 
-    Raises DistributedError if CuPy has no NCCL, or two ranks have the same GPU.
+    Raises DistributedError if CuPy finds no NCCL, or two ranks have the same GPU.
     """
 
     def __init__(self, host: Communicator) -> None:
@@ -30,8 +30,8 @@ class NCCLCommunicator(Communicator):
         self._host, self.rank, self.size = host, host.rank, host.size
         if not nccl.is_available():
             raise DistributedError(
-                "portanet.distributed: NCCL is needed to train on several GPUs, and this CuPy has "
-                "none; run: python -m cupyx.tools.install_library --library nccl --cuda 12.x"
+                "portanet.distributed: NCCL is needed to train on several GPUs, and CuPy finds "
+                "none; run: pip install nvidia-nccl-cu13 (for CUDA 12: nvidia-nccl-cu12)"
             )
         self._refuse_shared_devices(f"{socket.gethostname()} {nccl.place_of_device()}")
         name = np.frombuffer(nccl.unique_id(), np.uint8).astype(np.float64)
