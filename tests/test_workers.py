@@ -83,6 +83,8 @@ def count(batches):
     return sum(1 for _ in batches)
 
 
+# Python itself reports and drops what a finalizer or a callback of its garbage collector raises.
+@pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers there")
 def test_interrupts_leave_nothing_stuck(tmp_path):
     """With an executor one of some hundred left its lock taken, and the next loop waited for ever."""
