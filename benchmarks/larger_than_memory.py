@@ -25,7 +25,7 @@ import numpy as np
 from portanet import Adam, CrossEntropy, DataLoader, Dataset, Linear, ReLU, Sequential, Trainer
 
 N_FEATURES, BATCH = 1024, 128
-FIRST, STEPS = 512, 64  # steps before the turns, and of a turn
+FIRST, STEPS = 1100, 768  # steps before the turns, and of a turn
 KINDS = ("map", "memory")
 
 

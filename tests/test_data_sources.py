@@ -183,6 +183,7 @@ def test_other_libraries_sparse_arrays_are_refused():
 def test_pages_of_a_map_are_given_back_and_read_again(tmp_path, monkeypatch, mode):
     """What was written into a copy-on-write map would be lost with its pages: they are kept."""
     monkeypatch.setattr("portanet.data.mapped._KEPT", 0)
+    monkeypatch.setattr("portanet.data.mapped.file_below", lambda x: None)
     x = numbers()[0]
     mapped(x, tmp_path, "x")
     source, expected = np.load(tmp_path / "x.npy", mmap_mode=mode), x.copy()

@@ -13,12 +13,21 @@ import numpy as np
 
 from portanet.backends import backend_of
 from portanet.checks import dtype_name
+from portanet.data.blocks import batches_a_block, batches_in_blocks
 from portanet.data.epoch import in_data_order
 from portanet.data.lazy_array import is_lazy
 from portanet.data.lazy_batch import Batch, LazyBatch, cut, whole
 from portanet.data.moving import moved
 from portanet.data.rank_rows import OwnPart, after_reading, length, of_joined, own_rows
-from portanet.data.reading import batches_read, checked_batch, reads, transform_of
+from portanet.data.reading import (
+    Job,
+    Reader,
+    checked_batch,
+    jobs_begun,
+    read_ahead,
+    reads,
+    transform_of,
+)
 from portanet.data.staging import Staging
 from portanet.errors import DataError
 from portanet.layer import Layer
@@ -116,17 +125,28 @@ class Batches:
 
     def _moved(self, loader: Any, start: int, own: OwnPart | None) -> Iterator[LazyBatch]:
         """Return the batches of a subclass, or of data that stay on the host, once moved."""
-        makes, who = loader.makes_batches(), type(loader).__name__
+        lengths = None
         if loader.has_own_batches():
-            found, lengths = loader.from_batch(start), None
+            batches = self._staged(loader, loader.from_batch(start))
         else:
-            found, lengths = batches_read(loader, start, own)
-        batches = moved(found, partial(checked_batch, who) if makes else tuple, self._stage)
+            jobs, lengths = jobs_begun(loader, start, own)
+            batches = self._read(loader, jobs)
         if own is None:
             return batches
         if lengths is None:
             return map(own_rows, batches, repeat(own))
         return map(after_reading, batches, repeat(own), lengths)
+
+    def _read(self, loader: Any, jobs: Iterator[Job]) -> Iterator[LazyBatch]:
+        reader = Reader(loader.ds, loader.key)
+        size = batches_a_block(loader, reader)
+        if size > 1 and self.backend.name != "cupy":  # there copies run beside the device's work
+            return batches_in_blocks(loader, reader, jobs, size, self._stage)
+        return self._staged(loader, read_ahead(loader, reader, jobs))
+
+    def _staged(self, loader: Any, found: Iterator[Any]) -> Iterator[LazyBatch]:
+        checked = partial(checked_batch, type(loader).__name__)
+        return moved(found, checked if loader.makes_batches() else tuple, self._stage)
 
 
 def _source(loader: Any, model: Any) -> list[Any]:

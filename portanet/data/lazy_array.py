@@ -15,8 +15,11 @@ class LazyArray(ABC):
 
     A subclass says how its rows are read. A thread calls `read` ahead of time, and the numbers are
     looked at then; a loader with several workers calls it in several threads at once. `source` is
-    what a data set was given.
+    what a data set was given. Where rows cost little but their bytes, a subclass may say how many
+    bytes are to be read at once, for several batches: `block_bytes`.
     """
+
+    block_bytes = 0
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, source: Any = None) -> None:
         self.shape, self.dtype = tuple(map(int, shape)), np.dtype(dtype).newbyteorder("=")

@@ -123,7 +123,7 @@ class DataLoader(OfLoaders, metaclass=CalledType):
 
     def __iter__(self) -> Iterator[Batch]:
         if reads(self):
-            return batches_read(self)[0]
+            return batches_read(self)
         ds = self.ds
         _, order, parts = self.begin_epoch()
         backend = backend_of(ds.arrays()[0])

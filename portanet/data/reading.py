@@ -95,26 +95,35 @@ def reads(loader: Any) -> bool:
     return own or any(map(is_lazy, ds.arrays()))
 
 
-def batches_read(
-    loader: Any, start: int = 0, own: OwnPart | None = None
-) -> tuple[Iterator[Batch], list[int]]:
-    """Begin an epoch of a loader; return its batches on the host from number `start` on.
+def batches_read(loader: Any) -> Iterator[Batch]:
+    """Begin an epoch of a loader; return its batches on the host."""
+    jobs, _ = jobs_begun(loader)
+    return read_ahead(loader, Reader(loader.ds, loader.key), jobs)
 
-    And how many rows each of them has; with `own` the batches are this rank's rows of them.
+
+def jobs_begun(
+    loader: Any, start: int = 0, own: OwnPart | None = None
+) -> tuple[Iterator[Job], list[int]]:
+    """Begin an epoch of a loader; return what is to be read for its batches from `start` on.
+
+    And how many rows each of them has; with `own` this rank's rows of them are read.
     """
     epoch, order, parts = loader.begin_epoch()
     parts, lengths = parts[start:], list(map(length, parts[start:]))
     parts = parts if own is None else parts_to_read(parts, own)
-    jobs = jobs_of(epoch, order, parts, repeats=loader.has_own_order())
-    reader = Reader(loader.ds, loader.key)
+    return jobs_of(epoch, order, parts, repeats=loader.has_own_order()), lengths
+
+
+def read_ahead(loader: Any, reader: Reader, jobs: Iterator[Job]) -> Ahead:
+    """Return batches on the host, which are read as the loader says."""
     n = loader.workers
     if n is None:
         n = 0 if reader.own is not None and not loader.processes else 1
     ahead = 2 * n if loader.prefetch is None else loader.prefetch
     if not loader.processes or not n:
-        return Ahead((partial(reader, job) for job in jobs), n, ahead), lengths
+        return Ahead((partial(reader, job) for job in jobs), n, ahead)
     ask = loader.pool.reading(reader, n)  # two threads a process: its next job lies ready
-    return Ahead((partial(ask, job) for job in jobs), 2 * n, ahead), lengths
+    return Ahead((partial(ask, job) for job in jobs), 2 * n, ahead)
 
 
 def checked_batch(who: str, batch: Any) -> Batch:
