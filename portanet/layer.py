@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar, Self
 
+from portanet.buffer import Buffer as Buffer
 from portanet.errors import short
-from portanet.parameter import Buffer as Buffer
 from portanet.parameter import Parameter as Parameter
 from portanet.part import Part as Part
 from portanet.part import moved as moved

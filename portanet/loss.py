@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from portanet.backends import Backend, array_namespace, backend_of
 from portanet.checks import check_alike, is_float, skips_value_checks
-from portanet.errors import ArgumentError, LastLayerWarning, ShapeError
+from portanet.errors import ArgumentError, LastLayerWarning
 from portanet.joined import joined, joined_rows
 from portanet.layer import Layer, Part
+from portanet.loss_weights import check_sample_weight, mean_per_sample, weighted
 from portanet.several import unweighted
-from portanet.targets import as_column, check_outputs, refuse, without_column
+from portanet.targets import as_column, check_outputs, without_column
 from portanet.typing import Array, Dtype
 
 
@@ -141,14 +142,14 @@ class Loss(Part):
         sample_weight = given if sample_weight is None else sample_weight
         y = self.align(y_hat, y)
         if sample_weight is not None:
-            self._check_weights(y_hat, sample_weight)
+            check_sample_weight(type(self).__name__, y_hat, sample_weight)
         if not skips_value_checks():
             self.check_targets(y, tuple(y_hat.shape))
         losses = self.loss(y_hat, y)
         if training:
             self._saved = (y_hat, y, prod(losses.shape[1:]), sample_weight)
         if sample_weight is not None:
-            losses = _weighted(losses, sample_weight, sample_weight)
+            losses = weighted(losses, sample_weight, sample_weight)
         return mean_per_sample(losses)
 
     def backward(self) -> Array:
@@ -164,7 +165,7 @@ class Loss(Part):
         total = xp.where(total == 0, xp.ones_like(total), total)
         if sample_weight is None:
             return gradient / total
-        return _weighted(gradient, sample_weight, sample_weight / total)
+        return weighted(gradient, sample_weight, sample_weight / total)
 
     def __call__(self, y_hat: Array, y: Array, *, sample_weight: Array | None = None) -> Array:
         """Return forward(y_hat, y)."""
@@ -187,33 +188,3 @@ class Loss(Part):
             return sample_weight
         weights = mean_per_sample(weights)
         return weights if sample_weight is None else weights * sample_weight
-
-    def _check_weights(self, y_hat: Array, sample_weight: Array) -> None:
-        who, n = type(self).__name__, y_hat.shape[0]
-        check_alike(who, "sample_weight", sample_weight, "y_hat", y_hat)
-        if tuple(sample_weight.shape) != (n,):
-            raise ShapeError(
-                f"{who}: sample_weight must be ({n},), one per sample, is "
-                f"{tuple(sample_weight.shape)}"
-            )
-        if not skips_value_checks():
-            advice = "0 excludes a sample."
-            refuse(
-                who, sample_weight, ~(sample_weight >= 0), "numbers >= 0", advice, "sample_weight"
-            )
-
-
-def _weighted(x: Array, sample_weight: Array, factor: Array) -> Array:
-    """Return x (N, ...) times a factor (N,); a sample of weight 0 gives 0, even for inf or NaN."""
-    xp, column = array_namespace(x), (x.shape[0],) + (1,) * (x.ndim - 1)
-    counts = xp.reshape(sample_weight != 0, column)
-    return xp.where(counts, x, xp.zeros_like(x)) * xp.reshape(factor, column)
-
-
-def mean_per_sample(losses: Array) -> Array:
-    """Return the mean of losses (N, ...) over all axes except the first, shape (N,)."""
-    if losses.ndim == 1:
-        return losses
-    xp = array_namespace(losses)
-    rows = xp.reshape(losses, (losses.shape[0], prod(losses.shape[1:])))
-    return rows[:, 0] if rows.shape[1] == 1 else xp.mean(rows, axis=1)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from portanet.backends import array_namespace, backend_of
+from portanet.buffer import TrainingBuffer
 from portanet.checks import check_count, check_number
 from portanet.errors import CheckpointError, short
 from portanet.options import Option
-from portanet.parameter import TrainingBuffer
 from portanet.part import Part
 from portanet.typing import Array
 

@@ -6,7 +6,7 @@ from typing import Any
 from portanet.clipping import clipped
 from portanet.commit import update_together
 from portanet.elsewhere import OfOptimizers
-from portanet.errors import ArgumentError, OrderError
+from portanet.errors import OrderError
 from portanet.groups import Group, GroupRules, Numbers
 from portanet.joined import joined_sums
 from portanet.layer import Parameter, Part
@@ -19,9 +19,10 @@ from portanet.optimizer_options import (
     check_model,
     option_names,
 )
+from portanet.optimizer_state import load_state_of, state_of
 from portanet.reprs import call_of
 from portanet.rule import Rule, Schedule, Slots
-from portanet.state import State, entry, is_stateful, load_together, sorted_slots
+from portanet.state import State, is_stateful
 from portanet.typing import Array
 from portanet.versioned import advance_version
 
@@ -201,12 +202,7 @@ class Optimizer(OfOptimizers, Rule):
 
     def state(self) -> State:
         """Return what a checkpoint saves: all arrays by name, and the numbers."""
-        self.follow()
-        arrays, numbers = self.memory.state()
-        schedules = [schedule.state().numbers for schedule in self._stateful_schedules()]
-        if (scale := self.loss_scale) is not None:
-            numbers["loss_scale"] = scale.numbers()
-        return State(arrays, {"rule": type(self).__name__, **numbers, "schedules": schedules})
+        return state_of(self)
 
     def load_state(self, state: State) -> None:
         """Go on from a state, with arrays of any backend, such as the host's.
@@ -214,22 +210,10 @@ class Optimizer(OfOptimizers, Rule):
         Raises ArgumentError, CheckpointError, ShapeError or DtypeError, and has changed nothing
         then, unless it is the state of such a rule for such a model.
         """
-        who, numbers, schedules = type(self).__name__, state.numbers, self._stateful_schedules()
-        if numbers.get("rule") != who:
-            raise ArgumentError(f"{who}: wanted the state of {who}, is of {numbers.get('rule')}")
-        states = entry(who, state, "schedules", "a list of dicts")
-        if len(states) != len(schedules):
-            raise ArgumentError(f"{who}: the state is of an optimizer with other schedules")
-        parameters = self.model.named_parameters()
-        wanted = {n: set(self.rule_of(n, p).init(p.value)) for n, p in parameters.items()}
-        sorted_slots(who, state, parameters, wanted)  # raises before a schedule has changed
-        scale, saved = self.loss_scale, numbers.get("loss_scale")
-        if scale is not None and saved is not None:  # without one in the state it starts anew
-            scale.set_numbers(saved)
-        load_together(schedules, [State({}, of_schedule) for of_schedule in states])
-        self.memory.load(who, state, parameters, wanted)
+        load_state_of(self, state)
 
-    def _stateful_schedules(self) -> list[Any]:
+    def stateful_schedules(self) -> list[Any]:
+        """Return the learning rates that remember something, its own and its groups'."""
         rates = [self.lr, *self._groups.learning_rates()]
         return [rate for rate in rates if is_stateful(rate)]
 

@@ -189,14 +189,3 @@ def pieces_of(vector: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
         stop = start + prod(shape)
         found[name], start = xp.reshape(vector[start:stop], shape), stop
     return found
-
-
-class Buffer(Holder):
-    """An array that belongs to a layer, but that no gradient changes: running statistics, tables.
-
-    It is moved and saved with the model. Floats follow the model's dtype, integers stay integers.
-    """
-
-
-class TrainingBuffer(Buffer):
-    """A buffer of how a model is trained, which files and snapshots of the model leave out."""

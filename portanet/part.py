@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from portanet.backends import Backend, backend_of, get
+from portanet.buffer import Buffer
 from portanet.checks import dtype_name, float_dtype, is_float, name_of_known
 from portanet.elsewhere import OfNetworks
 from portanet.errors import OrderError
 from portanet.given import NOTHING_GIVEN, Given, PartType
-from portanet.parameter import Buffer, Holder, Parameter
+from portanet.parameter import Holder, Parameter
 from portanet.reprs import own_call
 from portanet.shared_names import check_shared
 from portanet.snapshot import Snapshot, restore_snapshot, take_snapshot

@@ -11,6 +11,7 @@ from portanet.layer import Layer
 from portanet.mixed_precision import MixedPrecision, precision_for
 from portanet.no_array import no_array
 from portanet.places import name_place
+from portanet.predicts import Predicts
 from portanet.several import Arrays, labels, parts_of
 from portanet.sharing import SharedGradients
 from portanet.sides import given_to, split, taken_grads
@@ -19,7 +20,7 @@ from portanet.typing import Array
 from portanet.uniform import check_uniform
 
 
-class Sequential(Layer):
+class Sequential(Predicts, Layer):
     """Layers one after the other, and the loss that they are trained on.
 
     forward: x goes through the layers in order. backward: the gradient of the criterion (or the
@@ -42,7 +43,6 @@ class Sequential(Layer):
 
     how_to_call = "{}([Linear(3, 4), ReLU()], criterion)"
     sums = "layers"
-    predictor: Any = None  # of `predict`, once it was called; no part of the network
 
     def __init__(self, layers: Sequence[Layer], criterion: Any = None) -> None:
         check_chain(layers, criterion, Layer)
@@ -146,41 +146,6 @@ class Sequential(Layer):
             grad = layer.backward(grad)
             shared.add(layer)
         return grad
-
-    def predict(self, X: Any, *, batch_size: int = 1024) -> Any:
-        """Return what the network predicts for samples, in the terms of y, where the network lies.
-
-        With CrossEntropy the classes (N,), with binary losses labels 0 and 1, of other losses the
-        outputs after their link (PoissonNLL: exp); without a loss the outputs. A column (N, 1)
-        comes as (N,), the shape that y has: then predict(X) - y subtracts sample by sample. Of
-        several outputs each, in their form.
-
-        X is what Dataset(X, y) takes (lists, frames, memory maps, float64, dicts of arrays), and is
-        checked and cast in the same way; `batch_size` samples are computed at once. From the 33rd
-        batch on they are computed compiled (see portanet.compile_forward). Nothing of the network
-        changes.
-
-        Raises what Dataset and DataLoader raise for data that are not for this network.
-
-        >>> from portanet import CrossEntropy, Linear
-        >>> model = Sequential([Linear(2, 3)], CrossEntropy())
-        >>> model.predict([[0.0, 1.0], [2.0, 3.0]]).shape, model.predict_proba([[0.0, 1.0]]).shape
-        ((2,), (1, 3))
-        """
-        from portanet.prediction import predict  # it stands above the compiler
-
-        return predict(self, X, batch_size)
-
-    def predict_proba(self, X: Any, *, batch_size: int = 1024) -> Any:
-        """Return probabilities for samples: (N, C), of binary labels (N, 2) for 0 and 1.
-
-        For several binary labels (N, K) of 1. X and batch_size as in predict.
-
-        Raises ArgumentError without a loss, and for losses that compare numbers.
-        """
-        from portanet.prediction import predict_proba
-
-        return predict_proba(self, X, batch_size)
 
     def summary(self, shape: Any = None) -> str:
         """Return a table of the layers for samples of a shape: outputs, parameters, bytes.

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from portanet.backends import backend_of
+from portanet.buffer import Buffer, TrainingBuffer
 from portanet.checks import dtype_name
 from portanet.errors import ArgumentError
-from portanet.parameter import Buffer, Holder, Parameter, TrainingBuffer, pieces_of
+from portanet.parameter import Holder, Parameter, pieces_of
 from portanet.typing import Array
 
 

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import distributed_runs
 import numpy as np
@@ -24,6 +25,7 @@ from portanet.errors import (
 )
 from portanet.joined import first_here, joined, joined_rows, joined_sums, sharing
 from portanet.random import Key
+from portanet.training.together import Together
 
 HERE = Path(__file__).parent
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
@@ -300,3 +302,28 @@ def test_the_launcher_finds_mpiexec(tmp_path):
     run = [sys.executable, "-m", "portanet.distributed.run", "-n", "2", tmp_path / "ranks.py"]
     done = subprocess.run(run, capture_output=True, text=True)
     assert sorted(done.stdout.split()) == ["2.", "3."], done.stderr
+
+
+class Noting(Alone):
+    """One rank that notes how many numbers it has sent."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def all_reduce(self, x, how="sum", out=None):
+        self.sizes.append(x.size)
+        return super().all_reduce(x, how, out)
+
+
+@pytest.mark.parametrize("sums", [[3.5, 2.0], [3.0, 2.5, 0.5, -0.5]])
+def test_ranks_send_as_many_sums_where_rounding_took_nothing_off(sums):
+    """Two numbers of one rank and four of another were one message, and ended the run."""
+    communicator = Noting()
+    assert Together(communicator).mean_loss(sums) == 1.75
+    trainer = SimpleNamespace(
+        position=1,
+        steps=SimpleNamespace(loss_sums=lambda: sums, resume=lambda sums: None),
+        optimizer=SimpleNamespace(memory=SimpleNamespace(n_accumulated=0)),
+    )
+    Together(communicator).gather(trainer)
+    assert communicator.sizes == [4, 4]

@@ -13,12 +13,7 @@ from portanet.half import in_float32
 from portanet.initializers import constant, zeros
 from portanet.joined import joined, joined_rows, present_share
 from portanet.layer import Buffer, Layer, Parameter
-from portanet.layers._channels import (
-    along_channels,
-    check_channels,
-    other_axes,
-    values_per_channel,
-)
+from portanet.layers._channels import along_channels, check_channels, other_axes, values_per_channel
 from portanet.moments import centred, inverse_root
 from portanet.options import Option
 from portanet.reprs import call_of

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from portanet.buffer import Buffer
 from portanet.compiler.errors import TraceError
 from portanet.compiler.tracing.tape import Tape
 from portanet.layer import Part
-from portanet.parameter import Buffer, Parameter
+from portanet.parameter import Parameter
 from portanet.running_sum import widest_float
 from portanet.sequential import Sequential
 from portanet.several import Arrays, by_name, put_back, shapes_of
