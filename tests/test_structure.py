@@ -98,7 +98,7 @@ def modules():
 
 
 # A method whose work stands on a floor above imports it when it is called: model.predict.
-LATE = {("sequential", "portanet.prediction")}
+LATE = {("predicts", "portanet.prediction")}
 
 
 def floor(name):
