@@ -19,10 +19,10 @@ import sys
 import tempfile
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).with_name("estimators.json")
+from benchmarks.report_estimators import FILE, report
+
 FITS = {"iris": {}, "breast cancer": {}, "digits": {}, "100,000 x 50": {"max_iter": 20}}
 ROWS = (1, 1_000, 100_000)
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -174,12 +174,14 @@ PARTS = {"fit": fit, "first": first, "predict": predict, "scores": scores}
 def main() -> None:
     """Measure the parts that are named, in processes with so many threads; keep the numbers."""
     parser = argparse.ArgumentParser(description="MLPs beside scikit-learn's")
-    parser.add_argument("parts", nargs="*", choices=list(PARTS))
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--here", action="store_true", help="measure in this process")
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):  # choices would refuse no parts at all
+        parser.error(f"parts must be of {', '.join(PARTS)}; there is no {', '.join(unknown)}")
     warnings.simplefilter("ignore")
     if given.here:
         print(json.dumps(PARTS[given.parts[0]](given.rounds, given.clock)))
@@ -190,8 +192,6 @@ def main() -> None:
             results[f"{part}, {threads}"] = _in_process(part, threads, given)
             FILE.write_text(json.dumps(results | {"clock": given.clock}, indent=1) + "\n")
     if given.tables:
-        from benchmarks.report_estimators import report
-
         print(report(json.loads(FILE.read_text())))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks.claims import AIMS, floor_of, measured, ours_of, verdict
 from benchmarks.networks import NETWORKS
 from benchmarks.report_cold import cold
+from benchmarks.report_estimators import estimators
 from benchmarks.report_runs import digits, epochs, growth, inference, planning
 from benchmarks.tables import spread, table, time, times
 
@@ -16,7 +17,7 @@ def report(results: Results) -> str:
     parts = [HEAD, machine(results), aims(results), "## The time of a training step", STEPS]
     parts += [steps(results, name) for name in results.get("steps", {})]
     parts += [blas(results), epochs(results), inference(results), digits(results)]
-    parts += [planning(results), cold(results), growth(results)]
+    parts += [planning(results), cold(results), growth(results), estimators()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -1,25 +1,49 @@
 """Tables and a plot of what estimators.py has measured."""
 
+import json
 import statistics
+from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import require
+from benchmarks.tables import time
 
 OTHER, OURS = "scikit-learn", "portanet"
 BAR = 0.35  # the width of a bar
+FILE = Path(__file__).with_name("estimators.json")
+HEAD = """## portanet.estimators beside scikit-learn's MLPs
+
+Medians by the clock, X in float64; *ratio* is scikit-learn's time divided by ours. *Process*: from the start of Python to its end.
+Measured by `python -m benchmarks.estimators`; what was aimed at, and float32, in [estimators.md](estimators.md).
+
+![Times of scikit-learn's fits, divided by ours](estimators.png)"""
+
+
+def estimators() -> str:
+    """Return the part of docs/benchmarks.md, "" if nothing was measured."""
+    if not FILE.exists():
+        return ""
+    results = json.loads(FILE.read_text())
+    return f"{HEAD}\n\n{times(results)}"
 
 
 def report(results: dict[str, Any]) -> str:
     """Return the tables in Markdown; draw docs/estimators.png."""
+    tables = [times(results)]
+    if "scores, 1" in results:
+        tables.append(_scores(results["scores, 1"]))
+    if "fit, 1" in results:
+        _draw(results, "docs/estimators.png")
+    return "\n\n".join(tables)
+
+
+def times(results: dict[str, Any]) -> str:
+    """Return the tables of fits and predictions."""
     tables = [
         _times("fit, default settings", "fit", results),
         _times("first fit of a process, empty caches", "first", results),
         _times("predict, rows", "predict", results),
     ]
-    if "scores, 1" in results:
-        tables.append(_scores(results["scores, 1"]))
-    if "fit, 1" in results:
-        _draw(results, "docs/estimators.png")
     return "\n\n".join(tables)
 
 
@@ -28,7 +52,7 @@ def _times(title: str, part: str, results: dict[str, Any]) -> str:
     for threads in ("1", "2"):
         for name, times in results.get(f"{part}, {threads}", {}).items():
             theirs, ours = (statistics.median(times[library]) for library in (OTHER, OURS))
-            shown = f"{theirs * 1e3:.3g} ms | {ours * 1e3:.3g} ms | {theirs / ours:.3g}"
+            shown = f"{time([theirs])} | {time([ours])} | {theirs / ours:.2f}"
             lines.append(f"| {name} | {threads} | {shown} |")
     return "\n".join(lines)
 
@@ -69,6 +93,7 @@ def _draw(results: dict[str, Any], path: str) -> None:
         bars = axes.bar(places, ratios, BAR, color=colour, label=label)
         axes.bar_label(bars, [f"{ratio:.1f}" for ratio in ratios])
     axes.axhline(1, color="#5b7083", linewidth=1)
+    axes.margins(y=0.12)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel("time of scikit-learn's fit / ours")
     axes.legend(frameon=False)
