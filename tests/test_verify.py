@@ -13,6 +13,7 @@ import pytest
 import portanet
 import portanet.checks
 from portanet import Layer, Loss, Optimizer, cli, dispatch, metrics, schedules
+from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.errors import ArgumentError, DataError, MissingBackendError
 from portanet.verify import Report, catalogue, run
 from portanet.verify.catalogue.networks import NETWORKS
@@ -296,6 +297,16 @@ def test_where_two_trainings_part_is_named(monkeypatch):
     report = run(["strict"], cases=[case.name], quick=True)
     parted = next(f for f in report.failures if f.check == "trajectory")
     assert parted.tensor.startswith("step 0: value") or parted.tensor.startswith("step 1: value")
+
+
+def test_a_plan_that_the_compiler_finds_wrong_is_a_failure(monkeypatch):
+    """Not only a note that the network runs as it is written: the plan was wrong."""
+    monkeypatch.setattr(NumpyPlan, "set_numbers", lambda self, numbers, drawn: None)
+    report = run(["numpy"], cases=[NETWORKS[0].name], quick=True)
+    failed = {f.check: f.note for f in report.failures}
+    assert {"compiled", "unfused"} <= set(failed)
+    assert "verification failed: compiled and uncompiled `layers" in failed["compiled"]
+    assert not {"compiled", "unfused"} & {s.check for s in report.skipped}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from portanet.verify.report import Finding
 from portanet.verify.report.places import each
 from portanet.verify.runs.compute import compute
 from portanet.verify.runs.inputs import Draw
-from portanet.verify.runs.training import NotCompiledError
+from portanet.verify.runs.training import NotCompiledError, WrongPlanError
 from portanet.verify.runs.ways import Run, Tensors, ways
 from portanet.verify.runs.where import OnBackend
 
@@ -43,7 +43,7 @@ def check_runs_twice(
                 continue  # a run that is resumed is as deterministic as its halves
             try:
                 first, second = (train(OnBackend(place, "float32")) for _ in range(2))
-            except NotCompiledError:
+            except (NotCompiledError, WrongPlanError):
                 continue  # check_trajectories says so
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
                 yield _raised("network", case.name, name, error)

@@ -21,6 +21,10 @@ class NotCompiledError(RuntimeError):
     """The network was not compiled, for the reason that this says."""
 
 
+class WrongPlanError(RuntimeError):
+    """The network was compiled, and the compiler's own check found the results to differ."""
+
+
 class Training:
     """A network and its optimizer at a place.
 
@@ -45,7 +49,11 @@ class Training:
             self._compiled = compile_step(self.model, self.optimizer, **options)
 
     def steps(self, n: int) -> "Training":
-        """Take some steps. Raises NotCompiledError if they were to be compiled and are not."""
+        """Take some steps.
+
+        Raises NotCompiledError if they were to be compiled and cannot be, WrongPlanError if what
+        was compiled computes something else.
+        """
         kept = {}
         for _ in range(n):
             rng = self.draw.generator(self.case.name, str(self.n_steps))
@@ -87,9 +95,9 @@ class Training:
             try:
                 losses = step(x, y)
             except NotCompiledWarning as why:
-                raise NotCompiledError(str(why).partition(" (pass ")[0]) from why
+                raise _refusal(str(why).partition(" (pass ")[0]) from why
         if step.refused is not None:
-            raise NotCompiledError(step.refused)
+            raise _refusal(step.refused)
         return losses
 
     def _note_state(self) -> None:
@@ -109,6 +117,12 @@ class Training:
 
     def _copy(self, name: str, array: Any) -> np.ndarray:
         return np.array(self.where.host(name, array))
+
+
+def _refusal(why: str) -> NotCompiledError | WrongPlanError:
+    """Tell a network that cannot be compiled from one that was, and wrongly."""
+    was_wrong = "verification failed" in why or "was rejected" in why
+    return WrongPlanError(why) if was_wrong else NotCompiledError(why)
 
 
 def _record_outputs(model: Any, note: Callable[[str, Any], None]) -> None:

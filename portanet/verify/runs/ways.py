@@ -42,7 +42,7 @@ def written(run: Run, where: OnBackend) -> Tensors:
 
 
 def compiled(run: Run, where: OnBackend, way: str) -> Tensors:
-    """Train compiled. Raises NotCompiledError if the compiler refuses."""
+    """Train compiled. Raises NotCompiledError or WrongPlanError if the compiler refuses."""
     return Training(run.case, run.draw, where, COMPILED[way]).steps(run.n_steps).tensors
 
 
