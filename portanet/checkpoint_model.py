@@ -12,6 +12,7 @@ from portanet.checkpoint_header import parsed
 from portanet.checks import is_float
 from portanet.errors import CheckpointError, short
 from portanet.layer import Part
+from portanet.part import own_dtype_on
 
 _WHO = "load_model"
 
@@ -60,7 +61,7 @@ def load_model(
             f"{_WHO}: {path} cannot be made a model of: {error}"
             + ("" if "load_model(path, own=" in str(error) else f"; {_ADVICE}")
         ) from error
-    for dtype in {str(array.dtype) for array in arrays.values()} | {architecture["dtype"]}:
+    for dtype in {own_dtype_on(target, a) for a in arrays.values()} | {architecture["dtype"]}:
         target.dtype(dtype)  # raises before anything has moved
     model.fill(arrays, target, architecture["dtype"])
     return model

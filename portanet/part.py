@@ -103,7 +103,7 @@ class Part(OfNetworks, Versioned, Walked, metaclass=PartType):
             parameter.value = moved(parameter.value, target, dtype)
             parameter.grad = None
         for _, buffer in walk(self, Buffer):
-            kept = dtype if is_float(buffer.value) else dtype_name(buffer.value.dtype)
+            kept = dtype if is_float(buffer.value) else own_dtype_on(target, buffer.value)
             buffer.value = moved(buffer.value, target, kept)
         for _, part in walk(self, Part):
             part._saved, part._home = None, (target, dtype)
@@ -116,7 +116,8 @@ class Part(OfNetworks, Versioned, Walked, metaclass=PartType):
         """
         for name, holder in self.named_holders():
             if name in arrays:
-                holder.value = moved(arrays[name], target, dtype_name(arrays[name].dtype))
+                array = arrays[name]
+                holder.value = moved(array, target, own_dtype_on(target, array))
         for _, part in walk(self, Part):
             part._saved, part._home = None, (target, dtype)
 
@@ -165,6 +166,16 @@ class Part(OfNetworks, Versioned, Walked, metaclass=PartType):
                 + ("; forward must set self._saved if training" if own else "")
             )
         return saved
+
+
+def own_dtype_on(target: Backend, value: Array) -> str:
+    """Return an array's dtype on a backend: its own, but int32 for int64 where that is missing."""
+    name, widest = dtype_name(value.dtype), target.index_dtype()
+    if name != "int64" or widest == name:
+        return name
+    host = backend_of(value).to_numpy(value)
+    fits = host.size == 0 or (int(host.min()) >= -(2**31) and int(host.max()) < 2**31)
+    return widest if fits else name  # which the backend refuses
 
 
 def moved(value: Array, target: Backend, dtype: str) -> Array:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import portanet
-from portanet import MSE, BCEWithLogits, Linear, ReLU, Sequential, backends
+from portanet import MSE, BCEWithLogits, Linear, ReLU, Sequential, backends, load_model, save
 from portanet.backends import StandardBackend, _registry
 from portanet.errors import ArgumentError, BackendError, DtypeError
+from portanet.layer import Buffer, Layer
 
 
 def test_numpy_is_always_there():
@@ -51,21 +52,45 @@ def test_an_unknown_device_is_named(name, device):
         backends.get(name, device)
 
 
-def test_jax_without_64_bits_refuses_float64():
-    if "jax" not in portanet.available():
-        pytest.skip("jax is not installed")
-    import jax
-
+@pytest.fixture
+def jax_of_32_bits():
+    jax = pytest.importorskip("jax", reason="JAX without 64 bits")
     jax.config.update("jax_enable_x64", False)
-    try:
-        backend = backends.get("jax")
-        with pytest.raises(
-            DtypeError, match=r"float64 was requested, which JAX has only after jax.config.update"
-        ):
-            backend.asarray(np.ones(2))
-        assert backend.index_dtype() == "int32"
-    finally:
-        jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", True)
+
+
+@pytest.mark.usefixtures("jax_of_32_bits")
+def test_jax_without_64_bits_refuses_float64():
+    backend = backends.get("jax")
+    with pytest.raises(
+        DtypeError, match=r"float64 was requested, which JAX has only after jax.config.update"
+    ):
+        backend.asarray(np.ones(2))
+    assert backend.index_dtype() == "int32"
+
+
+class Table(Layer):
+    """Holds integers."""
+
+    def __init__(self, n):
+        self.numbers = Buffer(np.asarray([0, n], np.int64))
+
+    def forward(self, x, *, training=False):
+        return x
+
+
+@pytest.mark.usefixtures("jax_of_32_bits")
+def test_integers_of_a_model_come_to_jax_without_64_bits(tmp_path):
+    """Those that fit into 32 bits; others are refused, and not cut."""
+    model = Sequential([Linear(2, 2), Table(5)])
+    save(tmp_path / "m.safetensors", model)
+    loaded = load_model(tmp_path / "m.safetensors", backend="jax", own=[Table])
+    for one in (model.to("jax"), loaded):
+        assert one.layers[1].numbers.value.tolist() == [0, 5]
+    assert model.to("numpy").layers[1].numbers.value.tolist() == [0, 5]
+    with pytest.raises(DtypeError, match="int64 was requested"):
+        Sequential([Linear(2, 2), Table(2**40)]).to("jax")
 
 
 class Entry:
