@@ -8,11 +8,11 @@ import numpy as np
 from portanet.backends import Backend, backend_of
 from portanet.checks import dtype_name
 from portanet.compiler.tracing.tracer import Tracer
-from portanet.compiler.verification.noise import NoisyTape
+from portanet.compiler.verification.noise import NoisyTape, in_float64
 from portanet.dispatch import ACCELERABLE, on_host
 from portanet.errors import PortanetError
 from portanet.layer import Part
-from portanet.verify.measure.ulps import EPSILON
+from portanet.verify.measure.ulps import EPSILON, TINY
 from portanet.verify.runs.layouts import laid_out
 
 
@@ -70,11 +70,14 @@ class OnBackend:
 class UnderNoise:
     """The host in float64 without kernels, where each result is moved by up to a float32 ulp.
 
-    With epsilon 0 nothing is moved: this is the oracle.
+    With epsilon 0 nothing is moved: this is the oracle. With `flush` numbers below the smallest
+    normal one of float32 count as 0, inputs and results, as on a backend that flushes them.
     """
 
-    def __init__(self, seed: int, epsilon: float = EPSILON["float32"]) -> None:
-        self.tape = _Tape(epsilon, seed)
+    def __init__(
+        self, seed: int, epsilon: float = EPSILON["float32"], *, flush: bool = False
+    ) -> None:
+        self.tape = (_FlushingTape if flush else _Tape)(epsilon, seed)
 
     def array(self, x: np.ndarray, layout: str = "contiguous") -> Any:  # noqa: ARG002
         """Return a tracer of an array."""
@@ -102,3 +105,21 @@ class _Tape(NoisyTape):
     def record_draw(self, draw: Any, function: Any, args: Any) -> Tracer:
         """Return what the layer draws now."""
         return self.enter(np.asarray(on_host(draw(), function, args)))
+
+
+class _FlushingTape(_Tape):
+    """A tape on which what float32 holds as a denormal number is 0."""
+
+    def enter(self, array: Any) -> Tracer:
+        """Return a tracer of an array."""
+        return super().enter(_flushed(in_float64(array)))
+
+    def tracer_of(self, x: Any) -> Tracer:
+        """Return a tracer as it is; of any other array, such as a result, a new one."""
+        return super().tracer_of(x if isinstance(x, Tracer) else _flushed(np.asarray(x)))
+
+
+def _flushed(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind != "f":
+        return array
+    return np.where(np.abs(array) < TINY["float32"], 0.0, array)
