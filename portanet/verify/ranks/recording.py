@@ -50,7 +50,7 @@ class Recorder(Callback):
             self._keep(SAMPLES, np.pad(samples, (0, BATCH - len(samples)), constant_values=np.nan))
         for name, buffer in trainer.model.named_buffers().items():
             self._keep(f"buffer {name}", buffer.value)
-        self._keep(LOSSES, np.asarray(trainer.steps.loss_sums()))
+        self._keep(LOSSES, np.asarray(trainer.steps.loss_sums()[:2]))
         self._keep(RATE, np.asarray(rate(state.numbers["n_steps"]) if callable(rate) else rate))
         for name, slot in state.arrays.items():
             if not name.endswith("/+"):  # gradients that wait: each rank has a part of them
