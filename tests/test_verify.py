@@ -15,10 +15,12 @@ import portanet.checks
 from portanet import Layer, Loss, Optimizer, cli, dispatch, metrics, schedules
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.errors import ArgumentError, DataError, MissingBackendError
+from portanet.layers import activations
 from portanet.verify import Report, catalogue, run
 from portanet.verify.catalogue.networks import NETWORKS
+from portanet.verify.checks import special
 from portanet.verify.report import Finding, Skipped, Trajectory
-from portanet.verify.report.known import BOUNDED, PLACED
+from portanet.verify.report.known import BOUNDED, FLUSHED, PLACED
 from portanet.verify.runs.training import Training
 
 ROW = Finding("oracle", "layer", "ReLU", "forward", "torch", "float32", True, 2.0, 1.0, 8.0)
@@ -256,6 +258,26 @@ def test_only_a_bounded_probability_is_a_known_difference(monkeypatch, wrong):
     failed = {(f.check, f.tensor) for f in report.failures}
     assert (("special", "forward, -0 in x") in failed) == wrong
     assert bool(failed) == wrong
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_infinity_times_a_flushed_gradient_is_a_known_difference(monkeypatch, known):
+    """Where denormals count as 0 it is NaN, and not infinite; elsewhere it must not be."""
+    of_sigmoid = activations.sigmoid_backward
+
+    def flushed(grad, y):
+        found = of_sigmoid(grad, y)
+        is_float32 = portanet.checks.dtype_name(y.dtype) == "float32"
+        return np.where(np.abs(found) < 1.2e-38, 0, found) if is_float32 else found
+
+    monkeypatch.setattr(activations, "sigmoid_backward", flushed)
+    monkeypatch.setattr(special, "flushes", lambda place: known)
+    report = run(["numpy"], cases=["Residual"])
+    weights = "gradient of layers.layers.0.weights"
+    expected = {f"{weights}, inf in x", f"{weights}, -inf in x"}
+    of = {f.tensor for f in report.findings if f.known == FLUSHED}
+    assert (of if known else {f.tensor for f in report.failures}) == expected
+    assert bool(report.failures) != known
 
 
 def test_a_quick_run_on_jax_says_what_it_leaves_out(monkeypatch):
