@@ -38,6 +38,15 @@ def test_rows_are_those_of_the_map(name, rows, tmp_path):
     np.testing.assert_array_equal(read.read(rows), array[rows])
 
 
+def test_places_are_counted_in_64_bits(tmp_path, monkeypatch):
+    """Rows by numbers of 32 bits; the last one begins beyond 2 GiB (the file has a hole)."""
+    source = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(9, 2**28))
+    source[8, :3] = 1, 2, 3
+    read = mapped.MappedArray(source)
+    monkeypatch.setattr(read._file, "read_into", lambda found, starts: found.fill(starts[0] >> 28))
+    assert read.read(np.array([8], np.int32))[0, 0] == 8
+
+
 def test_a_part_of_a_map_begins_at_its_own_byte(tmp_path):
     array = saved(tmp_path)
     read = mapped.MappedArray(np.load(tmp_path / "x.npy", mmap_mode="r")[1500:])

@@ -58,7 +58,7 @@ class MappedArray(LazyArray):
         if isinstance(rows, slice):
             n, starts = rows.stop - rows.start, [rows.start * size]
         else:
-            n, starts = rows.size, (rows * size).tolist()
+            n, starts = rows.size, (rows.astype(np.int64) * size).tolist()
         found = np.empty((n, *self.shape[1:]), self.dtype)
         file.read_into(found, starts)
         return found
