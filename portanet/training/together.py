@@ -67,7 +67,7 @@ class Together:
         """Let rank 0 have the sums of all, for a checkpoint or between two calls of train()."""
         losses = [0.0, 0.0]
         if trainer.position:
-            losses = self._over_ranks(trainer.steps.loss_sums())
+            losses = self.communicator.of_host(np.array(trainer.steps.loss_sums())).tolist()
         first = self.is_first
 
         def whole(array: Array) -> Array:
@@ -83,16 +83,9 @@ class Together:
 
     def mean_loss(self, sums: list[float]) -> float:
         """Return the mean loss of an epoch from each rank's sums of losses and weights."""
-        loss, weight, *errors = self._over_ranks(sums)
+        loss, weight, *errors = self.communicator.of_host(np.array(sums)).tolist()
         loss, weight = loss + errors[0], weight + errors[1]
         return loss / weight if weight else float("nan")
-
-    def _over_ranks(self, sums: list[float]) -> list[float]:
-        """Return the sums over all ranks of what EpochLoss.sums gives: four numbers.
-
-        A rank where rounding has taken nothing off gives two of them; all must send as many.
-        """
-        return self.communicator.of_host(np.array([*sums, 0.0, 0.0][:4])).tolist()
 
     def row(self, row: dict[str, float]) -> dict[str, float]:
         """Return the row of rank 0: what depends on it is decided alike everywhere."""

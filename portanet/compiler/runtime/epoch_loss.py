@@ -50,16 +50,15 @@ class EpochLoss:
     def sums(self, memory: ParameterMemory | None) -> list[float]:
         """Return the sum of the losses and of what the samples count, on the host.
 
-        Where float64 is missing, followed by what rounding took off each: a run that is resumed
-        adds to the same numbers.
+        Followed by what rounding took off each, 0 where they are kept in float64: a run that is
+        resumed adds to the same numbers, and ranks add up as many.
         """
         losses, error = _together(self._loss.parts, memory, "total:loss")
         weights, of_weights = _together(self._weight.parts, memory, "total:weight")
-        sums = [losses, weights + self.n]
-        return [*sums, error, of_weights] if error or of_weights else sums
+        return [losses, weights + self.n, error, of_weights]
 
     def start_from(self, sums: list[float], memory: ParameterMemory | None) -> None:
-        """Go on from what `sums` has returned."""
+        """Go on from what `sums` has returned; files of earlier versions have no errors."""
         self.clear(memory)
         errors = sums[2:] or [0.0, 0.0]
         self._loss.start(sums[0], errors[0])
