@@ -7,6 +7,7 @@ from typing import Any
 from portanet.callbacks.callback import Callback
 from portanet.checks import check_count
 from portanet.compiler import CompiledStep
+from portanet.compiler.options import Fast
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.constructors import CalledType
 from portanet.data import DataLoader
@@ -101,7 +102,7 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         ema: float | None = None,
         precision: Any = None,
         compile: bool = True,  # noqa: A002 - what people will type
-        fast: bool | None = None,
+        fast: Fast = None,
         distributed: bool | Communicator | None = None,
     ) -> None:
         check_parts(model, optimizer, train_dl, val_dl, metric)

@@ -15,6 +15,7 @@ from sklearn.datasets import (
 )
 from sklearn.exceptions import ConvergenceWarning
 
+from portanet.compiler.engines.numpy.pays import Savings
 from portanet.errors import DataError
 from portanet.estimators import MLPClassifier, MLPRegressor, mlp_workspace
 
@@ -141,6 +142,25 @@ def test_a_seed_gives_the_same_bits_whatever_was_fitted_before(dtype):
     assert len(mlp_workspace._waiting) == 1
     assert same_bits(first, MLPClassifier(**options).fit(*CANCER))
     assert same_bits(first, MLPClassifier(**options, compile=False).fit(*CANCER))
+
+
+@pytest.mark.parametrize("dtype", [None, "float32"])
+@pytest.mark.parametrize("name", ["adam", "two classes", "several labels", "two numbers"])
+def test_compiling_in_the_middle_of_a_fit_changes_no_bit(name, dtype, monkeypatch):
+    """The first fit is NumPy's, the second is compiled on the way, the third from the start."""
+    pytest.importorskip("llvmlite", reason="plans are compiled by LLVM (extra `fast`)")
+    kind, data, options = CASES[name]
+    mlp_workspace._waiting.clear()
+    options = {"random_state": 0, "max_iter": 80, "dtype": dtype} | options
+    monkeypatch.setattr(Savings, "_lost", -1e9)
+    first = kind(**options).fit(*data)
+    (workspace,) = mlp_workspace._waiting.values()
+    assert not any(planned.plan.compiled for planned in workspace.steps.plans.values())
+    monkeypatch.setattr(Savings, "_lost", 1e9)
+    for _ in range(2):
+        assert same_bits(first, kind(**options).fit(*data))
+        assert list(mlp_workspace._waiting.values()) == [workspace]
+        assert all(planned.plan.compiled for planned in workspace.steps.plans.values())
 
 
 def test_two_fits_do_not_share_a_workspace():

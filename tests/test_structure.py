@@ -45,7 +45,7 @@ FLOORS = [
 ]  # fmt: skip
 # The same within the compiler: folders and files.
 COMPILER_FLOORS = [
-    {"errors"},
+    {"errors", "options"},
     {"graph"},
     {"fusion", "guards"},
     {"memory", "tracing"},

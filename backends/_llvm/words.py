@@ -44,6 +44,11 @@ def _add(builder: Builder, a: Value, b: Value) -> Any:
     return builder.fadd(*alike(a, b), flags=ANY_ORDER)
 
 
+def _times(builder: Builder, a: Value, b: Value) -> Any:
+    """Write a product that is rounded before anything is added to it: no part of an fma."""
+    return builder.fmul(*alike(a, b))
+
+
 KERNEL = ir.FunctionType(VOID, [pointer_type(I8), I8, I8])
 """A kernel: the table of its arguments, and where the passes of its outer loop begin and end."""
 
@@ -136,6 +141,7 @@ C_FUNCTIONS = (
 
 WORDS: dict[str, Callable[..., Any]] = {
     "add": _add,
+    "times": _times,
     "maximum": _named("llvm.maximum"),  # NaN if either is, as NumPy's
     "minimum": _named("llvm.minimum"),
     "sqrt": _named("llvm.sqrt"),

@@ -1,12 +1,13 @@
 """compile_step: the compiled step as a function, for loops of one's own."""
 
+from portanet.compiler.options import Fast
 from portanet.compiler.step import CompiledStep
 from portanet.optimizer import Optimizer
 from portanet.sequential import Sequential
 
 
 def compile_step(
-    model: Sequential, optimizer: Optimizer, *, fuse: bool = True, fast: bool | None = None,
+    model: Sequential, optimizer: Optimizer, *, fuse: bool = True, fast: Fast = None,
     mkl: bool = False,
 ) -> CompiledStep:  # fmt: skip
     """Return a function of a batch that takes one step of training, as `Trainer.step` does, fast.

@@ -8,6 +8,7 @@ from typing import Any
 
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.guards.guards import Guards, draw_counts
+from portanet.compiler.options import Fast
 from portanet.compiler.runtime.checked_plan import is_verified_at
 from portanet.compiler.traced_pass import holders_of, trace_pass
 from portanet.compiler.tracing.layout import in_c_order
@@ -33,10 +34,9 @@ class CompiledEvaluation:
     than compute, and get predictions that are a copy.
     """  # noqa: D205
 
-    def __init__(
-        self, model: Sequential, metrics: dict[str, Measured], fast: bool | None = None
-    ) -> None:
-        self.model, self.metrics, self.fast = model, metrics, fast
+    def __init__(self, model: Sequential, metrics: dict[str, Measured], fast: Fast = None) -> None:
+        self.model, self.metrics = model, metrics
+        self.fast: Fast = fast
         self.refused: str | None = None
         self._plan: Any = None
         self._n_replays, self._n_vain = 0, 0

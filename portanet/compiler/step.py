@@ -17,6 +17,7 @@ from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.registry import engine_for
 from portanet.compiler.epoch_steps import EpochSteps
 from portanet.compiler.errors import UnsettledError
+from portanet.compiler.options import Fast, check_fast
 from portanet.compiler.plans import Key, Plans
 from portanet.compiler.runtime.checked_plan import CheckedPlan
 from portanet.compiler.runtime.epoch_loss import EpochLoss
@@ -42,24 +43,27 @@ class CompiledStep(EpochSteps):
 
     `fuse=False` replays the readable step's operations one by one. `fast` says whether LLVM
     compiles the step (None: where llvmlite is installed, from the step on at which that has paid,
-    by a rule over the step's operations); `mkl=True` gives products to Intel's MKL. `refused` says
-    why steps run uncompiled, `retraced` which guard was broken when plans were last dropped. A
-    copy, or one that was pickled, makes plans of its own.
+    by a rule over the step's operations); with "same bits" it compiles what gives NumPy's bits, and
+    nothing else, once that has paid for all such steps of the process. `mkl=True` gives products to
+    Intel's MKL. `refused` says why steps run uncompiled, `retraced` which guard was broken when
+    plans were last dropped, `n_to_come` how many steps are expected to follow ("same bits" counts
+    them). A copy, or one that was pickled, makes plans of its own.
 
     Raises OrderError if a second thread calls it while a step is being taken.
     """
 
     def __init__(
         self, model: Sequential, optimizer: Optimizer, *, fuse: bool = True,
-        fast: bool | None = None, mkl: bool = False,
+        fast: Fast = None, mkl: bool = False,
     ) -> None:  # fmt: skip
         self._model, self._optimizer = model, optimizer
         self.refused: str | None = None
+        check_fast("compile_step", fast)
         self._options = {"fuse": fuse, "fast": fast, "mkl": mkl}
         self._start()
 
     def _start(self) -> None:
-        self._lock, self.epoch_loss = RLock(), EpochLoss(self.model)
+        self._lock, self.epoch_loss, self.n_to_come = RLock(), EpochLoss(self.model), 0
         self.plans = Plans(self.model, self.optimizer, self.epoch_loss)
         self._known: set[Any] = set()  # kinds of batches that a step as it is written has looked at
         self._unsettled = False
@@ -97,7 +101,7 @@ class CompiledStep(EpochSteps):
 
     def _event(self, planned: CheckedPlan, x: Arrays, y: Arrays) -> Array:
         """Take a step at which a plan is verified, or a faster one looked for."""
-        planned.look_for_faster()
+        planned.look_for_faster(self.n_to_come)
         version = LATEST[0]
         if not planned.is_due():
             planned.plan.load(x, y)
@@ -105,7 +109,8 @@ class CompiledStep(EpochSteps):
             self.plans.count(planned, version)
             planned.plan_ahead()
             return planned.plan.losses()
-        check = StepCheck(self.model, self.optimizer, planned, exact=not self._options["fuse"])
+        exact = planned.same_bits or not self._options["fuse"]
+        check = StepCheck(self.model, self.optimizer, planned, exact=exact)
         losses = check.run(x, y)
         if check.why is None:
             planned.accept()

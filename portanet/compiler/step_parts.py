@@ -3,6 +3,7 @@
 from copy import copy
 from typing import Any, Self
 
+from portanet.compiler.options import Fast
 from portanet.compiler.plans import Key, Plans
 from portanet.data.lazy_batch import Kind
 from portanet.joined import present_share
@@ -48,7 +49,7 @@ class StepParts:
         self._start()
 
     @property
-    def fast(self) -> bool | None:
+    def fast(self) -> Fast:
         """Whether LLVM compiles the step; None: once that pays."""
         return self._options["fast"]
 

@@ -1,6 +1,5 @@
 """BaseMLP: the fit that MLPClassifier and MLPRegressor share."""
 
-from dataclasses import replace
 from math import ceil, inf, prod
 from typing import Any, ClassVar, Self
 
@@ -9,7 +8,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
 from portanet.backends import Backend, array_namespace, backend_of
-from portanet.backends._llvm import machine
 from portanet.checks import dtype_name
 from portanet.errors import ArgumentError, DataError
 from portanet.estimators.mlp_fitted import FittedMLP
@@ -27,7 +25,7 @@ from portanet.part import moved
 from portanet.typing import Array
 
 _PAYS = 64  # steps: as long as it takes to trace one and to verify it
-_LONG, _MANY = 200, 4096  # batches of an epoch, steps: as long as LLVM takes, with empty caches
+_LONG = 200  # batches of an epoch
 _DENSE = 2**24  # numbers of a sparse matrix that is made dense at once: 64 MB in float32
 
 
@@ -108,23 +106,22 @@ class BaseMLP(FittedMLP):
     def _fit_stochastic(self, X: Any, y: Any, weights: Any, *, once: bool) -> None:
         n_batches = ceil(X.shape[0] / self._batch_size(X))
         setting = self._setting(inf if once else self.max_iter * n_batches)
-        is_long = not once and n_batches >= _LONG and self.max_iter * n_batches >= _MANY
-        if is_long and setting.place[0] == "numpy" and machine.available():
-            setting = replace(setting, fast=True)
-        workspace = self._workspace_for(setting, once=once)
+        is_long = not once and n_batches >= _LONG
+        to_come = self.max_iter * n_batches if is_long else 0  # even if it ends early
+        workspace = self._workspace_for(setting, to_come, once=once)
         fit_stochastic(self, workspace, X, y, weights, once=once)
         self._optimizer = workspace.optimizer_state()
         self._workspace = workspace if once else None
         if not once:
             give_back(workspace)
 
-    def _workspace_for(self, setting: Setting, *, once: bool) -> Workspace:
+    def _workspace_for(self, setting: Setting, to_come: int, *, once: bool) -> Workspace:
         """Return a workspace that holds the weights, and for partial_fit the optimizer's memory."""
         kept = self._workspace
         if once and kept is not None and kept.setting == setting and kept.left(self.coefs_):
             return kept
         workspace = workspace_for(setting)
-        workspace.begin(self.coefs_, self.intercepts_, self.learning_rate_init)
+        workspace.begin(self.coefs_, self.intercepts_, self.learning_rate_init, to_come)
         if once and self._optimizer is not None:
             workspace.go_on(self._optimizer)
         return workspace

@@ -100,8 +100,8 @@ class SoftmaxLoss(MLPLoss):
     """
 
     def loss(self, y_hat: Array, y: Array) -> Array:
-        """Return -Σ y log p."""
-        return -array_namespace(y).sum(y * _log(softmax(y_hat)), axis=-1)
+        """Return -log Σ y p, as y is one-hot: one logarithm for each sample."""
+        return -_log(array_namespace(y).sum(y * softmax(y_hat), axis=-1))
 
     def link(self, y_hat: Array) -> Array:
         """Return softmax(y_hat), the probabilities."""
@@ -115,9 +115,9 @@ class LogisticLoss(MLPLoss):
     """
 
     def loss(self, y_hat: Array, y: Array) -> Array:
-        """Return the sum over the labels."""
+        """Return the sum over the labels, each of which is 0 or 1: -log p or -log(1 - p)."""
         p = sigmoid(y_hat)
-        return -array_namespace(y).sum(y * _log(p) + (1 - y) * _log(1 - p), axis=-1)
+        return -array_namespace(y).sum(_log(y * p + (1 - y) * (1 - p)), axis=-1)
 
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(y_hat), the probabilities of 1."""

@@ -15,6 +15,7 @@ from typing import Any
 from portanet.backends import Backend, get
 from portanet.checks import dtype_name
 from portanet.compiler import CompiledStep
+from portanet.compiler.options import SAME_BITS
 from portanet.compiler.runtime.epoch_loss import EpochLoss
 from portanet.compiler.runtime.readable_step import take_step
 from portanet.data import Batches
@@ -40,7 +41,6 @@ class Setting:
     place    the name of the backend and the device
     dtype    "float32" or "float64"
     compile  whether steps are compiled
-    fast     whether LLVM compiles them from the first on, where it is installed; None: once it pays
     """
 
     form: MLPForm
@@ -48,7 +48,6 @@ class Setting:
     place: tuple[str, Any]
     dtype: str
     compile: bool
-    fast: bool | None = None
 
     def optimizer(self, network: Any) -> MLPOptimizer:
         """Return the optimizer; its learning rate is assigned when a fit begins."""
@@ -81,11 +80,18 @@ class Workspace:
         self.optimizer = setting.optimizer(self.model)
         self._left: list[Array] = []
         model, optimizer = self.model, self.optimizer
-        compiled = CompiledStep(model, optimizer, fast=setting.fast) if setting.compile else None
+        compiled = CompiledStep(model, optimizer, fast=SAME_BITS) if setting.compile else None
         self.steps = OwnSteps(self, EpochLoss(self.model)) if compiled is None else compiled
 
-    def begin(self, coefs: list[Array], intercepts: list[Array], rate: float) -> None:
-        """Begin a fit: weights, a learning rate, and an optimizer that remembers nothing."""
+    def begin(
+        self, coefs: list[Array], intercepts: list[Array], rate: float, n_to_come: int
+    ) -> None:
+        """Begin a fit: weights, a learning rate, and an optimizer that remembers nothing.
+
+        n_to_come are steps that are expected to follow.
+        """
+        if isinstance(self.steps, CompiledStep):
+            self.steps.n_to_come = n_to_come
         self.model.assign(coefs, intercepts)
         self.optimizer.memory.reset()
         self.optimizer.lr.value = rate
@@ -121,8 +127,8 @@ class Workspace:
     def may_wait(self) -> bool:
         """Return whether a next fit in this workspace gives the same bits as one in a new one.
 
-        On NumPy a replay gives the bits of the step as it is written. A fused kernel rounds
-        otherwise, so which steps are taken by it must not depend on what was fitted before.
+        On NumPy a replay gives the bits of the step as it is written. A fused kernel may round
+        otherwise, and which steps are taken by it must not depend on what was fitted before.
         """
         plans = self.steps.plans if isinstance(self.steps, CompiledStep) else None
         small = sum(prod(p.form[0]) for p in self.model.parameters()) <= _LARGEST
@@ -131,7 +137,7 @@ class Workspace:
             on_numpy
             and small
             and plans is not None
-            and not any(planned.plan.compiled for planned in plans.values())
+            and all(planned.plan.same_bits for planned in plans.values())
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet.compiler import CompiledEvaluation
+from portanet.compiler.options import Fast
 from portanet.data import Batches, DataLoader
 from portanet.metrics.measured import Measured
 from portanet.sequential import Sequential
@@ -24,7 +25,7 @@ class Staged:
         self._evaluation: CompiledEvaluation | None = None
 
     def compiled(
-        self, model: Sequential, metrics: dict[str, Measured], fast: bool | None
+        self, model: Sequential, metrics: dict[str, Measured], fast: Fast
     ) -> CompiledEvaluation | None:
         """Return the compiled evaluation of these batches; None if only readable steps can do it.
 

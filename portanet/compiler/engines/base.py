@@ -133,6 +133,10 @@ class Engine:
         """
         return None
 
+    def savings(self, graph: Graph) -> Any:  # noqa: ARG002
+        """Return what says when a faster plan with the same bits is due; None: there is none."""
+        return None
+
     def agree(self, graph: Graph) -> None:
         """Let all ranks take a faster plan into use at the same step: the latest of theirs."""
 

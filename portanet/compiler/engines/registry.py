@@ -3,10 +3,11 @@
 from portanet.backends import Backend
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.numpy.engine import NumpyEngine
+from portanet.compiler.options import Fast
 
 
 def engine_for(
-    backend: Backend, *, fuse: bool = True, fast: bool | None = None, mkl: bool = False
+    backend: Backend, *, fuse: bool = True, fast: Fast = None, mkl: bool = False
 ) -> Engine | None:
     """Return the engine of a backend; None if it runs uncompiled."""
     if backend.name == "numpy":

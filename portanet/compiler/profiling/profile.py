@@ -9,6 +9,7 @@ from typing import Any
 from portanet.backends._llvm import machine
 from portanet.checks import check_count
 from portanet.compiler.errors import NotCompiledWarning
+from portanet.compiler.options import Fast
 from portanet.compiler.profiling.clocks import Clocks
 from portanet.compiler.profiling.estimate import with_estimates
 from portanet.compiler.profiling.gpus import gpu_named
@@ -82,7 +83,7 @@ class Profile:
 
 def profile(
     model: Sequential, x: Array, y: Array, optimizer: Optimizer | None = None, *,
-    fuse: bool = True, fast: bool | None = None, repeats: int | None = None,
+    fuse: bool = True, fast: Fast = None, repeats: int | None = None,
     estimate_for: str | None = None,
 ) -> Profile:  # fmt: skip
     """Compile a training step on a batch, take it many times, and say where the time goes.

@@ -7,9 +7,9 @@ optimizer's counters advance, in one call of C code (`plan.finally_call`, see en
 from typing import Any
 
 from portanet.compiler.runtime.counters import Counters
+from portanet.compiler.runtime.faster import Faster
 from portanet.compiler.runtime.parameter_memory import ParameterMemory
 from portanet.compiler.runtime.refusal import warn_rejected
-from portanet.compiler.runtime.together import same_on_all_ranks
 from portanet.compiler.runtime.value_checks import ValueChecks
 from portanet.compiler.tracing.trace import Trace
 from portanet.optimizer import Optimizer
@@ -24,6 +24,7 @@ class CheckedPlan:
     """A plan for batches of one shape.
 
     verified     it has been compared with the readable step, and agreed
+    same_bits    the plan has yet to be found to have the bits of the one that it has replaced
     n_replays    how many steps it has taken
     until_event  how many replays are left before one at which there is more to do
     """
@@ -40,8 +41,7 @@ class CheckedPlan:
         self._counted = _owners_of(trace)
         self._leaves_arrays = bool(self.attributes) or engine.replaces
         self._proved: Any = None  # the plan that a faster one has replaced
-        first = engine.faster_from(self.graph)
-        self._faster_from = None if first is None or first <= optimizer.n_steps + 1 else first
+        self._faster = Faster(engine, self.graph, optimizer)
         self.counters = Counters(optimizer, self.groups, memory)
         self._good_until = 1
         self.use(engine.plan(self.graph, memory.homes, optimizer.n_steps + 1))
@@ -49,6 +49,7 @@ class CheckedPlan:
     def use(self, plan: Any) -> None:
         """Take a plan into use, which must be verified."""
         self.plan, self.verified, self.n_replays, self.until_event = plan, False, 0, 0
+        self.same_bits = False
         self.levels: dict[str, float] = {}  # of arrays that were judged, see Judge
         self.bind()
 
@@ -135,35 +136,28 @@ class CheckedPlan:
         """Set how many replays there are before the next one at which there is more to do."""
         step = self.n_replays + 1  # the first one was traced
         following = 2 ** step.bit_length() if step < LOOK_EVERY else LOOK_EVERY
-        self.until_event = following - step % following - 1
-        if self._faster_from is not None:
-            left = self._faster_from - self.optimizer.n_steps - 1
-            self.until_event = max(0, min(self.until_event, left))
+        self.until_event = self._faster.steps_left(following - step % following - 1)
 
     def look_ahead(self) -> None:
         """Take in that other plans, or steps as they are written, have been taken."""
-        if self.verified and self._faster_from is not None:
+        if self.verified and self._faster.first is not None:
             self.plan_ahead()
 
-    def look_for_faster(self) -> None:
-        """Take a faster plan of the same graph into use, if its step has come."""
-        if self._faster_from is None or self.optimizer.n_steps + 1 < self._faster_from:
-            return
-        self._faster_from = None
-        try:
-            plan, why = self.engine.faster(self.plan), ""
-        except Exception as error:  # noqa: BLE001 - there is a plan that works
-            plan, why = None, f"{type(error).__name__}: {error}"
-        plan, why = same_on_all_ranks(plan, why)
-        if plan is None:
-            warn_rejected(str(why))
-            return
-        self._proved = self.plan if self.verified else None
-        self.use(plan)
+    def look_for_faster(self, n_to_come: int = 0) -> None:
+        """Take a faster plan of the same graph into use, if its step has come.
+
+        n_to_come are steps that are expected to follow.
+        """
+        if self._faster.is_due(self.n_replays, n_to_come, verified=self.verified):
+            plan = self._faster.made(self.plan)
+            if plan is not None:
+                self._proved = self.plan if self.verified else None
+                self.use(plan)
+                self.same_bits = self._faster.same_bits
 
     def accept(self) -> None:
         """Note that the plan agrees with the readable step."""
-        self.verified, self._proved = True, None
+        self.verified, self._proved, self.same_bits = True, None, False
         self._good_until = self.n_replays + 1
         self.plan_ahead()
 
@@ -184,6 +178,7 @@ class CheckedPlan:
         if self._proved is None:
             return False
         self.plan, self.verified, self._proved = self._proved, True, None
+        self.same_bits = False
         self.bind()
         self.plan_ahead()
         warn_rejected(why)

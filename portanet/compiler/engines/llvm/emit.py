@@ -43,15 +43,16 @@ from portanet.compiler.engines.llvm.group import GroupText
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.lines import kernel_text
 from portanet.compiler.engines.llvm.rows import Rows
+from portanet.compiler.engines.llvm.text import TextOf
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.operations import REDUCERS
 
 
-def group_kernel(unit: Unit, arguments: Arguments) -> Kernel:
+def group_kernel(unit: Unit, arguments: Arguments, text_of: TextOf) -> Kernel:
     """Return the kernel of a group."""
     assert unit.group is not None  # single operations are written elsewhere
-    loops = (Rows if unit.group.space.rows else Columns)(unit, arguments)
+    loops = (Rows if unit.group.space.rows else Columns)(unit, arguments, text_of)
     text = kernel_text(arguments, loops.lines())
     length, size = loops.kept_lengths[0] if loops.kept_lengths else 0, unit.group.space.size
     return Kernel(text, arguments.table, kept=loops.memory, length=length, size=size)

@@ -4,7 +4,7 @@ from typing import Any
 
 from portanet.compiler.engines.llvm.arguments import Arguments
 from portanet.compiler.engines.llvm.lines import Loop, loops
-from portanet.compiler.engines.llvm.text import cast, text_of
+from portanet.compiler.engines.llvm.text import TextOf, cast, text_of
 from portanet.compiler.fusion.fused_group import reduced_values
 from portanet.compiler.fusion.indexing import axes_of_full, axes_of_reduced
 from portanet.compiler.fusion.loop_nest import Axes, common_lengths, strides_along
@@ -18,12 +18,14 @@ from portanet.compiler.graph.operations import REDUCERS
 class GroupText:
     """The expressions of a group; subclasses write the loops around them.
 
-    `known` maps the ids of values to the names of variables that hold their elements.
+    `known` maps the ids of values to the names of variables that hold their elements; `text_of` is
+    that of text.py, or of same_bits.py.
     """
 
-    def __init__(self, unit: Unit, arguments: Arguments) -> None:
+    def __init__(self, unit: Unit, arguments: Arguments, text_of: TextOf = text_of) -> None:
         assert unit.group is not None  # single operations are written elsewhere
         self.unit, self.arguments, self.space = unit, arguments, unit.group.space
+        self.text_of = text_of
         self.inside = {id(node.output): node for node in unit.nodes}
         self.reduced = reduced_values(unit.nodes, self.space)
         self.level = levels(unit.nodes)
@@ -80,7 +82,7 @@ class GroupText:
         return name
 
     def _compute(self, node: Node, lines: list[Any], known: dict[Any, str], *, full: bool) -> str:
-        found = text_of(node)
+        found = self.text_of(node)
         assert found is not None  # groups take in nothing else
         form, dtypes = found
         texts = [

@@ -7,7 +7,7 @@ where the result will lie, so that the second one does not compute it again.
 from collections.abc import Iterable, Sequence
 
 from portanet.compiler.engines.llvm.group import GroupText
-from portanet.compiler.engines.llvm.text import takes_long, text_of
+from portanet.compiler.engines.llvm.text import takes_long
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.operations import REDUCERS
 
@@ -33,7 +33,7 @@ def kept_values(text: GroupText) -> dict[int, Value]:
 def _is_costly(text: GroupText, value: Value) -> bool:
     """Return whether a full value that the kernel computes is a function's result."""
     node = text.inside.get(id(value))
-    form = None if node is None or id(value) in text.reduced else text_of(node)
+    form = None if node is None or id(value) in text.reduced else text.text_of(node)
     return form is not None and takes_long(form[0])
 
 

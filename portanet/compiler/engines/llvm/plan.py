@@ -20,9 +20,14 @@ from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
+from portanet.compiler.engines.llvm.same_bits import (
+    has_same_bits,
+    is_same_product,
+    text_of_same_bits,
+)
 from portanet.compiler.engines.llvm.segments import segment_kernels
 from portanet.compiler.engines.llvm.shared import SharedKernels
-from portanet.compiler.engines.llvm.text import has_text
+from portanet.compiler.engines.llvm.text import has_text, text_of
 from portanet.compiler.engines.llvm.vectors import without_vector_products
 from portanet.compiler.engines.llvm.windows import window_kernels
 from portanet.compiler.engines.numpy.plan import Line, NumpyPlan
@@ -36,22 +41,27 @@ _MOST_NODES = 48  # of one group: longer loops do not fit into registers
 class LlvmPlan(NumpyPlan):
     """A plan of kernels, and of lines of NumPy where necessary.
 
-    kernels  what is called, in order
-    mkl      products go to Intel's MKL
+    kernels    what is called, in order
+    mkl        products go to Intel's MKL
+    same_bits  only what gives NumPy's bits is made a kernel (same_bits.py)
     """
 
     compiled = True
 
-    def __init__(self, graph: Graph, homes: Any, xp: Any, mkl: bool = False) -> None:
-        self._mkl = mkl
+    def __init__(
+        self, graph: Graph, homes: Any, xp: Any, *, mkl: bool = False, same_bits: bool = False
+    ) -> None:
+        self._mkl, self.same_bits = mkl, same_bits
         super().__init__(graph, homes, xp)
 
     def make_units(self) -> list[Unit]:
         """Return fused groups and single operations."""
-        last = without_vector_products(self.graph)
+        last = () if self.same_bits else without_vector_products(self.graph)
         self._addresses: dict[int, int] = {}  # by the ids of values
-        self._groups = SharedKernels(self._address, self._number)
-        return fused_units(self.graph, has_text, _MOST_NODES, self._groups.fits, last)
+        own_text = text_of_same_bits if self.same_bits else text_of
+        self._groups = SharedKernels(self._address, self._number, own_text)
+        own = has_same_bits if self.same_bits else has_text
+        return fused_units(self.graph, own, _MOST_NODES, self._groups.fits, last)
 
     def make_lines(self) -> list[Line]:
         """Return the calls of kernels, and the lines of NumPy between them."""
@@ -107,12 +117,16 @@ class LlvmPlan(NumpyPlan):
             return [self._groups.kernel(unit)]
         node, arguments = unit.nodes[0], Arguments(self._address, self._number)
         if node.op == "matmul":
+            if self.same_bits and not is_same_product(node):
+                return None
             library = blas.mkl() if self._mkl else blas.numpy_blas()
             text = "" if library is None else product_text(node, arguments, library)
             return [Kernel(text, arguments.table)] if text else None
         copies = copies_of(node, self.find, self.layout.written.get(id(node), set()))
         if copies is not None:
             return [copy_kernel(copy) for copy in copies]
+        if self.same_bits:
+            return None
         return segment_kernels(node, self.find) or window_kernels(node, self.find)
 
     def _call(self, waiting: list[tuple[Kernel, Unit]]) -> list[Line]:

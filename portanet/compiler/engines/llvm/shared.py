@@ -12,18 +12,23 @@ from typing import Any
 from portanet.compiler.engines.llvm.arguments import Arguments
 from portanet.compiler.engines.llvm.emit import fits, group_kernel, stored_sums
 from portanet.compiler.engines.llvm.kernels import Kernel
+from portanet.compiler.engines.llvm.text import TextOf
 from portanet.compiler.fusion.units import Unit
 from portanet.compiler.graph.graph import Value
 from portanet.compiler.graph.host_scalar import HostScalar
 
 
 class SharedKernels:
-    """Writes the kernels of groups; `address` and `number` are those of Arguments."""
+    """Writes the kernels of groups.
+
+    `address` and `number` are those of Arguments, `text_of` that of GroupText.
+    """
 
     def __init__(
-        self, address: Callable[[Value], int], number: Callable[[HostScalar, Any], int]
-    ) -> None:
-        self._address, self._number = address, number
+        self, address: Callable[[Value], int], number: Callable[[HostScalar, Any], int],
+        text_of: TextOf,
+    ) -> None:  # fmt: skip
+        self._address, self._number, self._text_of = address, number, text_of
         self._structures: dict[int, _Structure] = {}  # by the ids of units
         self._fits: dict[Any, bool] = {}
         self._written: dict[Any, _Recipe] = {}
@@ -43,7 +48,7 @@ class SharedKernels:
         key = (structure.key, structure.places(self._address))
         if key not in self._written:
             arguments = Arguments(self._address, self._number)
-            kernel = group_kernel(unit, arguments)
+            kernel = group_kernel(unit, arguments, self._text_of)
             self._written[key] = _Recipe(kernel, structure.sources(arguments))
         return self._filled_in(self._written[key], structure)
 

@@ -1,6 +1,7 @@
 """Single operations as text of the kernel language (backends/_llvm)."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from portanet.compiler.engines.llvm.arguments import MEMORY
 from portanet.compiler.fusion.operands import operands, promoted
 from portanet.compiler.graph.graph import Node
 from portanet.compiler.graph.operations import REDUCERS
+
+TextOf = Callable[[Node], tuple[str, list[Any]] | None]
 
 _MATH = ("exp", "expm1", "log", "log1p", "tanh")
 _LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos")

@@ -90,19 +90,23 @@ class NumpySource:
         """
         condition, first, second = node.args
         out, copyto = self._out(node), self.name(COPYTO)
-        if is_zero(second) and isinstance(first, Value) and first.dtype == node.output.dtype:
-            yield from self._masked(self._arg(condition, node), first, node.output)
+        truths = isinstance(condition, Value) and condition.dtype == np.bool_
+        own = isinstance(first, Value) and first.dtype == node.output.dtype
+        if is_zero(second) and truths and own:
+            yield from self._masked(self._find(condition), first, node.output)
             return
         if out != self._arg(second, node):
             yield f"{copyto}({out}, {self._arg(second, node)})"
         mask = self._arg(condition, node)
         yield f"{copyto}({out}, {self._arg(first, node)}, 'same_kind', {mask})"
 
-    def _masked(self, mask: str, value: Value, out: Value) -> Iterator[str]:
-        bits = np.dtype(f"u{out.dtype.itemsize}")
+    def _masked(self, mask: np.ndarray, value: Value, out: Value) -> Iterator[str]:
+        """Make 0 or -1 of each truth, in single bytes at first: -1 has all bits set."""
+        bits = np.dtype(f"i{out.dtype.itemsize}")
         source, target = (self.name(self._find(v).view(bits)) for v in (value, out))
-        yield f"{self.name(COPYTO)}({target}, {mask})"
-        yield f"{self.name(np.negative)}({target}, {target})"
+        truths, short = mask.view(np.int8), self.name(np.empty(mask.shape, np.int8))
+        yield f"{self.name(np.negative)}({self.name(truths)}, {short})"
+        yield f"{self.name(COPYTO)}({target}, {short})"
         yield f"{self.name(np.bitwise_and)}({source}, {target}, {target})"
 
     def _reduction(self, node: Node) -> Iterator[str]:

@@ -11,9 +11,10 @@ from portanet.backends._llvm import machine
 from portanet.backends._numpy import blas
 from portanet.backends._numpy.freed_memory import keep_freed_memory
 from portanet.compiler.engines.base import Engine
-from portanet.compiler.engines.numpy.pays import steps_until_it_pays
+from portanet.compiler.engines.numpy.pays import Savings, steps_until_it_pays
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
+from portanet.compiler.options import SAME_BITS, Fast
 from portanet.errors import ArgumentError
 from portanet.joined import agreed, present_share
 
@@ -22,16 +23,19 @@ class NumpyEngine(Engine):
     """Plans on NumPy.
 
     fast=True compiles by LLVM at once, False never; None: where llvmlite is installed, from the
-    step on at which that has paid. mkl=True gives large products to Intel's MKL.
+    step on at which that has paid. "same bits" compiles what gives NumPy's bits, once that has paid
+    for all steps of the process; no bit depends on when. mkl=True gives large products to Intel's
+    MKL.
     """
 
     reads = True
 
-    def __init__(self, backend: Backend, fuse: bool, fast: bool | None, mkl: bool = False) -> None:
+    def __init__(self, backend: Backend, fuse: bool, fast: Fast, mkl: bool = False) -> None:
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
+        self._same_bits = fast == SAME_BITS
         self._agreed: float | None = None
         keep_freed_memory()
-        if fast and fuse and not machine.available():
+        if fast is True and fuse and not machine.available():
             raise ArgumentError(
                 "compile_step: fast=True needs llvmlite 0.45 or newer, which is not installed or "
                 f"does not compile here; {WHERE} run: {install('fast')}"
@@ -65,9 +69,14 @@ class NumpyEngine(Engine):
         """Return the step from which a compiled plan is in use; None: never."""
         if self._agreed is not None:
             return None if self._agreed == inf else int(self._agreed)
-        if not self._fuse or self._fast is False or not machine.installed():
+        if not self._fuse or self._fast in (False, SAME_BITS) or not machine.installed():
             return None
         return 0 if self._fast else steps_until_it_pays(graph)
+
+    def savings(self, graph: Graph) -> Savings | None:
+        """Return what says when a faster plan with the same bits is due; None: never."""
+        alone = present_share() is None  # ranks would have to agree on the step
+        return Savings(graph) if self._same_bits and alone and machine.installed() else None
 
     def agree(self, graph: Graph) -> None:
         """Let all ranks take a compiled plan into use at the same step: the latest of theirs."""
@@ -82,4 +91,4 @@ class NumpyEngine(Engine):
     def _compiled(self, graph: Graph, homes: dict[str, np.ndarray]) -> NumpyPlan:
         from portanet.compiler.engines.llvm.plan import LlvmPlan  # imports llvmlite
 
-        return LlvmPlan(graph, homes, self._xp, self._mkl)
+        return LlvmPlan(graph, homes, self._xp, mkl=self._mkl, same_bits=self._same_bits)

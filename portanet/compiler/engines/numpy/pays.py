@@ -8,6 +8,7 @@ that it reads or writes.
 """
 
 from math import ceil
+from typing import Any
 
 from portanet.compiler.graph.graph import Graph, Node
 
@@ -18,11 +19,50 @@ _OPERATIONS = 3  # of different kinds, for each kernel
 
 def steps_until_it_pays(graph: Graph) -> int:
     """Return after how many steps a compiled plan has saved what compiling takes."""
+    kinds = _kinds(graph)
+    return ceil((_START + _compiling(kinds)) / _saved(graph)) if kinds else 0
+
+
+class Savings:
+    """When compiling has paid, of a plan that keeps its bits: all of a process's steps count.
+
+    Many short trainings, such as a search's, have a compiled plan so. What is compiled once is
+    there for later plans: they wait for less.
+    """
+
+    _lost = 0.0  # seconds that steps have taken longer so far, less what compiling took
+    _known: frozenset[Any] = frozenset()  # the kinds of operations that have been compiled
+
+    def __init__(self, graph: Graph) -> None:
+        self._kinds, self._saved, self._counted = _kinds(graph), _saved(graph), 0
+
+    def is_due(self, n_replays: int, n_to_come: int) -> bool:
+        """Count the steps that a plan has taken; return whether compiling has paid, or will."""
+        Savings._lost += self._saved * max(0, n_replays - self._counted)
+        self._counted = n_replays
+        start = 0 if Savings._known else _START
+        cost = start + _compiling(self._kinds - Savings._known) / 2  # no functions in these kernels
+        if Savings._lost + self._saved * n_to_come < cost:
+            return False
+        Savings._lost -= cost
+        Savings._known |= self._kinds
+        return True
+
+
+def _kinds(graph: Graph) -> frozenset[Any]:
+    """Return the kinds of operations that a graph has."""
     nodes = [node for node in graph.nodes if not node.is_view]
-    kinds = {(node.op, *(len(value.shape) for value in node.inputs)) for node in nodes}
-    compiling = _START + _A_KERNEL * len(kinds) / _OPERATIONS
-    saved = sum(_A_CALL + _A_BYTE * _n_bytes(node) for node in nodes)
-    return ceil(compiling / saved) if nodes else 0
+    return frozenset((node.op, *(len(value.shape) for value in node.inputs)) for node in nodes)
+
+
+def _compiling(kinds: frozenset[Any]) -> float:
+    return _A_KERNEL * len(kinds) / _OPERATIONS
+
+
+def _saved(graph: Graph) -> float:
+    """Return the seconds that a compiled step takes less."""
+    nodes = (node for node in graph.nodes if not node.is_view)
+    return sum(_A_CALL + _A_BYTE * _n_bytes(node) for node in nodes)
 
 
 def _n_bytes(node: Node) -> int:

@@ -43,7 +43,7 @@ class NumpyPlan:
     source   the Python source of `replay` and of the calls that it makes without interruption
     """
 
-    compiled = False
+    compiled, same_bits = False, True
 
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
