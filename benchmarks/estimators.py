@@ -21,38 +21,12 @@ import time
 import warnings
 from typing import Any
 
+from benchmarks.estimator_scores import classes, data, scores
 from benchmarks.report_estimators import FILE, report
 
 FITS = {"iris": {}, "breast cancer": {}, "digits": {}, "100,000 x 50": {"max_iter": 20}}
 ROWS = (1, 1_000, 100_000)
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-SEEDS = 20
-
-
-def data(name: str) -> tuple[Any, Any]:
-    """Return X and y, float64 as scikit-learn's users have them."""
-    import numpy as np
-    from sklearn import datasets
-
-    if name == "100,000 x 50":
-        X = np.random.RandomState(0).standard_normal((100_000, 50))
-        return X, (X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int)
-    if name == "California-sized":
-        rng = np.random.RandomState(0)
-        X = rng.standard_normal((20_640, 8))
-        y = X[:, 0] + np.sin(2 * X[:, 1]) + X[:, 2] * X[:, 3] + 0.5 * rng.standard_normal(20_640)
-        return X, y
-    load = {"breast cancer": "load_breast_cancer"}.get(name, f"load_{name}")
-    return getattr(datasets, load)(return_X_y=True)
-
-
-def classes(kind: str) -> dict[str, Any]:
-    """Return both libraries' estimators of a kind."""
-    from sklearn import neural_network
-
-    from portanet import estimators
-
-    return {"scikit-learn": getattr(neural_network, kind), "portanet": getattr(estimators, kind)}
 
 
 def fit(rounds: int, clock: str) -> dict[str, Any]:
@@ -152,33 +126,6 @@ def _first(code: str, clock: str, name: str, byte_code: str) -> tuple[float, flo
     return of_fit, of_process
 
 
-SCORES = {
-    "iris": "MLPClassifier", "wine": "MLPClassifier", "digits": "MLPClassifier",
-    "breast cancer": "MLPClassifier", "diabetes": "MLPRegressor", "California-sized": "MLPRegressor",
-}  # fmt: skip
-
-
-def scores(rounds: int, clock: str) -> dict[str, Any]:  # noqa: ARG001
-    """Return the scores on a quarter of the data that is held out, for 20 seeds."""
-    from sklearn.model_selection import train_test_split
-    from sklearn.preprocessing import StandardScaler
-
-    found: dict[str, Any] = {}
-    for name, kind in SCORES.items():
-        X, y = data(name)
-        found[name] = {"scikit-learn": [], "portanet": []}
-        for seed in range(SEEDS):
-            X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed)
-            scale = StandardScaler().fit(X_train)
-            options = {"California-sized": {"max_iter": 30}, "diabetes": {"max_iter": 1000}}.get(
-                name, {}
-            )
-            for library, cls in classes(kind).items():
-                estimator = cls(random_state=seed, **options).fit(scale.transform(X_train), y_train)
-                found[name][library].append(estimator.score(scale.transform(X_test), y_test))
-    return found
-
-
 PARTS = {"fit": fit, "first": first, "predict": predict, "scores": scores}
 
 
@@ -186,7 +133,7 @@ def main() -> None:
     """Measure the parts that are named, in processes with so many threads; keep the numbers."""
     parser = argparse.ArgumentParser(description="MLPs beside scikit-learn's")
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--here", action="store_true", help="measure in this process")

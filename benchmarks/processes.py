@@ -1,10 +1,12 @@
 """Fresh processes with a given number of threads, which answer with one line of JSON."""
 
+import compileall
 import json
 import os
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 COUNTS = ("OMP", "OPENBLAS", "MKL")
@@ -16,6 +18,7 @@ def ask(module: str, threads: int, **question: Any) -> Any:
 
     Its errors go to the terminal. Raises CalledProcessError if it fails.
     """
+    write_byte_code()
     environment = {k: v for k, v in os.environ.items() if k not in STEERING}
     environment |= {f"{library}_NUM_THREADS": str(threads) for library in COUNTS}
     done = subprocess.run(
@@ -24,6 +27,17 @@ def ask(module: str, threads: int, **question: Any) -> Any:
         preexec_fn=partial(pin, threads),
     )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@cache
+def write_byte_code() -> None:
+    """Give this checkout byte code, as an installed package has: pip writes it.
+
+    Under PYTHONDONTWRITEBYTECODE each process would compile our files, and no one else's, anew.
+    """
+    root = Path(__file__).parent.parent
+    for folder in ("portanet", "backends", "benchmarks"):  # a link is not followed
+        compileall.compile_dir(root / folder, quiet=1)
 
 
 def pin(threads: int) -> None:

@@ -238,13 +238,13 @@ def classifier(*inside):
 
 
 def test_lengths_reach_the_layers_that_take_them(backend):
-    X, y = tokens(length=3)
+    X, y = tokens(20, length=3)  # one shape: JAX compiles each operation of each, for a second
     model = classifier(Residual([Sequential([LSTM(4, 4)])])).to(backend.name, device=backend.device)
     trainer = Trainer(
         model,
         Adam(model, lr=0.01),
         DataLoader(Dataset(X, y), 20),
-        DataLoader(Dataset(X, y), 15),
+        DataLoader(Dataset(X, y), 20),
         accuracy,
     )
     trainer.train(3, log_level=0)

@@ -14,6 +14,8 @@ from portanet.part import Part, moved
 from portanet.sequential import Sequential
 from portanet.typing import Array
 
+_HOST = get("numpy")
+
 
 @runtime_checkable
 class MovesItself(Protocol):
@@ -105,16 +107,15 @@ class NetworkEstimator(BaseEstimator):
         return moved(found, home_of(X), dtype_name(found.dtype))
 
     def __getstate__(self) -> dict[str, Any]:
-        host = get("numpy")
-        state = {name: on_backend(host, value) for name, value in vars(self).items()}
+        state = {name: on_backend(_HOST, value) for name, value in vars(self).items()}
         if "_follows" in state:
-            state["_follows"] = (host.name, host.device)
+            state["_follows"] = (_HOST.name, _HOST.device)
         return state
 
 
 def home_of(X: Any) -> Backend:
     """Return the backend of an array; sparse matrices lie on the host."""
-    return get("numpy") if hasattr(X, "toarray") else backend_of(X)
+    return _HOST if hasattr(X, "toarray") else backend_of(X)
 
 
 def dispatches() -> bool:

@@ -16,6 +16,10 @@ _OF_CLASSES = {
 }  # fmt: skip
 
 
+# What libraries' classes hold, and the facts of it.
+_LIBRARY: dict[type, tuple[list[Any], dict[str, facts.Fact]]] = {}
+
+
 class CodeSurvey:
     """Notes what classes and functions hold; `look` notes a thing of any kind."""
 
@@ -41,13 +45,21 @@ class CodeSurvey:
             self._seen[id(cls)] = cls
             if users and not issubclass(cls, Versioned):
                 self.checks.type(cls)
+            if not users:
+                self._library_class(cls)
+                continue
             for key, value in vars(cls).items():
                 if key not in _OF_CLASSES:
-                    look = self.look if users else self._class_entry
-                    look(value, f"{cls.__name__}.{key}")
+                    self.look(value, f"{cls.__name__}.{key}")
 
-    def _class_entry(self, value: Any, name: str) -> None:
-        self._note(name, facts.plain(value) if facts.is_plain(value) else facts.same(value))
+    def _library_class(self, cls: type) -> None:
+        """Note what a library's class holds, as in the last look if that is the same objects."""
+        held = list(vars(cls).values())
+        known = _LIBRARY.get(cls)
+        if known is None or [*map(id, known[0])] != [*map(id, held)]:
+            known = _LIBRARY[cls] = held, _entries(cls)
+        for name, fact in known[1].items():
+            self._note(name, fact)
 
     def _type(self, thing: type, name: str) -> None:
         self._same(thing, name)
@@ -92,3 +104,12 @@ class CodeSurvey:
 
     def _wrapper(self, thing: Any, name: str) -> None:
         self.look(thing.__func__, name)
+
+
+def _entries(cls: type) -> dict[str, facts.Fact]:
+    """Return a fact for each entry of a class."""
+    return {
+        f"{cls.__name__}.{key}": facts.plain(value) if facts.is_plain(value) else facts.same(value)
+        for key, value in vars(cls).items()
+        if key not in _OF_CLASSES
+    }
