@@ -1,10 +1,11 @@
 """portanet's MLPs beside scikit-learn's: fits, first fits, predictions and scores.
 
-    python -m benchmarks.estimators fit first predict scores --rounds 7 --clock cpu
+    python -m benchmarks.estimators fit predict first scores --clock cpu
 
 Each part is measured in processes of its own, with one thread and with two (scores: once). Fits and
 predictions of the two take turns in one process; what is compared are medians. `first` is the first
-fit of a fresh process with empty caches: the fit alone, and all from the start of the process.
+fit of a fresh process with empty caches: the fit alone, and all from the start of the process. Fits
+of one process follow each other: once that has paid, their step is compiled.
 With `--clock cpu` CPU seconds count, which other work on the machine changes less. The numbers are
 kept in benchmarks/estimators.json; `--tables` prints them for docs/estimators.md and draws
 docs/estimators.png.
