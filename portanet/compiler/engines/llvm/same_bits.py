@@ -14,7 +14,7 @@ from portanet.compiler.fusion.indexing import contiguous
 from portanet.compiler.graph.graph import Node
 
 _ROUNDED_ALIKE = {
-    "abs", "add", "astype", "divide", "equal", "greater", "greater_equal", "isfinite", "isnan",
+    "abs", "add", "divide", "equal", "greater", "greater_equal", "isfinite", "isnan",
     "less", "less_equal", "logical_and", "logical_not", "logical_or", "max", "maximum", "min",
     "minimum", "multiply", "negative", "not_equal", "positive", "sqrt", "square", "subtract",
     "where",
@@ -24,9 +24,11 @@ _PRODUCTS = {"multiply": "times({0}, {1})", "square": "times({0}, {0})"}
 
 def has_same_bits(node: Node) -> bool:
     """Return whether an operation has text, which gives NumPy's bits."""
-    alike = node.op in _ROUNDED_ALIKE or (
-        node.op == "sum" and (_adds_rows(node) or _adds_one(node))
-    )
+    alike = node.op in _ROUNDED_ALIKE
+    if node.op == "sum":
+        alike = _adds_rows(node) or _adds_one(node)
+    elif node.op == "astype":  # of integers NumPy makes something else where a float has none
+        alike = node.output.dtype.kind == "f" or node.args[0].dtype.kind != "f"
     return alike and has_text(node)
 
 

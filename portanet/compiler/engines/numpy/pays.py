@@ -10,6 +10,7 @@ that it reads or writes.
 from math import ceil
 from typing import Any
 
+from portanet.backends._llvm import machine
 from portanet.compiler.graph.graph import Graph, Node
 
 _START, _A_KERNEL = 0.2, 0.04  # seconds
@@ -40,13 +41,20 @@ class Savings:
         """Count the steps that a plan has taken; return whether compiling has paid, or will."""
         Savings._lost += self._saved * max(0, n_replays - self._counted)
         self._counted = n_replays
-        start = 0 if Savings._known else _START
-        cost = start + _compiling(self._kinds - Savings._known) / 2  # no functions in these kernels
-        if Savings._lost + self._saved * n_to_come < cost:
+        cost = self._cost()
+        if Savings._lost + self._saved * n_to_come < cost or not machine.available():
             return False
         Savings._lost -= cost
         Savings._known |= self._kinds
         return True
+
+    def _cost(self) -> float:
+        """Return the seconds of compiling: half of others', as there are no functions inside.
+
+        Operations of known kinds may be fused otherwise: a fourth of them is taken for new.
+        """
+        start, known = 0 if Savings._known else _START, self._kinds & Savings._known
+        return start + (_compiling(self._kinds - known) + _compiling(known) / 4) / 2
 
 
 def _kinds(graph: Graph) -> frozenset[Any]:
