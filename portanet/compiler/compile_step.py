@@ -13,8 +13,9 @@ def compile_step(
     """Return a function of a batch that takes one step of training, as `Trainer.step` does, fast.
 
     The first step with batches of a shape is traced, the second is verified against the readable
-    step, all others are replayed; see CompiledStep. On backends that have no engine (PyTorch,
-    array-api-strict) steps run as they are written.
+    step, all others are replayed; see CompiledStep, also for the options: `fast` says what LLVM
+    compiles, and when (True, False, "same bits" or None: all, once it pays). On backends that have
+    no engine (PyTorch, array-api-strict) steps run as they are written.
 
     >>> import numpy as np, portanet
     >>> from portanet import SGD, BCEWithLogits, Linear, Sequential
