@@ -109,7 +109,7 @@ class CompiledStep(EpochSteps):
             self.plans.count(planned, version)
             planned.plan_ahead()
             return planned.plan.losses()
-        exact = planned.same_bits or not self._options["fuse"]
+        exact = planned.exact or not self._options["fuse"]
         check = StepCheck(self.model, self.optimizer, planned, exact=exact)
         losses = check.run(x, y)
         if check.why is None:

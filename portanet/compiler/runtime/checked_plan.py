@@ -24,7 +24,7 @@ class CheckedPlan:
     """A plan for batches of one shape.
 
     verified     it has been compared with the readable step, and agreed
-    same_bits    the plan has yet to be found to have the bits of the one that it has replaced
+    exact        the verification to come is to find the bits of the plan that this one replaces
     n_replays    how many steps it has taken
     until_event  how many replays are left before one at which there is more to do
     """
@@ -49,7 +49,7 @@ class CheckedPlan:
     def use(self, plan: Any) -> None:
         """Take a plan into use, which must be verified."""
         self.plan, self.verified, self.n_replays, self.until_event = plan, False, 0, 0
-        self.same_bits = False
+        self.exact = False
         self.levels: dict[str, float] = {}  # of arrays that were judged, see Judge
         self.bind()
 
@@ -153,11 +153,11 @@ class CheckedPlan:
             if plan is not None:
                 self._proved = self.plan if self.verified else None
                 self.use(plan)
-                self.same_bits = self._faster.same_bits
+                self.exact = self._faster.keeps_bits
 
     def accept(self) -> None:
         """Note that the plan agrees with the readable step."""
-        self.verified, self._proved, self.same_bits = True, None, False
+        self.verified, self._proved, self.exact = True, None, False
         self._good_until = self.n_replays + 1
         self.plan_ahead()
 
@@ -178,7 +178,7 @@ class CheckedPlan:
         if self._proved is None:
             return False
         self.plan, self.verified, self._proved = self._proved, True, None
-        self.same_bits = False
+        self.exact = False
         self.bind()
         self.plan_ahead()
         warn_rejected(why)

@@ -20,7 +20,7 @@ class Faster:
         self._engine, self._optimizer = engine, optimizer
         self.first = None if first is None or first <= optimizer.n_steps + 1 else first
         self._savings = engine.savings(graph)
-        self.same_bits = self._savings is not None
+        self.keeps_bits = self._savings is not None
 
     def steps_left(self, most: int) -> int:
         """Return how many steps there are before the one at which to look, `most` at most."""

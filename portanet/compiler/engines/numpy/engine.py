@@ -75,8 +75,9 @@ class NumpyEngine(Engine):
 
     def savings(self, graph: Graph) -> Savings | None:
         """Return what says when a faster plan with the same bits is due; None: never."""
-        alone = present_share() is None  # ranks would have to agree on the step
-        return Savings(graph) if self._same_bits and alone and machine.installed() else None
+        if not (self._fuse and self._same_bits and machine.installed()):
+            return None
+        return Savings(graph) if present_share() is None else None  # ranks would have to agree
 
     def agree(self, graph: Graph) -> None:
         """Let all ranks take a compiled plan into use at the same step: the latest of theirs."""
