@@ -4,8 +4,9 @@
 
 Each part is measured in processes of its own, with one thread and with two (scores: once). Fits and
 predictions of the two take turns in one process; what is compared are medians. `first` is the first
-fit of a fresh process with empty caches: the fit alone, and all from the start of the process. Fits
-of one process follow each other: once that has paid, their step is compiled.
+fit of a fresh process with empty caches: the fit alone, and all from the start of the process. The
+fits of all data sets take turns, too: once all of them have paid for that, their steps are compiled.
+`alone` has a process for each data set: iris pays for compiling after some 20 fits.
 With `--clock cpu` CPU seconds count, which other work on the machine changes less. The numbers are
 kept in benchmarks/estimators.json; `--tables` prints them for docs/estimators.md and draws
 docs/estimators.png.
@@ -20,30 +21,32 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 from typing import Any
 
 from benchmarks.estimator_scores import classes, data, scores
 from benchmarks.report_estimators import FILE, report
 
 FITS = {"iris": {}, "breast cancer": {}, "digits": {}, "100,000 x 50": {"max_iter": 20}}
+EVERY = {"100,000 x 50": 3}  # rounds
 ROWS = (1, 1_000, 100_000)
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def fit(rounds: int, clock: str) -> dict[str, Any]:
-    """Return the seconds of fits with default settings, by data and library."""
-    return {name: _fits(name, options, rounds, clock) for name, options in FITS.items()}
-
-
-def _fits(name: str, options: dict[str, Any], rounds: int, clock: str) -> dict[str, list[float]]:
-    (X, y), found = data(name), {"scikit-learn": [], "portanet": []}
-    if len(X) > 10_000:
-        rounds = max(3, rounds // 3)
+def fit(rounds: int, clock: str, only: str = "") -> dict[str, Any]:
+    """Return the seconds of fits with default settings, by data and library: all take turns."""
+    sets = {name: data(name) for name in ([only] if only else FITS)}
+    found = {name: {library: [] for library in classes("MLPClassifier")} for name in sets}
     for i in range(rounds + 1):  # one to warm up
-        for library, cls in classes("MLPClassifier").items():
-            estimator = cls(random_state=i, **options)
-            found[library].append(_seconds(lambda e=estimator: e.fit(X, y), clock))
-    return {library: seconds[1:] for library, seconds in found.items()}
+        for name, (X, y) in sets.items():
+            turn = i % EVERY.get(name, 1) == 0
+            for library, cls in classes("MLPClassifier").items() if turn else ():
+                call = partial(cls(random_state=i, **FITS[name]).fit, X, y)
+                found[name][library].append(_seconds(call, clock))
+    return {
+        name: {library: seconds[1:] for library, seconds in times.items()}
+        for name, times in found.items()
+    }
 
 
 def _seconds(call: Any, clock: str, n: int = 1) -> float:
@@ -127,36 +130,50 @@ def _first(code: str, clock: str, name: str, byte_code: str) -> tuple[float, flo
     return of_fit, of_process
 
 
+def alone(given: argparse.Namespace, threads: str) -> dict[str, Any]:
+    """Return the same as fit, of processes that fit one data set only."""
+    names = [name for name in FITS if name not in EVERY]
+    return {name: _in_process("fit", threads, given, name)[name] for name in names}
+
+
 PARTS = {"fit": fit, "first": first, "predict": predict, "scores": scores}
 
 
 def main() -> None:
     """Measure the parts that are named, in processes with so many threads; keep the numbers."""
     parser = argparse.ArgumentParser(description="MLPs beside scikit-learn's")
-    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", help=", ".join([*PARTS, "alone"]))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--here", action="store_true", help="measure in this process")
+    parser.add_argument("--only", default="", help="the data set of fits")
     given = parser.parse_args()
-    if unknown := set(given.parts) - set(PARTS):  # choices would refuse no parts at all
-        parser.error(f"parts must be of {', '.join(PARTS)}; there is no {', '.join(unknown)}")
+    if unknown := set(given.parts) - {*PARTS, "alone"}:  # choices would refuse no parts at all
+        parser.error(
+            f"parts must be of {', '.join(PARTS)}, alone; there is no {', '.join(unknown)}"
+        )
     warnings.simplefilter("ignore")
     if given.here:
-        print(json.dumps(PARTS[given.parts[0]](given.rounds, given.clock)))
+        options = {"only": given.only} if given.only else {}
+        print(json.dumps(PARTS[given.parts[0]](given.rounds, given.clock, **options)))
         return
     results = json.loads(FILE.read_text()) if FILE.exists() else {}
     for part in given.parts:
         for threads in ("1",) if part == "scores" else ("1", "2"):
-            results[f"{part}, {threads}"] = _in_process(part, threads, given)
+            measure = (
+                alone(given, threads) if part == "alone" else _in_process(part, threads, given)
+            )
+            results[f"{part}, {threads}"] = measure
             FILE.write_text(json.dumps(results | {"clock": given.clock}, indent=1) + "\n")
     if given.tables:
         print(report(json.loads(FILE.read_text())))
 
 
-def _in_process(part: str, threads: str, given: argparse.Namespace) -> Any:
+def _in_process(part: str, threads: str, given: argparse.Namespace, only: str = "") -> Any:
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     arguments = ["--here", part, "--rounds", str(given.rounds), "--clock", given.clock]
+    arguments += ["--only", only] if only else []
     command = [sys.executable, "-m", "benchmarks.estimators", *arguments]
     environment = os.environ | dict.fromkeys(names, threads)
     run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -164,7 +181,10 @@ def _in_process(part: str, threads: str, given: argparse.Namespace) -> Any:
     for name, times in found.items():
         medians = {library: statistics.median(values) for library, values in times.items()}
         ratio = medians["scikit-learn"] / medians["portanet"]
-        print(f"{part}, {threads} threads, {name}: {medians}, ratio {ratio:.3g}", flush=True)
+        print(
+            f"{part}{' alone' if only else ''}, {threads} threads, {name}: {medians}, ratio {ratio:.3g}",
+            flush=True,
+        )
     return found
 
 

@@ -41,6 +41,7 @@ def times(results: dict[str, Any]) -> str:
     """Return the tables of fits and predictions."""
     tables = [
         _times("fit, default settings", "fit", results),
+        _times("the same, each data set in a process of its own", "alone", results),
         _times("first fit of a process, empty caches", "first", results),
         _times("predict, rows", "predict", results),
     ]

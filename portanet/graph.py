@@ -10,9 +10,7 @@ from portanet.several import SEVERAL, Arrays, check_same_form, like, map_parts, 
 from portanet.sharing import SharedGradients
 from portanet.summary import Row
 from portanet.typing import Array
-from portanet.wire import Wire, named, ordered, wires_of
-
-Wires = Wire | Sequence[Wire] | Mapping[str, Wire]
+from portanet.wire import Wire, Wires, named, ordered, wires_of
 
 
 class Graph(Layer):
@@ -42,8 +40,7 @@ class Graph(Layer):
     Raises ArgumentError if an output depends on something else than the inputs, an input is not
     used, or names are not unique; ShapeError unless forward is given an array for each input.
 
-    Source: Griewank & Walther, "Evaluating derivatives", 2nd edition, 2008, section 3.2: reverse
-    mode, where the adjoints of a value's uses are added.
+    Source: Griewank & Walther, "Evaluating derivatives", 2nd edition, 2008, section 3.2.
 
     >>> import numpy as np
     >>> from portanet import Add, Input, Linear, ReLU
@@ -93,10 +90,9 @@ class Graph(Layer):
 
     def kinds(self, x: Arrays) -> Any:
         """Return what the numbers of each input must be: what the layers take that get it."""
-        found = dict(zip(self.inputs, map(self._kind, range(len(self.inputs))), strict=True))
-        if isinstance(x, dict):
-            return {name: found[name] for name in x}
-        return like(x, list(found.values())[: len(parts_of(x))])
+        found = {name: self._kind(i) for i, name in enumerate(self.inputs)}
+        names = x if isinstance(x, dict) else self.inputs[: len(parts_of(x))]
+        return like(x, [found[name] for name in names])
 
     @property
     def returns(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -172,8 +168,8 @@ class Graph(Layer):
             if not call.layer:
                 values.append(given[call.item])
                 continue
-            layer = self.layers[call.layer]
-            y, of_layer = layer.summary_rows(f"{name}.{call.layer}", given, **named)
+            layer, place = self.layers[call.layer], f"{name}.{call.layer}"
+            y, of_layer = layer.summary_rows(place, given, **named)
             values.append(y)
             rows += of_layer
         return map_parts(lambda i: values[i], self.outputs), rows

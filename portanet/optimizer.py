@@ -1,16 +1,15 @@
 """What an optimizer is: the walk over a model's parameters, which moves each by its rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from portanet.clipping import clipped
 from portanet.commit import update_together
 from portanet.elsewhere import OfOptimizers
 from portanet.errors import OrderError
-from portanet.groups import Group, GroupRules, Numbers
+from portanet.groups import Group, GroupRules
 from portanet.joined import joined_sums
 from portanet.layer import Parameter, Part
-from portanet.loss_scale import LossScale, all_finite
+from portanet.moves import Moves
 from portanet.optimizer_memory import OptimizerMemory
 from portanet.optimizer_options import (
     OF_THE_WALK,
@@ -21,13 +20,13 @@ from portanet.optimizer_options import (
 )
 from portanet.optimizer_state import load_state_of, state_of
 from portanet.reprs import call_of
-from portanet.rule import Rule, Schedule, Slots
+from portanet.rule import Rule, Schedule
 from portanet.state import State, is_stateful
 from portanet.typing import Array
 from portanet.versioned import advance_version
 
 
-class Optimizer(OfOptimizers, Rule):
+class Optimizer(OfOptimizers, Moves):
     """Walks over a model's parameters and moves each by a rule: its own, or that of a group.
 
     `lr` is the learning rate: a number > 0, or a schedule (portanet.schedules), which is a function
@@ -80,16 +79,6 @@ class Optimizer(OfOptimizers, Rule):
         """Raise ArgumentError if an option is out of its range."""
         super().check()
         check_common(type(self).__name__, self.clip_norm, self.clip_value, self.accumulate)
-
-    @property
-    def rules(self) -> list[Rule]:
-        """The rules by which parameters move: the optimizer itself, then those of its groups."""
-        return [self, *(rule for _, rule in self._groups.pairs)]
-
-    @property
-    def n_steps(self) -> int:
-        """How often the parameters have moved."""
-        return self.memory.n_steps
 
     @property
     def n_accumulated(self) -> int:
@@ -148,57 +137,6 @@ class Optimizer(OfOptimizers, Rule):
         changes = [(memory.slots, slots), (memory.ages, ages)]
         changes += [(vars(memory), {"n_steps": self.n_steps + 1})]
         return changes + [parameters[name].cell(value) for name, value in values.items()]
-
-    def moved(
-        self, values: dict[str, Array], grads: dict[str, Array]
-    ) -> tuple[dict[str, Array], dict[str, Slots]]:
-        """Return the values and slots of the next move from given values and (mean) gradients.
-
-        Slots (in the values' dtype) and numbers are the present ones. Nothing is changed.
-        """
-        parameters, held = self.trainable(), self.memory.slots_like(values)
-        numbers = self.numbers({name: parameters[name] for name in values})
-        return self._next_values(numbers, values, grads, held)
-
-    def _next_values(
-        self, numbers: Numbers, values: dict[str, Array], grads: dict[str, Array],
-        held: dict[str, Slots],
-    ) -> tuple[dict[str, Array], dict[str, Slots]]:  # fmt: skip
-        ok, grads, moved, slots = self.may_move(grads), self.clipped(grads), {}, {}
-        for name, value in values.items():
-            rule, _, scalars = numbers[name]
-            own = held.get(name) or rule.init(value)
-            moved[name], slots[name] = rule.update_if(ok, value, grads[name], own, scalars)
-        return moved, slots
-
-    def may_move(self, grads: dict[str, Array]) -> Array | None:
-        """Return whether all gradients are finite, where steps with others move nothing.
-
-        That is where the model's gradients were scaled (see MixedPrecision); None elsewhere.
-        """
-        return None if self.loss_scale is None else all_finite(list(grads.values()))
-
-    @property
-    def loss_scale(self) -> LossScale | None:
-        """The loss scale of the model's mixed precision, None without one."""
-        precision = self.model.precision
-        return None if precision is None else precision.loss_scale
-
-    def clipped(self, grads: dict[str, Array]) -> dict[str, Array]:
-        """Return gradients after clip_value and clip_norm."""
-        return clipped(grads, self.clip_value, self.clip_norm)
-
-    def numbers(self, parameters: Mapping[str, Parameter]) -> Numbers:
-        """Return each parameter's rule, age and scalars for the next move.
-
-        A parameter that was frozen at first begins at age 1 when it is set free (bias corrections
-        count from there), while schedules go on with the steps of all.
-        """
-        return self._groups.numbers(parameters, self.memory.ages, self.n_steps)
-
-    def rule_of(self, name: str, parameter: Parameter) -> Rule:
-        """Return the rule of the first group that a parameter belongs to, or the optimizer."""
-        return self._groups.of(name, parameter)
 
     def state(self) -> State:
         """Return what a checkpoint saves: all arrays by name, and the numbers."""

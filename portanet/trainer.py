@@ -25,9 +25,8 @@ from portanet.training.hooks import Hooks, check_callbacks
 from portanet.training.metric import Metric
 from portanet.training.optimizer_options import OptimizerOptions
 from portanet.training.parts import check_loader, check_parts, epochs_and_steps
-from portanet.training.row import fetch, format_row, not_finite, warn_diverged
+from portanet.training.row import fetch, warn_diverged
 from portanet.training.run_state import load_run_state, state_of
-from portanet.training.schedules import report_epoch
 from portanet.training.staged import StagedLoaders
 from portanet.training.together import Together
 from portanet.typing import Array
@@ -120,13 +119,9 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         self._stopping, self._losses = False, EpochLoss(model)
         self.compiled = CompiledStep(model, optimizer, fast=fast) if compile else None
         self._loaders = StagedLoaders()
-        self._has_warned = False  # that an own step is not compiled
-        communicator = checked_communicator(distributed, model)
-        self._together = None if communicator is None else Together(communicator)
-
-    def __repr__(self) -> str:
-        model, n = self.model, len(self.history)
-        return f"Trainer({type(model).__name__} on {model.backend}, {self.optimizer}, {n} epochs)"
+        self._has_warned = False
+        ranks = checked_communicator(distributed, model)
+        self._together = None if ranks is None else Together(ranks)
 
     def step(self, x: Arrays, y: Arrays) -> Array:
         """Forward, loss, backward, update. Returns the losses, shape (N,), on the device.
@@ -152,28 +147,17 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         check_count("Trainer.train", "log_level", log_level, 0)
         self._check()
         hooks = Hooks(self.all_callbacks, is_first=self.is_first)
-        self._stopping = False
         if epochs and limit:
             self._check_training()
-        limit, has_warned = self.n_steps + limit, False
+        limit, has_warned, self._stopping = self.n_steps + limit, False, False
         try:
-            if self._together is not None:
-                self._together.begin(self)
-            hooks.call("on_train_start", self)
+            self._begin(hooks)
             while epochs > 0 and self.n_steps < limit and not self._stopping:
                 # in a copied context, where Ctrl-C cannot leave checks or shuffling switched off
                 row = copy_context().run(self._train_one_epoch, hooks, limit)
                 if row is None:
                     break
-                row |= copy_context().run(self._evaluate, self.val_dl, "val_")
-                row = fetch(row, self.model.backend)
-                row = row if self._together is None else self._together.row(row)
-                self.history.append(row)
-                report_epoch(self.optimizer, row)
-                bad = not_finite(row)
-                hooks.call("on_epoch_end", self, row)
-                if self.is_first and log_level and len(self.history) % log_level == 0:
-                    print(format_row(len(self.history) - 1, row))
+                bad = self._end_epoch(hooks, row, log_level)
                 if bad and not has_warned:  # unless a callback has raised
                     has_warned = True
                     warn_diverged(len(self.history) - 1, bad)
@@ -187,21 +171,11 @@ class Trainer(OfTrainers, Epochs, metaclass=CalledType):
         finally:
             hooks.end(self)
 
-    def stop(self) -> None:
-        """Let train() end after this step, or after this epoch if it is called between steps."""
-        self._stopping = True
-
-    @property
-    def running_loss(self) -> Array:
-        """The mean loss of the present epoch so far, on the device."""
-        return self.steps.running_loss()
-
     def evaluate(self, dl: DataLoader) -> tuple[float, Any]:
         """Return the mean loss over a loader's data, and the metric (None without one).
 
-        Several metrics are a dict by their names.
-
-        The data are taken in their order, whether the loader shuffles or not; nothing changes.
+        Several metrics are a dict by their names. The data are taken in their order, whether the
+        loader shuffles or not; nothing changes.
         """
         self._check()
         check_loader("dl", dl)

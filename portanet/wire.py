@@ -57,6 +57,10 @@ class Wire:
         return f"Input({self.name!r})" if self.layer is None else f"output of {self.layer!r}"
 
 
+Wires = Wire | Sequence[Wire] | Mapping[str, Wire]
+"""A Graph's outputs: one, a list, or a dict by their names."""
+
+
 def Input(name: str = "x") -> Wire:
     """Return an input of a Graph; layers are called on it, and on what they return.
 

@@ -20,7 +20,7 @@ from test_compiler import Scale, batches, small
 import portanet
 from portanet import SGD, Adam, Linear, ReLU, Sequential
 from portanet.compiler import NotCompiledWarning, compile_step
-from portanet.compiler.engines.llvm import same_bits
+from portanet.compiler.engines.llvm import row_sums, same_bits
 from portanet.compiler.engines.llvm.plan import LlvmPlan
 from portanet.compiler.engines.numpy import engine
 from portanet.compiler.engines.numpy.pays import Savings
@@ -113,6 +113,41 @@ def test_sums_products_and_functions_that_have_other_bits_stay_numpys():
     calls = [line for line, _ in planned.plan.lines if "run_kernels" not in line]
     assert sum("tanh" in line for line in calls) == 1
     assert sum("matmul" in line for line in calls) == 3  # those with a vector
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_along_rows_have_numpys_bits_at_every_length(dtype):
+    lengths = range(2, 129)
+    assert [n for n in lengths if not row_sums._has_numpys_bits(n, dtype)] == []
+
+
+def softmax_of(n):
+    """Two steps of a network whose softmax adds up rows of n numbers, and its data."""
+    layers = [Linear(6, n), portanet.Softmax()]
+    steps = compiled_beside(Sequential(layers, MSE()).to(dtype="float64"))
+    rng = np.random.default_rng(0)
+    return steps, [(rng.standard_normal((40, 6)), rng.standard_normal((40, n)))] * 5
+
+
+def sums_of_numpy(llvm):
+    (planned,) = llvm.plans.values()
+    return sum("sum_reduce" in line and ", -1" in line for line, _ in planned.plan.lines)
+
+
+def test_sums_along_rows_are_kernels():
+    (numpy, llvm), data = softmax_of(11)
+    assert_same_bits(numpy, llvm, data)
+    assert sums_of_numpy(numpy) > 0
+    assert sums_of_numpy(llvm) == 0
+
+
+def test_sums_along_rows_stay_numpys_where_its_order_is_another(monkeypatch):
+    """As if NumPy added from the last number to the first."""
+    monkeypatch.setattr(row_sums, "_has_numpys_bits", row_sums._has_numpys_bits.__wrapped__)
+    monkeypatch.setattr(row_sums, "numpys_sums", lambda x: np.add.reduce(x[:, ::-1], -1))
+    (numpy, llvm), data = softmax_of(11)
+    assert_same_bits(numpy, llvm, data)
+    assert sums_of_numpy(llvm) == sums_of_numpy(numpy)
 
 
 def test_a_plan_is_compiled_once_all_steps_of_the_process_have_paid_for_it(monkeypatch):

@@ -29,7 +29,7 @@ FLOORS = [
     {"mixed_precision"},
     {"layer"},
     {"calls", "predicts", "sequential"},
-    {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "optimizer_memory", "optimizer_options", "optimizer_state", "loss_weights", "targets"},
+    {"loss", "optimizer", "layers", "graph", "clipping", "groups", "state", "rule", "moves", "optimizer_memory", "optimizer_options", "optimizer_state", "loss_weights", "targets"},
     {"losses", "optimizers", "schedules", "metrics", "augmentation", "preprocessing", "row_statistics", "balancing", "data", "atomic_file", "appended_file", "architecture", "checkpoint", "checkpoint_model", "checkpoint_file", "checkpoint_header", "checkpoint_fit", "running_mean", "ema"},
     {"compiler"},
     {"distributed"},
@@ -197,9 +197,10 @@ def test_importing_portanet_loads_nothing_optional():
 
 def test_the_two_lists_of_public_names_agree():
     """One is for type checkers, the other loads a module when a name is first asked for."""
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    block = next(n for n in tree.body if isinstance(n, ast.If))
-    typed = {(node.module, alias.name) for node in block.body for alias in node.names}
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    typed = {(node.module, alias.name) for node in imports for alias in node.names}
+    typed.discard(("portanet._version", "__version__"))
     homes = {(home, name) for home, names in portanet._HOMES.items() for name in names.split()}
     assert typed == homes | {("portanet", name) for name in portanet._MODULES}
     assert portanet.__getattr__("Linear") is portanet.Linear
@@ -250,10 +251,8 @@ def test_packages_are_all_listed():
 
 
 def test_files_hold_one_concept():
-    """About 200 lines is the aim, and the most in the compiler and the backends."""
     n_lines = {p: len(p.read_text().splitlines()) for p in files()}
-    small = {p for p in n_lines if {"compiler", "backends"} & set(p.parts)}
-    assert not {str(p): n for p, n in n_lines.items() if n > (200 if p in small else 300)}
+    assert not {str(p): n for p, n in n_lines.items() if n > 200}
 
 
 def test_nothing_that_waits_for_a_gpu():

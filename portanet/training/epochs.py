@@ -1,6 +1,7 @@
 """Epochs: one epoch of a trainer, and the evaluation that follows it."""
 
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 from portanet.checks import skip_value_checks
@@ -8,8 +9,11 @@ from portanet.data import DataLoader
 from portanet.joined import sharing
 from portanet.training.evaluation import evaluate
 from portanet.training.hooks import Hooks
+from portanet.training.row import fetch, format_row, not_finite
+from portanet.training.schedules import report_epoch
 from portanet.training.together import RankBatches
 from portanet.training.trainer_parts import TrainerParts
+from portanet.typing import Array
 
 
 class Epochs(TrainerParts):
@@ -21,7 +25,13 @@ class Epochs(TrainerParts):
 
     n_steps: int
     position: int
+    history: list[dict[str, float]]
     _stopping: bool
+
+    def _begin(self, hooks: Hooks) -> None:
+        if self._together is not None:
+            self._together.begin(self)
+        hooks.call("on_train_start", self)
 
     def _train_one_epoch(self, hooks: Hooks, limit: float) -> dict[str, Any] | None:
         """Take a step with each batch; return the mean loss, on the device, None if stopped."""
@@ -38,6 +48,28 @@ class Epochs(TrainerParts):
             self._together.share_buffers(self)
         self.position = 0
         return {"loss": loss}
+
+    def _end_epoch(self, hooks: Hooks, row: dict[str, Any], log_level: int) -> dict[str, float]:
+        """Evaluate, tell everyone the epoch's numbers; return the losses that are not finite."""
+        row |= copy_context().run(self._evaluate, self.val_dl, "val_")
+        row = fetch(row, self.model.backend)
+        row = row if self._together is None else self._together.row(row)
+        self.history.append(row)
+        report_epoch(self.optimizer, row)
+        bad = not_finite(row)
+        hooks.call("on_epoch_end", self, row)
+        if self.is_first and log_level and len(self.history) % log_level == 0:
+            print(format_row(len(self.history) - 1, row))
+        return bad
+
+    def stop(self) -> None:
+        """Let train() end after this step, or after this epoch if it is called between steps."""
+        self._stopping = True
+
+    @property
+    def running_loss(self) -> Array:
+        """The mean loss of the present epoch so far, on the device."""
+        return self.steps.running_loss()
 
     def take_steps(self, after: Callable[[], bool]) -> None:
         """Take the steps that the epoch has left, again: `after` is called after each of them.

@@ -40,6 +40,11 @@ class TrainerParts:
     _options: OptimizerOptions
     _has_warned: bool  # that an own step is not compiled
     _together: Together | None
+    history: list[dict[str, float]]
+
+    def __repr__(self) -> str:
+        model, n = self.model, len(self.history)
+        return f"Trainer({type(model).__name__} on {model.backend}, {self.optimizer}, {n} epochs)"
 
     @property
     def compiled(self) -> CompiledStep | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from portanet.compiler.graph.collector import without_collector
 from portanet.compiler.graph.graph import Graph
 from portanet.compiler.runtime.refusal import warn_rejected
 from portanet.compiler.runtime.together import same_on_all_ranks
@@ -34,6 +35,7 @@ class Faster:
             return verified and self._savings.is_due(n_replays, n_to_come)
         return self.first is not None and self._optimizer.n_steps + 1 >= self.first
 
+    @without_collector()
     def made(self, plan: Any) -> Any:
         """Make the faster plan; return None, and warn, if it cannot be made. It is tried once."""
         self.first = self._savings = None

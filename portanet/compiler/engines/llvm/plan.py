@@ -20,6 +20,7 @@ from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
 from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.engines.llvm.products import product_text
+from portanet.compiler.engines.llvm.row_sums import row_sum_kernels
 from portanet.compiler.engines.llvm.same_bits import (
     has_same_bits,
     is_same_product,
@@ -126,7 +127,7 @@ class LlvmPlan(NumpyPlan):
         if copies is not None:
             return [copy_kernel(copy) for copy in copies]
         if self.same_bits:
-            return None
+            return row_sum_kernels(node, self.find)
         return segment_kernels(node, self.find) or window_kernels(node, self.find)
 
     def _call(self, waiting: list[tuple[Kernel, Unit]]) -> list[Line]:

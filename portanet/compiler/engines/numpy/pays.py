@@ -2,7 +2,7 @@
 
 A clock would switch at another step each time, and what is compiled rounds otherwise. So the
 seconds that compiling takes and those that it saves in a step are estimated, from what was measured
-on one core: a kernel takes some 40 ms to compile, LLVM's start and the plan's verification 200; an
+on one core: a kernel takes some 40 ms to compile, LLVM's start 120, the plan's verification 80; an
 operation of NumPy takes 0.5 µs longer than the same in a kernel, and 0.05 ns more for each byte
 that it reads or writes.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from portanet.backends._llvm import machine
 from portanet.compiler.graph.graph import Graph, Node
 
-_START, _A_KERNEL = 0.2, 0.04  # seconds
+_START, _VERIFICATION, _A_KERNEL = 0.12, 0.08, 0.04  # seconds
 _A_CALL, _A_BYTE = 0.5e-6, 0.05e-9
 _OPERATIONS = 3  # of different kinds, for each kernel
 
@@ -21,7 +21,7 @@ _OPERATIONS = 3  # of different kinds, for each kernel
 def steps_until_it_pays(graph: Graph) -> int:
     """Return after how many steps a compiled plan has saved what compiling takes."""
     kinds = _kinds(graph)
-    return ceil((_START + _compiling(kinds)) / _saved(graph)) if kinds else 0
+    return ceil((_START + _VERIFICATION + _compiling(kinds)) / _saved(graph)) if kinds else 0
 
 
 class Savings:
