@@ -101,7 +101,7 @@ def is_spared(item):
     """Return whether a test with the marker `some_on_jax` leaves this row of its table to others.
 
     XLA compiles each operation anew for each shape, 50 ms each; what such tests ask about is the
-    layers' own code, which is the same on every backend. Every fourth row runs, or each of `every`.
+    layers' own code, which is the same on every backend. Every fourth row runs, or one of `every`.
     """
     marker = item.get_closest_marker("some_on_jax")
     if marker is None:
@@ -161,7 +161,7 @@ def pytest_terminal_summary(terminalreporter, config):
         if reason is None:
             state = ", ".join(f"{n} {outcome}" for outcome, n in sorted(count.items()))
             if need == "jax" and (spared := config.stash.get(SPARED, 0)):
-                state += f"; {spared} left out, of tables of which JAX gets every fourth row"
+                state += f"; {spared} left out, of tables of which JAX gets every fourth row or fewer"
             terminalreporter.line(f"{need:18} {state or 'no test asked for it'}")
         else:
             terminalreporter.line(f"{need:18} NOT PROVED: {reason}")

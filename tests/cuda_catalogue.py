@@ -31,10 +31,10 @@ from portanet.dispatch import ACCELERABLE
 from portanet.losses import MSE
 
 DTYPES = ("float32", "float64")
-# the oldest and the newest with all kernels, those between them with a half each
+# the oldest with all kernels, the others with a third each
 ARCHITECTURES = {
-    "sm_75": slice(None), "sm_80": slice(0, None, 2), "sm_90": slice(1, None, 2),
-    "sm_120": slice(None),
+    "sm_75": slice(None), "sm_80": slice(0, None, 3), "sm_90": slice(1, None, 3),
+    "sm_120": slice(2, None, 3),
 }  # fmt: skip
 PER_MODULE = 100
 N_STEPS = 4  # the first is not traced; three accumulate gradients in three ways

@@ -44,7 +44,7 @@ def gradients(row, junk, place):
     return {name: place.to_numpy(array) for name, array in found.items()}
 
 
-@pytest.mark.some_on_jax("row")
+@pytest.mark.some_on_jax("row", every=8)
 @JUNK
 @ROW
 def test_what_is_hidden_changes_nothing(row, junk, backend):

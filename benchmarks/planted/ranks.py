@@ -24,7 +24,7 @@ RANKS = [
           ranks=2),
     Fault("schedule stepped twice", "optimizer.py", '{"n_steps": self.n_steps + 1}',
           f'{{"n_steps": self.n_steps + (1 if {_SHARE} is None else 2)}}', "schedule", ranks=2),
-    Fault("schedule told twice", "trainer.py", "report_epoch(self.optimizer, row)\n",
+    Fault("schedule told twice", "training/epochs.py", "report_epoch(self.optimizer, row)\n",
           "[report_epoch(self.optimizer, row) for _ in range(1 + (self._together is not None))]\n",
           "schedule that follows", ranks=2),
     Fault("sum on a stream that nothing waits for", "backends/_cupy/nccl.py",
