@@ -161,7 +161,7 @@ def pytest_terminal_summary(terminalreporter, config):
         if reason is None:
             state = ", ".join(f"{n} {outcome}" for outcome, n in sorted(count.items()))
             if need == "jax" and (spared := config.stash.get(SPARED, 0)):
-                state += f"; {spared} left out, of tables of which JAX gets every fourth row or fewer"
+                state += f"; {spared} left out, of tables of which JAX gets some rows"
             terminalreporter.line(f"{need:18} {state or 'no test asked for it'}")
         else:
             terminalreporter.line(f"{need:18} NOT PROVED: {reason}")
