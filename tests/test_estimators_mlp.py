@@ -47,6 +47,8 @@ CASES = {
     "early stopping of numbers": (MLPRegressor, DIABETES, {"early_stopping": True, "tol": 0.1}),
     "stops by itself": (MLPClassifier, IRIS, {"tol": 0.01, "n_iter_no_change": 3}),
     "lbfgs": (MLPClassifier, IRIS, {"solver": "lbfgs", "max_iter": 10}),
+    "lbfgs, three layers": (MLPClassifier, CANCER, {"solver": "lbfgs", "hidden_layer_sizes": (12, 7), "alpha": 0.1}),
+    "lbfgs, one layer": (MLPRegressor, DIABETES, {"solver": "lbfgs", "hidden_layer_sizes": ()}),
     "lbfgs of numbers": (MLPRegressor, DIABETES, {"solver": "lbfgs", "max_iter": 10}),
 }  # fmt: skip
 

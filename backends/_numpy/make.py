@@ -12,6 +12,7 @@ from portanet.backends._numpy import (
     kernels_pool,
     kernels_segments,
 )
+from portanet.backends._numpy.freed_memory import keep_freed_memory
 from portanet.backends._standard import StandardBackend
 from portanet.errors import ArgumentError
 
@@ -31,6 +32,7 @@ def make(device: object = None) -> StandardBackend:
         raise ArgumentError(
             f"backend 'numpy': device must be 'cpu', is {device!r}; a GPU is .to('cupy')"
         )
+    keep_freed_memory()
     backend = StandardBackend("numpy", xp, "cpu", KERNELS)
     backend.why_no_half = (
         "NumPy has no fast float16; it would be slower than float32 and less exact. Train in "

@@ -1,5 +1,7 @@
 """fit_lbfgs: SciPy's L-BFGS-B on the loss of all samples."""
 
+from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,8 @@ class FullBatch:
         linear = network.linear
         self.parameters = [layer.weights for layer in linear] + [bias_of(layer) for layer in linear]
         self.shapes = [parameter.form[0] for parameter in self.parameters]
-        self.ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        ends = np.cumsum([prod(shape) for shape in self.shapes]).tolist()
+        self.parts = [slice(first, last) for first, last in pairwise([0, *ends])]
 
     def vector(self) -> np.ndarray:
         """Return the parameters."""
@@ -31,9 +34,8 @@ class FullBatch:
 
     def assign(self, vector: np.ndarray) -> None:
         """Let the network have other parameters."""
-        parts = np.split(vector, self.ends[:-1])
-        for parameter, part, shape in zip(self.parameters, parts, self.shapes, strict=True):
-            parameter.value = self.backend.asarray(part.reshape(shape), self.dtype)
+        for parameter, part, shape in zip(self.parameters, self.parts, self.shapes, strict=True):
+            parameter.value = self.backend.asarray(vector[part].reshape(shape), self.dtype)
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss and its gradient at a vector."""
@@ -42,7 +44,7 @@ class FullBatch:
         with skip_value_checks():
             y_hat = network.forward_layers(self.X, {}, training=True)
             losses = network.criterion.forward(y_hat, self.y, training=True)
-            network.backward()
+            network.set_gradients()
         loss = float(backend.to_numpy(backend.xp.mean(losses)))
         return loss, self._joined([parameter.grad for parameter in self.parameters])
 

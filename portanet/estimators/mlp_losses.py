@@ -54,6 +54,10 @@ class MLPLoss(Loss):
 
     def loss(self, y_hat: Array, y: Array) -> Array:
         """Return l, (N,)."""
+        return self.loss_of(y_hat, self.link(y_hat), y)
+
+    def loss_of(self, y_hat: Array, p: Array, y: Array) -> Array:
+        """Return l, (N,), given the predictions p = link(y_hat), too."""
         raise NotImplementedError
 
     def forward(
@@ -62,18 +66,19 @@ class MLPLoss(Loss):
         """Return numbers (N,) whose mean is the loss of the batch."""
         y, given = unweighted(y)
         v = given if sample_weight is None else sample_weight
-        n, losses = y_hat.shape[0], self.loss(y_hat, y)
+        n, p = y_hat.shape[0], self.link(y_hat)
+        losses = self.loss_of(y_hat, p, y)
         total = n if v is None else _sum_of(v)
         if v is not None:
             losses = losses * v * (n / total)
         if training:
-            self._saved = y_hat, y, v, total
+            self._saved = p, y, v, total
         return losses if self.penalty is None else losses + self.penalty.value() / total
 
     def backward(self) -> Array:
         """Return the gradient with respect to y_hat."""
-        y_hat, y, v, total = self._take_saved()
-        gradient = self.link(y_hat) - y
+        p, y, v, total = self._take_saved()
+        gradient = p - y
         if v is not None:
             gradient = gradient * array_namespace(v).reshape(v, (-1, 1))
         return gradient / total
@@ -99,13 +104,13 @@ class SoftmaxLoss(MLPLoss):
     p is clipped to [ε, 1 - ε] in the loss, not in the gradient, ε = 2.2e-16 in float64.
     """
 
-    def loss(self, y_hat: Array, y: Array) -> Array:
-        """Return -log Σ y p, as y is one-hot: one logarithm for each sample."""
-        return -_log(array_namespace(y).sum(y * softmax(y_hat), axis=-1))
-
     def link(self, y_hat: Array) -> Array:
         """Return softmax(y_hat), the probabilities."""
         return softmax(y_hat)
+
+    def loss_of(self, y_hat: Array, p: Array, y: Array) -> Array:  # noqa: ARG002
+        """Return -log Σ y p, as y is one-hot: one logarithm for each sample."""
+        return -_log(array_namespace(y).sum(y * p, axis=-1))
 
 
 class LogisticLoss(MLPLoss):
@@ -114,14 +119,13 @@ class LogisticLoss(MLPLoss):
     p is clipped as in SoftmaxLoss.
     """
 
-    def loss(self, y_hat: Array, y: Array) -> Array:
-        """Return the sum over the labels, each of which is 0 or 1: -log p or -log(1 - p)."""
-        p = sigmoid(y_hat)
-        return -array_namespace(y).sum(_log(y * p + (1 - y) * (1 - p)), axis=-1)
-
     def link(self, y_hat: Array) -> Array:
         """Return sigmoid(y_hat), the probabilities of 1."""
         return sigmoid(y_hat)
+
+    def loss_of(self, y_hat: Array, p: Array, y: Array) -> Array:  # noqa: ARG002
+        """Return the sum over the labels, each of which is 0 or 1: -log p or -log(1 - p)."""
+        return -array_namespace(y).sum(_log(y * p + (1 - y) * (1 - p)), axis=-1)
 
 
 class SquaredLoss(MLPLoss):
@@ -133,7 +137,7 @@ class SquaredLoss(MLPLoss):
 
     expects = "numbers"
 
-    def loss(self, y_hat: Array, y: Array) -> Array:
+    def loss_of(self, y_hat: Array, p: Array, y: Array) -> Array:  # noqa: ARG002
         """Return half of the mean square."""
         difference = y_hat - y
         return array_namespace(y).mean(difference * difference, axis=-1) / 2
@@ -144,11 +148,11 @@ class PoissonLoss(MLPLoss):
 
     expects = "numbers"
 
-    def loss(self, y_hat: Array, y: Array) -> Array:
+    def loss_of(self, y_hat: Array, p: Array, y: Array) -> Array:
         """Return half of the deviance; 0 log 0 is 0."""
         xp = array_namespace(y)
         entropy = y * xp.log(xp.where(y > 0, y, xp.ones_like(y)))
-        return xp.sum(entropy - y * y_hat - y + self.link(y_hat), axis=-1)
+        return xp.sum(entropy - y * y_hat - y + p, axis=-1)
 
     def link(self, y_hat: Array) -> Array:
         """Return exp(y_hat), the expected counts."""

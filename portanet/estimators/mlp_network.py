@@ -7,7 +7,6 @@ from math import sqrt
 
 import numpy as np
 
-from portanet.backends import array_namespace
 from portanet.estimators.mlp_losses import LOSSES, MLPLoss, WeightPenalty
 from portanet.initializers import zeros
 from portanet.layer import Layer, Parameter
@@ -52,8 +51,7 @@ class OneOutput(Linear):
 
     def backward(self, grad: Array) -> Array:
         """Set dL/dw = xᵀ G and dL/db; return dL/dx = G wᵀ."""
-        self.weights.grad = self._take_saved().T @ grad
-        bias_of(self).grad = array_namespace(grad).sum(grad, axis=0)
+        self.set_gradients(grad)
         return grad * self.weights.value.T
 
 
@@ -88,6 +86,16 @@ class MLPNetwork(Sequential):
         if criterion.penalty is not None and grad is None:
             criterion.penalty.add_gradients(total)
         return found
+
+    def set_gradients(self) -> None:
+        """Set all gradients, and leave out dL/dx: a third of the products of a shallow network."""
+        criterion: MLPLoss = self.criterion
+        total, grad = criterion.total(), criterion.backward()
+        for layer in reversed(self.layers[1:]):
+            grad = layer.backward(grad)
+        self.linear[0].set_gradients(grad)
+        if criterion.penalty is not None:
+            criterion.penalty.add_gradients(total)
 
     def arrays(self) -> tuple[list[Array], list[Array]]:
         """Return the weights and the biases of the linear layers."""

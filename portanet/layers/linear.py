@@ -64,12 +64,16 @@ class Linear(Layer):
 
     def backward(self, grad: Array) -> Array:
         """Set dL/dw = xᵀ G and dL/db; return dL/dx = G wᵀ."""
+        self.set_gradients(grad)
+        # one product of all rows: a stack of them takes twice as long
+        return in_rows_of(grad, rows(grad) @ self.weights.value.T)
+
+    def set_gradients(self, grad: Array) -> None:
+        """Set dL/dw and dL/db: what backward does for a layer whose dL/dx nobody wants."""
         x, g = rows(self._take_saved()), rows(grad)
         self.weights.grad = x.T @ g
         if self.bias is not None:
             self.bias.grad = array_namespace(g).sum(g, axis=0)
-        # one product of all rows: a stack of them takes twice as long
-        return in_rows_of(grad, g @ self.weights.value.T)
 
     def _advice(self, x: Array) -> str:
         """Return what to do about x of a wrong shape."""

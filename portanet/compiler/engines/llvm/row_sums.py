@@ -15,7 +15,7 @@ from portanet.compiler.engines.llvm.kernels import Kernel
 from portanet.compiler.graph.graph import Node, Value
 
 _LONGEST = 128  # longer rows NumPy halves
-_TOGETHER = 8
+_TOGETHER = 8  # totals side by side; shorter rows have one
 _ROWS = 256  # that are drawn
 
 

@@ -4,8 +4,8 @@ Sums, differences, products, quotients and roots are rounded as IEEE 754 says, b
 so long as no product becomes part of an fma, which rounds once where NumPy rounds twice. NumPy adds
 up the rows of a matrix one after the other, as these kernels do; sums along rows have a kernel of
 their own (row_sums.py). All else has bits of NumPy's own, functions such as exp and long sums, and
-stays a call of NumPy. Which of 0 and -0 is the
-larger NumPy leaves to the processor: a verification does not look at the sign of a 0.
+stays a call of NumPy. Which of 0 and -0 is the larger NumPy leaves to the processor: a verification
+does not look at the sign of a 0.
 """
 
 from typing import Any

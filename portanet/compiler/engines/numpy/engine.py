@@ -9,7 +9,6 @@ from portanet.backends import Backend
 from portanet.backends._installing import WHERE, install
 from portanet.backends._llvm import machine
 from portanet.backends._numpy import blas
-from portanet.backends._numpy.freed_memory import keep_freed_memory
 from portanet.compiler.engines.base import Engine
 from portanet.compiler.engines.numpy.pays import Savings, steps_until_it_pays
 from portanet.compiler.engines.numpy.plan import NumpyPlan
@@ -34,7 +33,6 @@ class NumpyEngine(Engine):
         self._xp, self._fuse, self._fast, self._mkl = backend.xp, fuse, fast, mkl
         self._same_bits = fast == SAME_BITS
         self._agreed: float | None = None
-        keep_freed_memory()
         if fast is True and fuse and not machine.available():
             raise ArgumentError(
                 "compile_step: fast=True needs llvmlite 0.45 or newer, which is not installed or "
