@@ -6,6 +6,7 @@ from typing import Any
 
 from portanet.parameter import Parameter
 from portanet.part import Part
+from portanet.walking import held
 
 
 class SharedGradients:
@@ -16,16 +17,22 @@ class SharedGradients:
     """
 
     def __init__(self, layers: Sequence[Part]) -> None:
-        uses = [{id(p): p for p in layer.parameters()} for layer in layers]
-        counts = Counter(key for use in uses for key in use)
         self._sums: dict[int, Any] = {}
         self._shared: dict[int, list[Parameter]] = {}
+        of_each = [held(layer, Parameter) for layer in layers]
+        every = [id(parameter) for own in of_each for parameter in own]
+        if len(set(every)) < len(every):  # as a rule none is shared
+            self._find(layers, of_each)
+
+    def _find(self, layers: Sequence[Part], of_each: list[list[Parameter]]) -> None:
+        uses = [{id(parameter): parameter for parameter in own} for own in of_each]
+        counts = Counter(key for use in uses for key in use)
         for layer, use in zip(layers, uses, strict=True):
             self._shared[id(layer)] = [p for key, p in use.items() if counts[key] > 1]
 
     def add(self, layer: Part) -> None:
         """Add what a layer's backward has just set."""
-        for parameter in self._shared[id(layer)]:
+        for parameter in self._shared.get(id(layer), ()):
             if id(parameter) in self._sums:
                 parameter.grad = self._sums[id(parameter)] + parameter.grad
             self._sums[id(parameter)] = parameter.grad

@@ -1,12 +1,16 @@
-"""Parameters and buffers of a model that trains compiled: what is read never changes later."""
+"""Parameters and buffers: how they are found, and that what was read of them never changes later."""
 
 import copy
 import pickle
 
 import numpy as np
+import pytest
+from cases import LAYERS
+from cases_sequences import MORE_SEQUENCES
 from compiled_twins import Twins, batches, network
 
-from portanet import SGD, BatchNorm1d, ReLU
+from portanet import SGD, BatchNorm1d, Buffer, Layer, Parameter, ReLU
+from portanet.walking import held, walk
 
 
 def sgd(model):
@@ -82,3 +86,10 @@ def test_looking_at_a_place_copies_nothing():
     assert model.dtype == "float32"
     assert all(p.form[0] == p.peek().shape for p in model.parameters())
     assert not both.compiled.plans.memory.touched
+
+
+@pytest.mark.parametrize("kind", [Parameter, Buffer, Layer])
+@pytest.mark.parametrize("case", [*LAYERS, *MORE_SEQUENCES], ids=lambda case: case.id)
+def test_what_a_part_holds_is_what_a_walk_finds(case, kind):
+    part = {"in a dict": [case.layer(), (case.layer(), 3)], "text": "none"}
+    assert sorted(map(id, held(part, kind))) == sorted(id(thing) for _, thing in walk(part, kind))

@@ -9,8 +9,8 @@ _HEADS, _JOINS, _RECTIFIERS = "layers/attention.py", "layers/joins.py", "layers/
 
 LAYERS = [
     Fault("transposed weight: rows taken for columns", _LINEAR,
-          "g @ self.weights.value.T",
-          "g @ array_namespace(g).reshape(self.weights.value, self.weights.value.T.shape)", "Linear"),
+          "rows(grad) @ self.weights.value.T",
+          "rows(grad) @ array_namespace(grad).reshape(self.weights.value, self.weights.value.T.shape)", "Linear"),
     Fault("wrong sign of a weight's gradient", _LINEAR, "= x.T @ g", "= -(x.T @ g)", "Linear"),
     Fault("mean in place of a sum", _LINEAR, ".sum(g, axis=0)", ".mean(g, axis=0)", "Linear"),
     Fault("float64 leak in a product", _LINEAR, "z = x @ self.weights.value",

@@ -26,6 +26,8 @@ class ValueChecks:
 
     def check(self, x: Arrays, y: Arrays) -> None:
         """Raise DataError if a target or an index is out of its range."""
+        if self._is_known(x, y):
+            return
         targets = parts_of(y)
         if not isinstance(targets[0], np.ndarray):
             return
@@ -38,6 +40,12 @@ class ValueChecks:
             if isinstance(x, dict):  # side inputs are looked at in a forward pass
                 self._model.forward(x)
             _remember(indices, self._right_x)
+
+    def _is_known(self, x: Arrays, y: Arrays) -> bool:
+        """Return whether x is one array of floats and y one that was right: as a rule they are."""
+        if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)) or x.dtype.kind != "f":
+            return False
+        return y.nbytes <= _LARGEST and y.tobytes() in self._right_y
 
 
 def _remembered(arrays: list[np.ndarray], right: set[bytes]) -> bool:
