@@ -39,7 +39,7 @@ def fit(rounds: int, clock: str, only: str = "") -> dict[str, Any]:
     found = {name: {library: [] for library in classes("MLPClassifier")} for name in sets}
     for i in range(rounds + 1):  # one to warm up
         for name, (X, y) in sets.items():
-            turn = i % EVERY.get(name, 1) == 0
+            turn = i % min(EVERY.get(name, 1), rounds) == 0  # with few rounds, each
             for library, cls in classes("MLPClassifier").items() if turn else ():
                 call = partial(cls(random_state=i, **FITS[name]).fit, X, y)
                 found[name][library].append(_seconds(call, clock))
