@@ -10,7 +10,7 @@ import pytest
 from test_kernels import compare
 
 from portanet import backends
-from portanet.backends._llvm import files, kernels_conv, kernels_pool, machine
+from portanet.backends._llvm import conv_loops, files, kernels_conv, kernels_pool, machine
 from portanet.backends._numpy import blas
 from portanet.layers.convolution_functions import conv2d, conv2d_backward_x
 from portanet.layers.pooling_functions import max_pool2d, max_pool2d_backward
@@ -242,7 +242,7 @@ def test_loops_agree_with_the_plain_definitions(n, dtype, always):
 
 
 def test_a_wide_image_is_cut_into_strips(always, monkeypatch):
-    monkeypatch.setattr(kernels_conv, "_STRIP", 1)
+    monkeypatch.setattr(conv_loops, "_STRIP", 1)
     test_loops_agree_with_the_plain_definitions(3, "float32", None)
 
 

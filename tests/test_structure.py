@@ -81,7 +81,7 @@ OPTIONAL = {
 }
 FOR_LLVM = tuple(
     f"backends._llvm.{name}"
-    for name in ("expressions", "kernel", "loops", "translate", "types", "words")
+    for name in ("expressions", "kernel", "loops", "translate", "types", "vectors", "words")
 )
 
 

@@ -14,6 +14,7 @@ from portanet.backends._llvm.types import (
     TYPES,
     U1,
     KernelError,
+    Registers,
     Value,
     alike,
     binary,
@@ -92,8 +93,11 @@ class Expressions:
         return self.builder.select(test, *alike(a, b))
 
     def _Subscript(self, node: ast.Subscript) -> Value:
-        if isinstance(node.value, ast.Name) and isinstance(self._Name(node.value), tuple):
-            return self._Name(node.value)[self.value(node.slice)]
+        base = self.value(node.value)
+        if isinstance(base, tuple):
+            return base[self.value(node.slice)]
+        if isinstance(base, Registers):
+            return self.builder.load(base.slots[self.value(node.slice)])
         number = self.loops.tag(self.builder.load(self.place(node)))
         if number.type == U1:
             return self.builder.icmp_signed("!=", number, typed(0, U1))

@@ -14,17 +14,21 @@ from portanet.backends._numpy.blas import numpy_blas
 Loop = Callable[..., None]
 
 
+def can_compile(arrays: Sequence[np.ndarray]) -> bool:
+    """Return whether a loop can be compiled for arrays: of one float dtype, and LLVM is there."""
+    dtypes = {array.dtype.name for array in arrays}
+    return len(dtypes) < 2 and dtypes <= {"float32", "float64"} and machine.available()
+
+
 def loop_of(file: str, name: str, arrays: Sequence[np.ndarray], **constants: Any) -> Loop | None:
     """Return a kernel of a file, for arrays of one float dtype; `constants` replace the file's own.
 
     Its arguments are arrays in C order and integers. Returns None for arrays of other or several
     dtypes, and where LLVM cannot compile.
     """
-    dtypes = {array.dtype.name for array in arrays}
-    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"} or not machine.available():
+    if not can_compile(arrays):
         return None
-    (dtype,) = dtypes
-    return _compiled(file, name, dtype, **constants)
+    return _compiled(file, name, arrays[0].dtype.name, **constants)
 
 
 @cache
@@ -35,7 +39,7 @@ def _compiled(file: str, name: str, dtype: str, **constants: Any) -> Loop:
 @cache
 def text_of(file: str, dtype: str, **constants: Any) -> str:
     """Return the text of a file for arrays of a dtype."""
-    text = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
+    text = _with_imports(file)
     for names, value in constants.items():
         pattern = rf"^{names.replace('_', ', ')} = .*$"
         text, n = re.subn(pattern, f"{names.replace('_', ', ')} = {value!r}", text, flags=re.M)
@@ -43,6 +47,13 @@ def text_of(file: str, dtype: str, **constants: Any) -> str:
     blas, kind = numpy_blas(), {"float32": "f4", "float64": "f8"}[dtype]
     text = re.sub(r"\bmultiply\b", f"gemm{64 if blas is None else blas.integer}", text)
     return re.sub(r"\breal\b", kind, text)
+
+
+def _with_imports(file: str) -> str:
+    """Return the text of a file, with those that it imports from in the places of the imports."""
+    text = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
+    imports = r"^from portanet\.backends\._llvm\.(loops_\w+) import .*$"
+    return re.sub(imports, lambda found: _with_imports(found[1]), text, flags=re.M)
 
 
 def _called(address: int) -> Loop:

@@ -1,8 +1,8 @@
 """Convolution on NumPy arrays by compiled loops, where llvmlite is installed (extra `fast`).
 
-One call does a batch: it writes columns for a few rows of one image, which stay in a core's cache,
-and hands them to BLAS, with nothing of Python between two products. Small work goes to NumPy's
-kernels, so that it never waits for LLVM to be imported. Measured: benchmarks/convolution.py.
+One call does a batch, with nothing of Python between two images: conv_loops.py says by which loop.
+Small work goes to NumPy's kernels, so that it never waits for LLVM to be imported. Measured:
+benchmarks/convolution.py.
 """
 
 from math import prod
@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends._llvm.files import Loop, loop_of, makers
+from portanet.backends._llvm.conv_loops import (
+    ConvLoop,
+    backward_w_loop,
+    backward_x_loop,
+    forward_loop,
+)
+from portanet.backends._llvm.files import Loop, can_compile, loop_of, makers
 from portanet.backends._numpy import kernels_conv as numpy_kernels
 from portanet.backends._numpy.blas import numpy_blas
 from portanet.backends._numpy.results import delivered, result, takes_out
@@ -18,10 +24,8 @@ from portanet.backends._numpy.threads import in_parts
 
 # multiplications: fewer take less than a millisecond anyway, and compiling a tenth of a second
 LEAST = {"float32": 2**22, "float64": 2**26}
-_STRIP = 2**19  # bytes of columns at a time: they stay in a core's cache beside what else is there
 A_THREADS = 2**24  # multiplications that are worth a thread of their own
 _MOST_SUMS = 8  # of parts of a batch: their number must not depend on that of threads
-Images = tuple[int, int, int, int]
 
 
 @takes_out
@@ -31,12 +35,12 @@ def conv2d(
     """Return y of x (N, C, H, W) and w (O, C/groups, kh, kw), in `out` if given."""
     shape = (len(x), len(w), *window.output_size(x.shape[2:]))
     cost = prod(shape) * w[:1].size
-    loop = _loop("forward", (x, w), cost)
-    if loop is None:
+    if not _is_worth_it((x, w), cost):
         return numpy_kernels.conv2d(x, w, window, groups, out=out)
     y, x, w = result(out, shape, x.dtype), np.ascontiguousarray(x), np.ascontiguousarray(w)
-    strips = Strips(window, x.shape, y.shape, groups)
-    in_parts(len(x), lambda part: _run(loop, strips, x[part], w, y[part]), cost // A_THREADS)
+    work = forward_loop(window, x.shape, y.shape, groups, x.dtype)
+    loop = _loop(work, x)
+    in_parts(len(x), lambda part: _run(loop, work, x[part], w, y[part]), cost // A_THREADS)
     return delivered(out, y)
 
 
@@ -44,21 +48,28 @@ def conv2d_backward_w(grad: np.ndarray, x: np.ndarray, window: Any, groups: int 
     """Return dL/dw from grad = dL/dy and x: a sum for each part of the batch, then all together."""
     shape = (grad.shape[1], x.shape[1] // groups, *window.kernel)
     cost = grad.size * prod(shape[1:])
-    loop = _loop("backward_w", (grad, x), cost)
-    if loop is None:
+    if not _is_worth_it((grad, x), cost):
         return numpy_kernels.conv2d_backward_w(grad, x, window, groups)
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
-    strips = Strips(window, x.shape, grad.shape, groups)
+    work = backward_w_loop(window, x.shape, grad.shape, groups, x.dtype)
+    loop = _loop(work, x)
     n_sums = max(1, min(len(x), _MOST_SUMS, cost // A_THREADS))
-    sums = np.empty((n_sums, groups, prod(shape[1:]), shape[0] // groups), x.dtype)
+    sums = np.empty((n_sums, *work.sums), x.dtype)
     ends = [len(x) * i // n_sums for i in range(n_sums + 1)]
 
-    def work(part: slice) -> None:
+    def add_up(part: slice) -> None:
         for i in range(part.start, part.stop):
-            _run(loop, strips, x[ends[i] : ends[i + 1]], grad[ends[i] : ends[i + 1]], sums[i])
+            images = slice(ends[i], ends[i + 1])
+            _run(loop, work, x[images], grad[images], sums[i])
 
-    in_parts(n_sums, work)
-    return sums.sum(axis=0).swapaxes(1, 2).reshape(shape)
+    in_parts(n_sums, add_up)
+    return weights_of(sums.sum(axis=0), shape)
+
+
+def weights_of(sums: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return dL/dw (O, C/groups, kh, kw) out of sums (groups, K, O/groups), both rounded up."""
+    n_out = shape[0] // len(sums)
+    return sums[:, : prod(shape[1:]), :n_out].swapaxes(1, 2).reshape(shape)
 
 
 @takes_out
@@ -72,52 +83,33 @@ def conv2d_backward_x(
 ) -> np.ndarray:
     """Return dL/dx (N, C, *size) from grad = dL/dy, in `out` if given."""
     cost = grad.size * w[:1].size
-    loop = _loop("backward_x", (grad, w), cost)
-    if loop is None:
+    if not _is_worth_it((grad, w), cost):
         return numpy_kernels.conv2d_backward_x(grad, w, window, size, groups, out=out)
     grad_x = result(out, (len(grad), w.shape[1] * groups, *size), grad.dtype)
     grad, w = np.ascontiguousarray(grad), np.ascontiguousarray(w)
-    strips = Strips(window, grad_x.shape, grad.shape, groups)
+    work = backward_x_loop(window, grad_x.shape, grad.shape, groups, grad.dtype)
+    loop = _loop(work, grad)
     in_parts(
-        len(grad), lambda part: _run(loop, strips, grad_x[part], w, grad[part]), cost // A_THREADS
+        len(grad), lambda part: _run(loop, work, grad[part], w, grad_x[part]), cost // A_THREADS
     )
     return delivered(out, grad_x)
 
 
-class Strips:
-    """What a loop on images is given beside its three arrays: a workspace, and sizes."""
-
-    def __init__(self, window: Any, image: Images, output: Images, groups: int) -> None:
-        (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.padding
-        _, channels, height, width = image
-        sh, sw = window.stride
-        framed = (height + top + bottom, -(-(width + left + right) // sw))
-        self._out_height, self._frame = output[2], channels * prod(framed) * sw
-        self._row = channels * kh * kw * output[3]
-        self._sizes = (
-            channels, height, width, *framed, kh, kw, output[1] // groups, *output[2:],
-            sh, sw, top, left, *window.dilation, groups,
-        )  # fmt: skip
-
-    def arguments(self, dtype: np.dtype, n_images: int) -> list[Any]:
-        """Return the further arguments for some images."""
-        blas = numpy_blas()
-        assert blas is not None  # the callers have looked
-        strip = max(1, min(self._out_height, _STRIP // (self._row * dtype.itemsize)))
-        # the padding around an image stays zero: it lies in the same places for all
-        frame, columns = np.zeros(self._frame, dtype), np.empty(strip * self._row, dtype)
-        return [frame, columns, blas.gemm[dtype.name], strip, n_images, *self._sizes]
-
-
-def _run(loop: Loop, strips: Strips, *arrays: np.ndarray) -> None:
-    loop(*arrays, *strips.arguments(arrays[0].dtype, len(arrays[0])))
-
-
-def _loop(name: str, arrays: tuple[np.ndarray, ...], cost: int) -> Loop | None:
-    """Return the compiled loop, or None where NumPy's kernel is the better: small or odd."""
+def _is_worth_it(arrays: tuple[np.ndarray, ...], cost: int) -> bool:
+    """Return whether a compiled loop is the better: not for small work, nor for odd arrays."""
     if cost < LEAST.get(arrays[0].dtype.name, 0) or numpy_blas() is None:
-        return None
-    return loop_of("loops_conv", name, arrays)
+        return False
+    return can_compile(arrays)
+
+
+def _loop(work: ConvLoop, *arrays: np.ndarray) -> Loop:
+    loop = loop_of(work.file, work.name, arrays, **work.constants)
+    assert loop is not None  # the callers have asked
+    return loop
+
+
+def _run(loop: Loop, work: ConvLoop, *arrays: np.ndarray) -> None:
+    loop(*arrays, *work.arguments(len(arrays[0])))
 
 
 MAKERS = makers(conv2d, conv2d_backward_w, conv2d_backward_x)

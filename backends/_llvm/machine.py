@@ -49,6 +49,19 @@ def available() -> bool:
     return True
 
 
+@cache
+def vector_registers() -> tuple[int, int]:
+    """Return how many bytes a vector register has here, and how many registers there are."""
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    if features.get("avx512vl"):
+        return 64, 32
+    if "avx" in features:
+        return (32 if features["avx"] else 16), 16
+    return 16, 32
+
+
 def kernel(text: str, name: str = "kernel") -> int:
     """Return the address of a kernel that a text defines: a function of a table's address.
 

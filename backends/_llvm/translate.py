@@ -25,6 +25,7 @@ from portanet.backends._llvm.types import (
     I8,
     TYPES,
     U1,
+    Registers,
     Value,
     binary,
     converted,
@@ -99,6 +100,10 @@ class Translator(Expressions):
             for part, own in zip(target.elts, value, strict=True):
                 self._store(part, own)
         elif isinstance(target, ast.Subscript):
+            base = self.value(target.value)
+            if isinstance(base, Registers):
+                self.builder.store(value, base.slots[self.value(target.slice)])
+                return
             place = self.place(target)
             if place.type.pointee == U1:
                 value = converted(self.builder, typed(value, BOOL), U1)
@@ -108,7 +113,7 @@ class Translator(Expressions):
             self._set(target.id, value)
 
     def _set(self, name: str, value: Value) -> None:
-        if isinstance(value, tuple) or (is_written(value) and name not in self.slots):
+        if isinstance(value, tuple | Registers) or (is_written(value) and name not in self.slots):
             self.fixed[name] = value
             return
         if name not in self.slots:

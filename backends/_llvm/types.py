@@ -4,6 +4,9 @@
     i8          int64                            u1[:]       of booleans, a byte each
     bool        true or false
 
+Beside these there are vectors, which are computed with element by element, and `registers`, a
+numbered row of variables; words/vectors.py has what makes them.
+
 A number that is written down (2, 0.5) takes on the type of what it meets; nothing else is converted
 unless the text says so. A product and a sum may become one instruction that rounds once.
 """
@@ -40,6 +43,18 @@ class KernelError(TypeError):
     """A text that is not of the kernel language: a fault of portanet's own."""
 
 
+class Registers:
+    """Variables of one type that have numbers in place of names; the numbers are written down."""
+
+    def __init__(self, slots: list[Any]) -> None:
+        self.slots = slots
+
+
+def is_real(kind: Any) -> bool:
+    """Return whether a type is one of floats, or of vectors of them."""
+    return kind in (F4, F8) or isinstance(kind, ir.VectorType)
+
+
 def is_written(value: Value) -> bool:
     """Return whether a value is a number that was written down."""
     return isinstance(value, bool | int | float)
@@ -71,7 +86,7 @@ def binary(builder: ir.IRBuilder, name: str, a: Value, b: Value) -> Value:
     if not is_written(a) and isinstance(a.type, ir.PointerType) and name == "Add":
         return builder.gep(a, [typed(b, I8)])
     a, b = alike(a, b)
-    if a.type in (F4, F8):
+    if is_real(a.type):
         return getattr(builder, _FLOATS[name])(a, b, flags=ROUNDS_ONCE)
     if name in ("FloorDiv", "Mod"):
         return _divided(builder, name, a, b)

@@ -17,6 +17,7 @@ from portanet.backends._llvm.types import (
     pointer_type,
     typed,
 )
+from portanet.backends._llvm.vectors import VECTOR_WORDS
 from portanet.backends._numpy.blas import AS_IT_IS, ROW_MAJOR
 
 Builder = ir.IRBuilder
@@ -162,4 +163,5 @@ WORDS: dict[str, Callable[..., Any]] = {
     "fetch_add": _atomic("add"),
     "exchange": _atomic("xchg"),
     "semaphore": _semaphore,
+    **VECTOR_WORDS,
 } | {f"c_{name}": _function(name) for name in C_FUNCTIONS}

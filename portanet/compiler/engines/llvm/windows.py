@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 
 from portanet.backends._llvm import kernels_conv, kernels_pool
+from portanet.backends._llvm.conv_loops import (
+    ConvLoop,
+    backward_w_loop,
+    backward_x_loop,
+    forward_loop,
+)
 from portanet.backends._llvm.files import table_of, text_of
-from portanet.backends._llvm.kernels_conv import Strips
 from portanet.backends._numpy.blas import numpy_blas
 from portanet.compiler.engines.llvm.copies import copy_kernel
 from portanet.compiler.engines.llvm.kernels import Kernel
@@ -37,38 +42,36 @@ def window_kernels(node: Node, find: Find) -> list[Kernel] | None:
 def _conv2d(
     y: np.ndarray, x: np.ndarray, w: np.ndarray, window: Any, groups: int = 1
 ) -> list[Kernel] | None:
-    strips = Strips(window, x.shape, y.shape, groups)
-    return _strips("forward", strips, (x, w, y), y.size * w[:1].size)
+    work = forward_loop(window, x.shape, y.shape, groups, x.dtype)
+    return _conv(work, (x, w, y), y.size * w[:1].size)
 
 
 def _conv2d_backward_x(
     grad_x: np.ndarray, grad: np.ndarray, w: np.ndarray, window: Any, size: Any, groups: int = 1
 ) -> list[Kernel] | None:  # fmt: skip
     assert grad_x.shape[2:] == tuple(size)
-    strips = Strips(window, grad_x.shape, grad.shape, groups)
-    return _strips("backward_x", strips, (grad_x, w, grad), grad.size * w[:1].size)
+    work = backward_x_loop(window, grad_x.shape, grad.shape, groups, grad.dtype)
+    return _conv(work, (grad, w, grad_x), grad.size * w[:1].size)
 
 
 def _conv2d_backward_w(
     grad_w: np.ndarray, grad: np.ndarray, x: np.ndarray, window: Any, groups: int = 1
 ) -> list[Kernel] | None:
-    strips = Strips(window, x.shape, grad.shape, groups)
-    shape = (groups, prod(grad_w.shape[1:]), len(grad_w) // groups)
-    turned = np.empty(shape, x.dtype)
-    found = _strips("backward_w", strips, (x, grad, turned), grad.size * prod(grad_w.shape[1:]))
+    work = backward_w_loop(window, x.shape, grad.shape, groups, x.dtype)
+    n_out, n_products = len(grad_w) // groups, prod(grad_w.shape[1:])
+    sums = np.empty(work.sums, x.dtype)
+    found = _conv(work, (x, grad, sums), grad.size * n_products)
     if found is None:
         return None
-    there = grad_w.reshape(groups, shape[2], shape[1]).swapaxes(1, 2)
-    return [*found, copy_kernel((there, turned))]
+    there = grad_w.reshape(groups, n_out, n_products).swapaxes(1, 2)
+    return [*found, copy_kernel((there, sums[:, :n_products, :n_out]))]
 
 
-def _strips(
-    name: str, strips: Strips, arrays: tuple[np.ndarray, ...], cost: int
-) -> list[Kernel] | None:
+def _conv(work: ConvLoop, arrays: tuple[np.ndarray, ...], cost: int) -> list[Kernel] | None:
     if cost >= 2 * kernels_conv.A_THREADS:
         return None
-    given = [*arrays, *strips.arguments(arrays[0].dtype, len(arrays[0]))]
-    return [_kernel("loops_conv", name, given)]
+    given = [*arrays, *work.arguments(len(arrays[0]))]
+    return [_kernel(work.file, work.name, given, **work.constants)]
 
 
 def _max_pool2d(y: np.ndarray, x: np.ndarray, window: Any) -> list[Kernel] | None:

@@ -20,29 +20,7 @@ are done at a time, `blas` the address of a product's function.
 
 from __future__ import annotations
 
-
-def _copy(to, to_step, source, step, n):
-    if (to_step == 1) & (step == 1):
-        for t in parallel(n):
-            to[t] = source[t]
-    else:
-        for t in parallel(n):
-            to[t * to_step] = source[t * step]
-
-
-def _with_frame(x, frame, taking, C, H, W, fh, fw, stride, top, left):
-    """Copy an image x (C, H, W) into the frame, whose edges stay as they are; or take it out."""
-    for c in range(C):
-        for row in range(H):
-            for phase in range(stride):
-                low = -((phase - left) // stride)  # the first that is not padding
-                n = -((phase - left - W) // stride) - low
-                framed = frame + (((c * fh + row + top) * stride + phase) * fw + low)
-                image = x + ((c * H + row) * W + low * stride + phase - left)
-                if taking:
-                    _copy(image, stride, framed, 1, n)
-                else:
-                    _copy(framed, 1, image, stride, n)
+from portanet.backends._llvm.loops_frames import copy, with_frame
 
 
 def _exchange(frame, columns, adding, C, fh, fw, kh, kw, OW, first, n_rows, sh, sw, dh, dw):
@@ -55,11 +33,11 @@ def _exchange(frame, columns, adding, C, fh, fw, kh, kw, OW, first, n_rows, sh, 
                 for p in range(n_rows):
                     row = c * fh + (first + p) * sh + i * dh
                     framed, column = frame + ((row * sw + phase) * fw + q), there + p * OW
-                    for t in parallel(OW):
-                        if adding:
+                    if adding:
+                        for t in parallel(OW):
                             framed[t] = framed[t] + column[t]
-                        else:
-                            column[t] = framed[t]
+                    else:
+                        copy(column, framed, OW)
 
 
 def forward(
@@ -70,7 +48,7 @@ def forward(
     """Set y to w columns."""
     k, places = C // groups * kh * kw, OH * OW
     for n in range(N):
-        _with_frame(x + n * C * H * W, frame, False, C, H, W, fh, fw, sw, top, left)
+        with_frame(x + n * C * H * W, frame, False, C, H, W, fh, fw, sw, top, left)
         for first in range(0, OH, strip):
             n_rows = smaller(strip, OH - first)
             _exchange(frame, columns, False, C, fh, fw, kh, kw, OW, first, n_rows, sh, sw, dh, dw)
@@ -91,7 +69,7 @@ def backward_w(
     for t in parallel(groups * k * n_out):
         grad_w[t] = 0
     for n in range(N):
-        _with_frame(x + n * C * H * W, frame, False, C, H, W, fh, fw, sw, top, left)
+        with_frame(x + n * C * H * W, frame, False, C, H, W, fh, fw, sw, top, left)
         for first in range(0, OH, strip):
             n_rows = smaller(strip, OH - first)
             _exchange(frame, columns, False, C, fh, fw, kh, kw, OW, first, n_rows, sh, sw, dh, dw)
@@ -103,7 +81,7 @@ def backward_w(
 
 
 def backward_x(
-    grad_x: real[:], w: real[:], grad: real[:], frame: real[:], columns: real[:], blas: i8,
+    grad: real[:], w: real[:], grad_x: real[:], frame: real[:], columns: real[:], blas: i8,
     strip: i8, N: i8, C: i8, H: i8, W: i8, fh: i8, fw: i8, kh: i8, kw: i8, n_out: i8, OH: i8,
     OW: i8, sh: i8, sw: i8, top: i8, left: i8, dh: i8, dw: i8, groups: i8,
 ):  # fmt: skip
@@ -120,4 +98,4 @@ def backward_x(
                 w_g, part = w + g * n_out * k, columns + g * k * m
                 multiply(blas, 1, 0, k, m, n_out, 1, w_g, k, grad_g, places, 0, part, m)
             _exchange(frame, columns, True, C, fh, fw, kh, kw, OW, first, n_rows, sh, sw, dh, dw)
-        _with_frame(grad_x + n * C * H * W, frame, True, C, H, W, fh, fw, sw, top, left)
+        with_frame(grad_x + n * C * H * W, frame, True, C, H, W, fh, fw, sw, top, left)
