@@ -1,6 +1,9 @@
 """A batch in parts: all of it, once, and BLAS has its threads again."""
 
-from threading import Thread, get_ident
+import os
+import subprocess
+import sys
+from threading import Event, Thread, get_ident
 
 import pytest
 
@@ -61,6 +64,60 @@ def test_who_comes_second_works_alone(blas):
     _threads.in_parts(3, work)
     assert inside == [slice(0, 4)]
     assert blas == [3, 1, 3]
+
+
+def test_within_the_work_of_who_is_alone_threads_are_free(blas):
+    """A plan with helpers has lines that cut a batch into parts, too."""
+    parts, before = [], []
+
+    def work(n_threads):
+        before.append(list(blas))
+        _threads.in_parts(6, parts.append)
+        return n_threads
+
+    assert _threads.blas_alone(work) == 3
+    assert before == [[3, 1]]
+    assert len(parts) == 3
+    assert blas == [3, 1, 3]
+
+
+def test_who_waits_has_its_turn_with_all_threads(blas):
+    found, started = [], Event()
+
+    def second():
+        started.set()
+        found.append(_threads.blas_alone(lambda n: (n, list(blas)), wait=True))
+
+    def first(n_threads):
+        other.start()
+        started.wait()
+        return n_threads
+
+    other = Thread(target=second)
+    assert _threads.blas_alone(first) == 3
+    other.join()
+    assert found == [(3, [3, 1, 3, 1])]
+    assert blas == [3, 1, 3, 1, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_fork_does_not_wait_for_who_is_not_there():
+    code = (
+        "import os, sys, threading\n"
+        "from portanet.backends._numpy.threads import blas_alone\n"
+        "inside, done = threading.Event(), threading.Event()\n"
+        "work = lambda n: (inside.set(), done.wait())\n"
+        "thread = threading.Thread(target=blas_alone, args=(work,))\n"
+        "thread.start()\n"
+        "inside.wait()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    os._exit(blas_alone(lambda n: 7, wait=True) != 7)\n"
+        "failed = os.waitpid(child, 0)[1] != 0\n"
+        "done.set()\n"
+        "sys.exit(failed)\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("missing", ["threads", "set_threads", "all"])

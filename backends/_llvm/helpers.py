@@ -1,8 +1,8 @@
 """Helpers: threads that take their share of large kernels (run.py), as many as BLAS may use.
 
-They sleep at semaphores that a step posts, and never hold the interpreter's lock meanwhile. A step
-waits for no thread to come. Only where the C library has semaphores in memory: not on macOS and
-Windows, where a step does all of its work itself.
+They look out for work for a while, then sleep at semaphores that a step posts, and never hold the
+interpreter's lock meanwhile. A step waits for no thread to come. Only where the C library has
+semaphores in memory: not on macOS and Windows, where a step does all of its work itself.
 """
 
 import atexit
@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from portanet.backends._llvm import machine, run
-from portanet.backends._numpy.blas import numpy_blas
 
 _MOST = 255
 
@@ -30,21 +29,20 @@ class Helpers:
         self._semaphores = np.zeros(_MOST * run.APART, np.uint8)
         self._threads: list[Thread] = []
         self._process = os.getpid()  # a fork has the lists, and no threads
-        self._wait = 0
+        self._wait, self._give_way = 0, 0
         self.job[run.SEMAPHORES] = machine.address_of(self._semaphores)
         init, self._post, wait = _semaphore_functions()
         if init is not None and all(init(self._place(i), 0, 0) == 0 for i in range(_MOST)):
             self.job[run.POST], self._wait = _address(self._post), _address(wait)
+            self._give_way = _address(ctypes.CDLL(None).sched_yield)
         atexit.register(self.stop)
 
     def _place(self, i: int) -> ctypes.c_void_p:
         return ctypes.c_void_p(int(self.job[run.SEMAPHORES]) + run.APART * i)
 
-    def allow(self) -> None:
-        """Let as many threads help as BLAS uses now, beside the one that calls."""
-        blas = numpy_blas()
-        known = blas is not None and blas.threads is not None and self._wait
-        n = min(blas.threads() - 1, _MOST) if known else 0  # pyright: ignore[reportOptionalCall]
+    def allow(self, n_threads: int) -> None:
+        """Let as many threads work as are free, the one that calls among them."""
+        n = min(n_threads - 1, _MOST) if self._wait else 0
         while len(self._threads) < n:
             self._start()
         self.job[run.ALLOWED] = n
@@ -66,7 +64,8 @@ class Helpers:
         thread.start()
 
     def _help(self, i: int) -> None:
-        table = np.asarray([machine.address_of(self.job), i, self._wait], np.int64)
+        table = [machine.address_of(self.job), i, self._wait, self._give_way]
+        table = np.asarray(table, np.int64)
         machine.function_of(machine.kernel(text(), "lend_a_hand"))(machine.address_of(table))
 
 

@@ -88,6 +88,11 @@ def _semaphore(builder: Builder, function: Any, semaphore: Any) -> None:
     builder.call(builder.inttoptr(function, of), [place])
 
 
+def _yield(builder: Builder, function: Any) -> None:
+    """Call sched_yield, which is given by address."""
+    builder.call(builder.inttoptr(function, ir.FunctionType(I4, []).as_pointer()), [])
+
+
 def _function(name: str) -> Callable[..., Any]:
     """Return what writes a call of a function of the C library, whose symbol machine.py adds."""
 
@@ -163,5 +168,6 @@ WORDS: dict[str, Callable[..., Any]] = {
     "fetch_add": _atomic("add"),
     "exchange": _atomic("xchg"),
     "semaphore": _semaphore,
+    "give_way": _yield,
     **VECTOR_WORDS,
 } | {f"c_{name}": _function(name) for name in C_FUNCTIONS}

@@ -60,6 +60,11 @@ def numpy_blas() -> Blas | None:
     return None
 
 
+def n_threads(blas: Blas | None) -> int:
+    """Return how many threads a product may use now; 1 if that is not known."""
+    return 1 if blas is None or blas.threads is None else blas.threads()
+
+
 @cache
 def mkl() -> Blas | None:
     """Return Intel's MKL, from the package `mkl` (extra `mkl`), or None where it is not installed.

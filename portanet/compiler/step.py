@@ -9,6 +9,7 @@ Before each step the guards say whether what the plans have taken for granted st
 does not, the plans are dropped and the step is traced anew.
 """
 
+from functools import partial
 from threading import RLock
 from typing import Any
 
@@ -111,7 +112,7 @@ class CompiledStep(EpochSteps):
             return planned.plan.losses()
         exact = planned.exact or not self._options["fuse"]
         check = StepCheck(self.model, self.optimizer, planned, exact=exact)
-        losses = check.run(x, y)
+        losses = planned.engine.beside(planned.plan, partial(check.run, x, y))
         if check.why is None:
             planned.accept()
             self.plans.count(planned, version)

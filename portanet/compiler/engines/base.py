@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from portanet.backends._whole import Call
 from portanet.compiler.fusion.units import Unit
@@ -10,6 +10,8 @@ from portanet.compiler.graph.graph import Graph, Value
 from portanet.compiler.memory.arena import Layout
 from portanet.several import Arrays
 from portanet.typing import Array
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,10 @@ class Engine:
     def plan(self, graph: Graph, homes: dict[str, Array], step: int = 0) -> Plan:
         """Return the plan of a graph that is in use at a step of training."""
         raise NotImplementedError
+
+    def beside(self, plan: Any, work: Callable[[], Made]) -> Made:  # noqa: ARG002
+        """Return work(), which takes a step of the code as it is written beside one of a plan."""
+        return work()
 
     def faster_from(self, graph: Graph) -> int | None:  # noqa: ARG002 - what one may depend on
         """Return the step from which a faster plan of a graph is in use; None: never.

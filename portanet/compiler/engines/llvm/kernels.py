@@ -20,6 +20,7 @@ class Kernel:
     kept   arrays that the table has addresses of, and that nobody else keeps
     length how many passes its outer loop has, if threads may share them
     size   how many numbers it goes over
+    n_chunks  in how many chunks, where that is not for the size to say
     """
 
     text: str
@@ -28,17 +29,18 @@ class Kernel:
     kept: list[Any] = field(default_factory=list)
     length: int = 0
     size: int = 0
+    n_chunks: int = 0
 
     @property
     def chunks(self) -> tuple[int, int]:
         """In how many chunks the outer loop is shared, and how long they are.
 
         It depends on the sizes alone, and the passes do not depend on each other: so results are
-        the same for any number of threads.
+        the same for any number of threads. (Only those of BLAS are not.)
         """
-        n = min(self.length, self.size // _A_CHUNK, _MOST_CHUNKS)
+        n = self.n_chunks or min(self.length, self.size // _A_CHUNK, _MOST_CHUNKS)
         if n < 2:
             return 1, self.length
         length = -(-self.length // n)
-        length += -length % _TOGETHER if length > _TOGETHER else 0
+        length += -length % _TOGETHER if length > _TOGETHER and not self.n_chunks else 0
         return -(-self.length // length), length

@@ -8,7 +8,8 @@ between two calls. A step of the blog's network is one call.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ import numpy as np
 from portanet.backends._llvm import helpers, machine
 from portanet.backends._llvm.machine import address_of
 from portanet.backends._numpy import blas
+from portanet.backends._numpy.threads import blas_alone
 from portanet.compiler.engines.llvm.arguments import MEMORY, Arguments
 from portanet.compiler.engines.llvm.copies import copies_of, copy_kernel
 from portanet.compiler.engines.llvm.kernels import Kernel
-from portanet.compiler.engines.llvm.products import product_text
+from portanet.compiler.engines.llvm.products import product_kernel
 from portanet.compiler.engines.llvm.row_sums import row_sum_kernels
 from portanet.compiler.engines.llvm.same_bits import (
     has_same_bits,
@@ -45,6 +47,7 @@ class LlvmPlan(NumpyPlan):
     kernels    what is called, in order
     mkl        products go to Intel's MKL
     same_bits  only what gives NumPy's bits is made a kernel (same_bits.py)
+    shares     threads help with kernels
     """
 
     compiled = True
@@ -76,9 +79,6 @@ class LlvmPlan(NumpyPlan):
         self._addresses.clear()
         machine.announce({kernel.text for _, kernels in found for kernel in kernels or ()})
         lines = self._calls(found)
-        if any(kernel.chunks[0] > 1 for kernel in self.kernels):
-            self._helpers.allow()
-            self.set_numbers = self._set_and_allow  # others do not pay for the question
         return lines if self._copies_inside else lines + self.last_lines()
 
     def _calls(self, found: list[tuple[Unit, list[Kernel] | None]]) -> list[Line]:
@@ -107,10 +107,11 @@ class LlvmPlan(NumpyPlan):
         first = super()._n_before()
         return min(first, len(self.lines) - 1) if self._copies_inside else first
 
-    def _set_and_allow(self, numbers: Any, drawn: Sequence[Any]) -> None:
-        """Set the numbers and draws of the next step, and how many threads may help."""
-        super().set_numbers(numbers, drawn)
-        self._helpers.allow()
+    def _compile_source(self) -> None:
+        super()._compile_source()
+        self.shares = any(kernel.chunks[0] > 1 for kernel in self.kernels)
+        if self.shares:  # others do not pay for the question
+            self.replay = partial(_shared, self.replay, self._helpers, self.same_bits)
 
     def _kernels(self, unit: Unit) -> list[Kernel] | None:
         """Return the kernels of a unit; None if they cannot be written."""
@@ -121,8 +122,12 @@ class LlvmPlan(NumpyPlan):
             if self.same_bits and not is_same_product(node):
                 return None
             library = blas.mkl() if self._mkl else blas.numpy_blas()
-            text = "" if library is None else product_text(node, arguments, library)
-            return [Kernel(text, arguments.table)] if text else None
+            if library is None:
+                return None
+            whole = self._mkl or self.same_bits  # in parts a product has other bits
+            n_threads = 1 if whole else blas.n_threads(library)
+            found = product_kernel(node, arguments, library, n_threads)
+            return None if found is None else [found]
         copies = copies_of(node, self.find, self.layout.written.get(id(node), set()))
         if copies is not None:
             return [copy_kernel(copy) for copy in copies]
@@ -163,3 +168,16 @@ class LlvmPlan(NumpyPlan):
     def _new_number(self, dtype: Any) -> np.ndarray:
         at, self._n_numbers = self._n_numbers, self._n_numbers + 1
         return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
+
+
+def _shared(replay: Callable[[], None], helpers: helpers.Helpers, same_bits: bool) -> None:
+    """Replay with helpers; BLAS uses one thread meanwhile, unless that would change its bits."""
+
+    def with_helpers(n_threads: int) -> None:
+        helpers.allow(n_threads)
+        replay()
+
+    if same_bits:
+        with_helpers(blas.n_threads(blas.numpy_blas()))
+    else:
+        blas_alone(with_helpers, wait=True)

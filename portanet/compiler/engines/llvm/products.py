@@ -1,37 +1,68 @@
-"""Matrix products as kernels that call the BLAS."""
+"""Matrix products as kernels that call the BLAS, large ones in parts that threads share."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
 from portanet.backends._numpy.blas import Blas
 from portanet.compiler.engines.llvm.arguments import Arguments
-from portanet.compiler.engines.llvm.lines import kernel_text
+from portanet.compiler.engines.llvm.kernels import Kernel
+from portanet.compiler.engines.llvm.lines import INDENT, kernel_text
 from portanet.compiler.graph.graph import Node, Value
 
 Matrix = tuple[bool, int]  # is it stored transposed, and its leading dimension
 Matrices = tuple[Matrix, Matrix, Matrix]
 
+_A_THREADS = 2**20  # multiplications that are worth a thread of their own
+_COLUMNS = 16  # of which a part has a multiple: as many as a register holds
 
-def product_text(node: Node, arguments: Arguments, blas: Blas) -> str:
-    """Return the kernel of a product; "" if the BLAS does not support its dtype or strides.
 
-    Of a batch of matrices each is multiplied, unless they lie so that they are one.
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a result (m, n) that are multiplied one by one: some rows, or some columns."""
+
+    n_parts: int
+    axis: int
+    size: int
+
+
+def product_kernel(
+    node: Node, arguments: Arguments, blas: Blas, n_threads: int = 1
+) -> Kernel | None:
+    """Return the kernel of a product; None if the BLAS does not support its dtype or strides.
+
+    Of a batch of matrices each is multiplied, unless they lie so that they are one. `n_threads` are
+    those that may share a large one.
     """
     if not _suits(node):
-        return ""
+        return None
     a, b, out = node.args[0], node.args[1], node.output
     together = _is_one_product(a, b, out)
     matrices = _matrices(a, b, out, together)
     if matrices is None:
-        return ""
+        return None
     batch = () if together else out.shape[:-2]
     rows = prod(out.shape[:-1]) if together else out.shape[-2]
-    call = _call(arguments, blas, (a, b, out), matrices, (rows, out.shape[-1], a.shape[-1]), batch)
-    heads = [
-        f"{'    ' * i}for b{i} in range({arguments.length(f'b{i}', n)}):"
-        for i, n in enumerate(batch)
-    ]
-    return kernel_text(arguments, [*heads, "    " * len(batch) + call])
+    sizes = (rows, out.shape[-1], a.shape[-1])
+    n_threads = min(n_threads, max(1, prod(batch) * prod(sizes) // _A_THREADS))
+    parts = _parts(sizes, 1 if batch else n_threads)
+    call = _call(arguments, blas, (a, b, out), matrices, sizes, batch, parts)
+    lengths = [arguments.length(f"b{i}", n) for i, n in enumerate(batch)]
+    heads = [f"for b{i} in range({n if i else 'first, last'}):" for i, n in enumerate(lengths)]
+    lines = [*(heads or ["for p in range(first, last):"]), call]
+    text = kernel_text(arguments, [INDENT * i + line for i, line in enumerate(lines)])
+    length = batch[0] if batch else parts.n_parts
+    return Kernel(text, arguments.table, length=length, n_chunks=min(length, n_threads))
+
+
+def _parts(sizes: tuple[int, int, int], n_threads: int) -> Parts:
+    """Return the parts for some threads: of the longer axis, so that less is read twice."""
+    axis = 0 if sizes[0] >= sizes[1] else 1
+    size = sizes[axis]
+    if n_threads > 1:
+        size = -(-size // n_threads)
+        size += -size % _COLUMNS
+    return Parts(-(-sizes[axis] // size), axis, size)
 
 
 def _suits(node: Node) -> bool:
@@ -45,17 +76,33 @@ def _suits(node: Node) -> bool:
 
 def _call(
     arguments: Arguments, blas: Blas, values: tuple[Value, Value, Value], matrices: Matrices,
-    sizes: tuple[int, int, int], batch: tuple[int, ...],
+    sizes: tuple[int, int, int], batch: tuple[int, ...], parts: Parts,
 ) -> str:  # fmt: skip
-    """Return the line that calls the BLAS."""
+    """Return the line that calls the BLAS: for matrices of a batch, or for part p of one."""
     address = blas.gemm[str(values[2].dtype)]
     places = [_place(value, batch, arguments) for value in values]
     orders = [arguments.integer(f"t{i}", int(matrices[i][0])) for i in (0, 1)]
     lengths = [arguments.integer(f"d{i}", n) for i, n in enumerate(sizes)]
     steps = [arguments.integer(f"ld{i}", step) for i, (_, step) in enumerate(matrices)]
+    if not batch:
+        moves = _moves(matrices, parts)
+        places = [f"{x} + p * {arguments.integer(f'm{i}', moves[i])}" for i, x in enumerate(places)]
+        for i in (0, 1):
+            most = arguments.integer(f"w{i}", parts.size if i == parts.axis else sizes[i])
+            done = arguments.integer(f"s{i}", parts.size if i == parts.axis else 0)
+            lengths[i] = f"smaller({most}, {lengths[i]} - p * {done})"
     first = [arguments.integer("blas", address), *orders, *lengths]
     rest = ["1", places[0], steps[0], places[1], steps[1], "0", places[2], steps[2]]
     return f"gemm{blas.integer}({', '.join(first + rest)})"
+
+
+def _moves(matrices: Matrices, parts: Parts) -> list[int]:
+    """Return how many numbers lie between two parts, in each of the three matrices."""
+    moves = [0, 0, 0]
+    for i in (parts.axis, 2):  # rows are those of a and of the result, columns those of b
+        transposed, step = matrices[i]
+        moves[i] = parts.size * (step if (parts.axis == 0) != transposed else 1)
+    return moves
 
 
 def _place(value: Value, batch: tuple[int, ...], arguments: Arguments) -> str:

@@ -1,5 +1,6 @@
 """NumpyEngine: plans on NumPy, or compiled by LLVM once that pays."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -9,7 +10,8 @@ from portanet.backends import Backend
 from portanet.backends._installing import WHERE, install
 from portanet.backends._llvm import machine
 from portanet.backends._numpy import blas
-from portanet.compiler.engines.base import Engine
+from portanet.backends._numpy.threads import blas_alone
+from portanet.compiler.engines.base import Engine, Made
 from portanet.compiler.engines.numpy.pays import Savings, steps_until_it_pays
 from portanet.compiler.engines.numpy.plan import NumpyPlan
 from portanet.compiler.graph.graph import Graph
@@ -62,6 +64,10 @@ class NumpyEngine(Engine):
         if first is not None and step >= first and machine.available():
             return self._compiled(graph, homes)
         return NumpyPlan(graph, homes, self._xp)
+
+    def beside(self, plan: NumpyPlan, work: Callable[[], Made]) -> Made:
+        """Return work(); without BLAS's threads, which would keep a plan's own from their cores."""
+        return blas_alone(lambda _: work(), wait=True) if plan.shares else work()
 
     def faster_from(self, graph: Graph) -> int | None:
         """Return the step from which a compiled plan is in use; None: never."""

@@ -43,7 +43,7 @@ class NumpyPlan:
     source   the Python source of `replay` and of the calls that it makes without interruption
     """
 
-    compiled, same_bits = False, True
+    compiled, same_bits, shares = False, True, False
 
     def __init__(self, graph: Graph, homes: Mapping[str, np.ndarray], xp: Any) -> None:
         lower(graph, xp)
