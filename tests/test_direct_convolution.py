@@ -12,8 +12,10 @@ pytestmark = pytest.mark.skipif(not machine.available(), reason="llvmlite is not
 
 # (C, H, W), outputs, groups, window: all of them direct in all three loops, but for dL/dx with a stride
 CASES = {
-    "3 x 3, rows fill vectors": ((8, 6, 32), 8, 1, Window((3, 3), padding=((1, 1), (1, 1)))),
-    "3 x 3, one run over all rows": ((16, 14, 14), 16, 1, Window((3, 3), padding=((1, 1), (1, 1)))),
+    "3 x 3, rows of 32": ((8, 6, 32), 8, 1, Window((3, 3), padding=((1, 1), (1, 1)))),
+    "3 x 3, rows of 14": ((16, 14, 14), 16, 1, Window((3, 3), padding=((1, 1), (1, 1)))),
+    "several blocks of outputs": ((40, 6, 13), 64, 1, Window((3, 3), padding=((1, 1), (1, 1)))),
+    "rows of three": ((8, 5, 3), 16, 1, Window((2, 3), padding=((1, 0), (1, 1)))),
     "no padding": ((8, 18, 19), 9, 1, Window((3, 3))),
     "padding on some sides": ((8, 15, 28), 8, 1, Window((3, 2), padding=((2, 0), (0, 1)))),
     "padding twice a pixel wide": ((8, 12, 13), 13, 1, Window((5, 5), padding=((2, 2), (2, 2)))),
@@ -119,8 +121,8 @@ def test_these_cases_are_direct(case, registers):
 
 @pytest.mark.parametrize("number", [np.inf, np.nan])
 def test_a_number_spreads_to_what_sees_it_and_no_further(number, registers):
-    """Vectors go over the ends of rows, and over the outputs: what lies there is dropped."""
-    x, w, grad, window, groups = arrays("3 x 3, one run over all rows", "float32")
+    """Squares overlap, and vectors go over the outputs: what lies there is dropped."""
+    x, w, grad, window, groups = arrays("3 x 3, rows of 14", "float32")
     x[1, 2, 5, 13] = x[2, 0, 0, 0] = number
     grad[0, 3, 13, 13] = number
     with np.errstate(invalid="ignore"):
@@ -143,7 +145,7 @@ def test_nothing_is_written_beside_the_output(case, registers):
     np.testing.assert_array_equal(y, kernels_conv.conv2d(x, w, window, groups))
 
 
-@pytest.mark.parametrize("case", ["3 x 3, one run over all rows", "groups"])
+@pytest.mark.parametrize("case", ["3 x 3, rows of 14", "groups"])
 @pytest.mark.parametrize("n_threads", [2, 3])
 def test_the_number_of_threads_changes_no_bit(case, n_threads, registers, monkeypatch):
     from portanet.backends._numpy import threads

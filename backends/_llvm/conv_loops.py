@@ -15,9 +15,9 @@ from portanet.backends._llvm.direct import DirectForward, DirectSums, Images
 from portanet.backends._numpy.blas import numpy_blas
 
 _STRIP = 2**19  # bytes of columns at a time: they stay in a core's cache beside what else is there
-# measured with benchmarks/convolution.py and its like: beyond these, columns are as fast or faster
+# measured: beyond these, columns are as fast or faster
 _FEWEST_OUTPUTS, _FEWEST_PRODUCTS = 8, 32
-_LEAST_SHARE = 0.7  # of the numbers in vectors that mean something
+_LEAST_SHARE = 0.7  # of the numbers computed that mean something
 _FEWEST_PLACES, _SMALL_WEIGHTS = 128, 2**20  # the sums for many weights lie far away, in bytes
 
 

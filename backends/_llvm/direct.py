@@ -9,9 +9,7 @@ from portanet.backends._llvm import machine
 
 Images = tuple[int, int, int, int]
 
-_SUMS = 2**17  # bytes of sums that wait to be written as rows of the output
-_TURNED = 2**16  # bytes of transposed gradients
-_PLACES = 256  # of an output for which sums or gradients wait at a time, at most
+_WAITING, _PLACES = 2**16, 256  # bytes of sums or gradients, and for how many places, at a time
 _PART = 96  # products that are added up in one go, at most: longer sums are less exact
 
 
@@ -30,9 +28,9 @@ class Frame:
         self._size = channels * self._n_rows * self._row + left + right
         self.sizes = (channels, height, width, self._n_rows, self.pitch, self._stride, top, left)
 
-    def zeros(self, more: int, dtype: np.dtype) -> np.ndarray:
-        """Return the memory, with some numbers more that may be read and mean nothing."""
-        return np.zeros(self._size + more, dtype)
+    def zeros(self, dtype: np.dtype) -> np.ndarray:
+        """Return its memory."""
+        return np.zeros(self._size, dtype)
 
     def offsets(self, n_in: int) -> np.ndarray:
         """Return how far behind a place of the output lies what it sees, (n_in kh kw)."""
@@ -43,22 +41,24 @@ class Frame:
 
 
 class _Direct:
-    """A direct loop, which holds `units` times `vectors` vectors of `lanes` sums in registers."""
+    """A direct loop, which holds `units` times `vectors` vectors of `lanes` sums in registers.
 
-    file, vectors = "loops_direct", 2
+    step    how many outputs a group has, rounded up to vectors
+    share   how many of the numbers that are computed mean something
+    """
+
+    file = "loops_direct"
 
     def __init__(self, window: Any, image: Images, output: Images, groups: int, dtype: Any) -> None:
-        n_bytes, n_registers = machine.vector_registers()
-        self.lanes, self.units = n_bytes // dtype.itemsize, n_registers // 4
+        n_bytes, self.n_registers = machine.vector_registers()
+        self.lanes, self.units = n_bytes // dtype.itemsize, self.n_registers // 4
         self.frame, self.dtype = Frame(window, image), dtype
         self.n_in, self.n_out = image[1] // groups, output[1] // groups
         self.n_products = self.n_in * prod(window.kernel)
+        self.step = rounded_up(self.n_out, self.lanes)
+        self.vectors = 1 if self.step % (2 * self.lanes) else 2
+        self.share = self.n_out / self.step
         self.sizes = (*self.frame.sizes, groups, *output[1:])
-
-    @property
-    def span(self) -> int:
-        """How many sums lie side by side in registers."""
-        return self.vectors * self.lanes
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -67,17 +67,14 @@ class _Direct:
         numbers = (self.units, self.vectors, self.lanes)
         return {"UNITS_VECTORS": written, "units_vectors_lanes": numbers}
 
-    def n_places(self, most: int, n_each: int, n_bytes: int) -> int:
-        """Return for how many places to have n_each numbers in so many bytes of memory."""
-        return min(most, _PLACES, n_bytes // (n_each * self.dtype.itemsize))
+    def n_rows(self, height: int, width: int) -> int:
+        """Return for how many rows of the output to have a number for each output in memory."""
+        n_places = min(_PLACES, _WAITING // (self.step * self.dtype.itemsize))
+        return max(1, min(height, n_places // width))
 
 
 class DirectForward(_Direct):
-    """The loop that makes y of x and w; with weights mirrored, dL/dx of grad and w.
-
-    Places lie side by side in `runs`: the rows of the output, or one that goes over their ends,
-    whichever fills vectors better. `share` is how much of them is filled.
-    """
+    """The loop that makes y of x and w; with weights mirrored, dL/dx of grad and w."""
 
     name = "forward"
 
@@ -86,26 +83,20 @@ class DirectForward(_Direct):
         mirrored: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(window, image, output, groups, dtype)
-        runs = self._best_runs(window, *output[2:])
-        self.share = prod(output[2:]) / self._n_computed(runs)
-        n_padded = rounded_up(self.n_out, self.units)
-        n_places = self.n_places(rounded_up(runs[2], self.span), n_padded, _SUMS)
-        self._runs = (*runs, max(self.span, n_places // self.span * self.span))
-        self._sizes_of_memory = groups * n_padded * self.n_products, n_padded * self._runs[-1]
-        n_parts = -(-self.n_products // _PART)
-        self._products = (self.n_products, -(-self.n_products // n_parts))
+        height, width = output[2:]
+        self.units = self._best_units(width)
+        self.share *= width / rounded_up(width, self.units)
+        strip, n_parts = self.n_rows(height, width), -(-self.n_products // _PART)
+        self._sizes_of_memory = groups * self.n_products * self.step, strip * width * self.step
+        part = -(-self.n_products // n_parts)
+        self._further = (self.n_products, self.step, self.frame.row_step, strip, part)
         self._weights = self._steps(prod(window.kernel), mirrored)
 
-    def _best_runs(self, window: Any, height: int, width: int) -> tuple[int, int, int, int]:
-        """Return how many runs there are, how far apart, how long each, and its rows' distance."""
-        pitch = self.frame.pitch
-        rows = (height, self.frame.row_step, width, 2**32)
-        if window.stride != (1, 1):
-            return rows
-        return min(rows, (1, 0, (height - 1) * pitch + width, pitch), key=self._n_computed)
-
-    def _n_computed(self, runs: tuple[int, ...]) -> int:
-        return runs[0] * rounded_up(runs[2], self.span)
+    def _best_units(self, width: int) -> int:
+        """Return how many places of a row to do at once: half to all that registers can hold."""
+        most = (self.n_registers - 12) // self.vectors
+        wanted = range(min(most, width), min(most // 2, width) - 1, -1)
+        return min(wanted, key=lambda n: rounded_up(width, n))
 
     def _steps(self, n_offsets: int, mirrored: bool) -> tuple[int, ...]:
         """Return how many offsets there are, where weights begin, and steps along their axes."""
@@ -117,8 +108,8 @@ class DirectForward(_Direct):
         """Return the further arguments for some images."""
         packed, sums = (np.empty(n, self.dtype) for n in self._sizes_of_memory)
         return [
-            self.frame.zeros(self.span, self.dtype), packed, sums, self.frame.offsets(self.n_in),
-            n_images, *self.sizes, *self._products, *self._weights, *self._runs,
+            self.frame.zeros(self.dtype), packed, sums, self.frame.offsets(self.n_in), n_images,
+            *self.sizes, *self._further, *self._weights,
         ]  # fmt: skip
 
 
@@ -131,23 +122,19 @@ class DirectSums(_Direct):
         self, window: Any, image: Images, output: Images, groups: int, dtype: np.dtype
     ) -> None:
         super().__init__(window, image, output, groups, dtype)
-        step = rounded_up(self.n_out, self.lanes)
-        self.vectors = 1 if step % (2 * self.lanes) else 2
         more = self.units + 1  # 9: for kernels of 3 x 3 on few channels
         self.units = min((self.units, more), key=lambda n: rounded_up(self.n_products, n))
-        self._padded = rounded_up(self.n_products, self.units), step
-        self.sums, self.share = (groups, *self._padded), self.n_out / step
-        height, width = output[2:]
-        self._strip = max(1, self.n_places(height * width, step, _TURNED) // width)
-        self._n_turned = self._strip * width * step
+        self.sums = (groups, rounded_up(self.n_products, self.units), self.step)
+        self._strip = self.n_rows(*output[2:])
+        self._n_turned = self._strip * output[3] * self.step
 
     def arguments(self, n_images: int) -> list[Any]:
         """Return the further arguments for some images."""
         turned = np.zeros(self._n_turned, self.dtype)  # beyond the outputs it stays zero
-        offsets = np.zeros(self._padded[0], np.int64)
+        offsets = np.zeros(self.sums[1], np.int64)
         offsets[: self.n_products] = self.frame.offsets(self.n_in)
         return [
-            self.frame.zeros(0, self.dtype), turned, offsets, n_images, *self.sizes, *self._padded,
+            self.frame.zeros(self.dtype), turned, offsets, n_images, *self.sizes, *self.sums[1:],
             self.frame.row_step, self._strip,
         ]  # fmt: skip
 

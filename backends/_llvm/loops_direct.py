@@ -1,17 +1,18 @@
 """Direct convolution, in the kernel language; `real` stands for the arrays' type.
 
 What an output adds up, K = C/groups kh kw products, is read where it lies in the frame of an image
-(loops_frames.py), `offsets` (K) numbers behind the output's own place. Sums of some outputs at some
-places side by side, or of some weights for some outputs, are held in registers meanwhile, so that
+(loops_frames.py), `offsets` (K) numbers behind the output's own place. Sums for some outputs, which
+fill vectors, at some places of a row, or for some weights, are held in registers meanwhile, so that
 each number that is read takes part in several products, and no columns are written down:
 
-    sums[u, v] += w[u, k] x[place v + offsets[k]]        for all k, u in units, v in vectors
-    sums[k, v] += x[place + offsets[k]] grad[v, place]   for all places, k in units, v in outputs
+    sums[p, o] += x[p + offsets[k]] w[k, o]      for all k, p in units, o in vectors
+    sums[k, o] += x[p + offsets[k]] grad[p, o]   for all places p, k in units, o in vectors
 
-They are added up in parts, so that fewer roundings follow each other. With stride 1, dL/dx is
-a convolution of grad, with weights that are read backwards.
+They are added up in parts, so that fewer roundings follow each other. With stride 1, dL/dx is a
+convolution of grad, with weights that are read backwards.
 
-Shapes: x (N, C, H, W), w (O, K), y and grad (N, O, OH, OW), channels and outputs in groups.
+Shapes: x (N, C, H, W), w (O, K), y and grad (N, O, OH, OW), channels and outputs in groups; `step`
+is O/groups, rounded up to vectors.
 """
 
 # ruff: noqa: F821, E741
@@ -20,86 +21,88 @@ Shapes: x (N, C, H, W), w (O, K), y and grad (N, O, OH, OW), channels and output
 
 from __future__ import annotations
 
-from portanet.backends._llvm.loops_frames import copy, with_frame
+from portanet.backends._llvm.loops_frames import with_frame
 
 UNITS, VECTORS = (0, 1, 2, 3, 4, 5, 6, 7), (0, 1)
 units, vectors, lanes = 8, 2, 16
 
 
-def _packed(w, packed, n_out, n_in, n_offsets, out_step, in_step, step):
-    """Write w, read with steps, as packed (n_out / units, K, units); 0 where there is no output."""
-    for block in range(0, n_out, units):
-        n = smaller(units, n_out - block)
+def _packed(w, packed, n_out, n_in, n_offsets, step, out_step, in_step, offset_step):
+    """Write w, read with steps, as packed (step / span, K, span); 0 where there is no output."""
+    span, n_products = vectors * lanes, n_in * n_offsets
+    for block in range(0, step, span):
         for c in range(n_in):
             for k in range(n_offsets):
-                to = packed + ((block * n_in + c * units) * n_offsets + k * units)
-                source = w + (block * out_step + c * in_step + k * step)
-                for u in range(n):
-                    to[u] = source[u * out_step]
-                for u in range(n, units):
-                    to[u] = real(0)
+                to = packed + (block * n_products + (c * n_offsets + k) * span)
+                source = w + (block * out_step + c * in_step + k * offset_step)
+                n = smaller(span, n_out - block)
+                for o in range(n):
+                    to[o] = source[o * out_step]
+                for o in range(n, span):
+                    to[o] = real(0)
 
 
-def _add_products(seen, weights, sums, width, offsets, first, last):
+def _add_products(seen, weights, sums, step, offsets, first, last):
     """Add the products first … last to sums (units, vectors), which are set where first is 0."""
     own = registers(units * vectors, spread(real(0), lanes))
     for k in range(first, last):
-        x, w = seen + offsets[k], weights + k * units
+        x, w = seen + offsets[k], weights + k * (vectors * lanes)
         for v in VECTORS:
-            x_v = vector(x + v * lanes, lanes)
+            w_v = vector(w + v * lanes, lanes)
             for u in UNITS:
-                own[u * vectors + v] = own[u * vectors + v] + x_v * spread(w[u], lanes)
+                own[u * vectors + v] = own[u * vectors + v] + spread(x[u], lanes) * w_v
     for u in UNITS:
         for v in VECTORS:
-            to = sums + (u * width + v * lanes)
+            to = sums + (u * step + v * lanes)
             if first > 0:
                 put(to, vector(to, lanes) + own[u * vectors + v])
             else:
                 put(to, own[u * vectors + v])
 
 
-def _deliver(sums, width, y, n_out, places, OH, OW, pitch, run, q):
-    """Write the rows of the output that lie in sums (n_out, width), whose first place is q."""
-    first, last = run + q // pitch, smaller(OH, run + (q + width - 1) // pitch + 1)
-    for o in range(n_out):
-        for row in range(first, last):
-            at = (row - run) * pitch
-            start, stop = larger(q, at), smaller(q + width, at + OW)
-            to, source = y + (o * places + row * OW + start - at), sums + (o * width + start - q)
-            copy(to, source, stop - start)
+def _deliver(sums, step, y, n, n_out, places):
+    """Write sums (n, step) for n places into y (n_out, places), in squares of lanes."""
+    for o in range(0, n_out, lanes):
+        if (n >= lanes) & (o + lanes <= n_out):
+            for p in range(0, n, lanes):
+                start = smaller(p, n - lanes)  # the last square overlaps the one before it
+                turn(sums + (start * step + o), step, y + (o * places + start), places, lanes)
+        else:
+            for i in range(o, smaller(o + lanes, n_out)):
+                for p in range(n):
+                    y[i * places + p] = sums[p * step + i]
 
 
 def forward(
     x: real[:], w: real[:], y: real[:], frame: real[:], packed: real[:], sums: real[:],
     offsets: i8[:], N: i8, C: i8, H: i8, W: i8, fh: i8, fw: i8, sw: i8, top: i8, left: i8,
-    groups: i8, O: i8, OH: i8, OW: i8, K: i8, part: i8, n_offsets: i8, w_first: i8, out_step: i8,
-    in_step: i8, w_step: i8, runs: i8, run_step: i8, run_length: i8, pitch: i8, width: i8,
+    groups: i8, O: i8, OH: i8, OW: i8, K: i8, step: i8, row_step: i8, strip: i8, part: i8,
+    n_offsets: i8, w_first: i8, out_step: i8, in_step: i8, offset_step: i8,
 ):  # fmt: skip
-    """Y = the sum of products of w and what each place sees.
-
-    Places lie side by side in `runs`, of which each has one row of the output, or all rows.
-    """
+    """Set y to the sum of products of w and what each place sees; `strip` rows at a time."""
     n_out, n_in, places = O // groups, C // groups, OH * OW
-    per_group = (n_out + units - 1) // units * units * K
     for g in range(groups):
-        w_g = w + (g * n_out * n_in * n_offsets + w_first)
-        _packed(w_g, packed + g * per_group, n_out, n_in, n_offsets, out_step, in_step, w_step)
+        w_g = w + (g * n_out * K + w_first)
+        to = packed + g * K * step
+        _packed(w_g, to, n_out, n_in, n_offsets, step, out_step, in_step, offset_step)
     for n in range(N):
         with_frame(x + n * C * H * W, frame, False, C, H, W, fh, fw, sw, top, left)
-        for run in range(runs):
-            for strip in range(0, run_length, width):
-                for g in range(groups):
-                    seen = frame + (g * n_in * fh * sw * fw + run * run_step)
-                    for q in range(strip, smaller(run_length, strip + width), vectors * lanes):
+        for top_row in range(0, OH, strip):
+            n_rows = smaller(strip, OH - top_row)
+            for g in range(groups):
+                weights = packed + g * K * step
+                for row in range(n_rows):
+                    seen = frame + (g * n_in * fh * sw * fw + (top_row + row) * row_step)
+                    for p in range(0, OW, units):
+                        q = smaller(p, OW - units)  # the last ones of a row are done twice
                         for first in range(0, K, part):
-                            for o in range(0, n_out, units):
-                                weights, to = packed + (g * per_group + o * K), sums + o * width
+                            for o in range(0, step, vectors * lanes):
                                 _add_products(
-                                    seen + q, weights, to + (q - strip), width, offsets, first,
-                                    smaller(K, first + part),
+                                    seen + q, weights + o * K, sums + ((row * OW + q) * step + o),
+                                    step, offsets, first, smaller(K, first + part),
                                 )  # fmt: skip
-                    y_g = y + (n * O + g * n_out) * places
-                    _deliver(sums, width, y_g, n_out, places, OH, OW, pitch, run, strip)
+                y_g = y + ((n * O + g * n_out) * places + top_row * OW)
+                _deliver(sums, step, y_g, n_rows * OW, n_out, places)
 
 
 def _turned(grad, turned, n, n_out, places, step):
