@@ -113,6 +113,10 @@ class LlvmPlan(NumpyPlan):
         if self.shares:  # others do not pay for the question
             self.replay = partial(_shared, self.replay, self._helpers, self.same_bits)
 
+    def _function(self, texts: list[str]) -> Callable[[], None]:
+        run = super()._function(texts)
+        return partial(_shared, run, self._helpers, self.same_bits) if self.shares else run
+
     def _kernels(self, unit: Unit) -> list[Kernel] | None:
         """Return the kernels of a unit; None if they cannot be written."""
         if unit.group is not None:
