@@ -1,6 +1,8 @@
 """A replay that is interrupted leaves the states before the step, or those after it, never others."""
 
+from dataclasses import replace
 from functools import partial
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -180,6 +182,34 @@ def test_replays_that_are_not_captured_are_whole(name, fuse, backend):
 def test_replays_by_llvm_are_whole(name):
     pytest.importorskip("llvmlite", reason="compiled by LLVM (extra `fast`)")
     assert_whole(Replayed(name, fast=True), 7 if name == "convolution" else 1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_replays_with_helpers_are_whole_and_blas_has_its_threads_again(name, monkeypatch):
+    """Also those after an interrupt, and those of other threads: nobody waits for ever."""
+    pytest.importorskip("llvmlite", reason="compiled by LLVM (extra `fast`)")
+    from portanet.backends._numpy import blas
+    from portanet.backends._numpy.threads import blas_alone
+
+    monkeypatch.setattr("portanet.compiler.engines.llvm.kernels._A_CHUNK", 1)
+    numbers = [3]
+    fake = replace(blas.numpy_blas(), threads=lambda: numbers[-1], set_threads=numbers.append)
+    monkeypatch.setattr("portanet.backends._numpy.threads.numpy_blas", lambda: fake)
+    replayed, found = Replayed(name, fast=True), []
+    assert replayed.plan.shares
+    reset = replayed.reset
+
+    def and_look():
+        reset()
+        assert numbers[-1] == 3
+        other = Thread(target=lambda: found.append(blas_alone(lambda n: n, wait=True)))
+        other.start()
+        other.join(10)
+        assert found.pop() == 3
+
+    replayed.reset = and_look
+    assert_whole(replayed, 7 if name == "convolution" else 3)
+    assert numbers[-1] == 3
 
 
 def test_buffers_that_follow_one_another_take_over_what_was():

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 from functools import cache, partial
 from queue import SimpleQueue
-from threading import Lock, get_ident
+from threading import get_ident
+from time import sleep
 from typing import TypeVar
 
 from portanet.backends._numpy.blas import Blas, numpy_blas
@@ -12,8 +13,8 @@ from portanet.backends._numpy.workers import Workers, result_of
 
 Made = TypeVar("Made")
 
-_ALONE = Lock()
-_inside = (0, 1)  # which thread has it, and how many threads were free then
+_ALONE: dict[str, int] = {}  # "thread": which is alone; "n": how many threads BLAS had before
+_PAUSE = 5e-5  # seconds between two looks whether it is one's turn
 
 
 def in_parts(n: int, work: Callable[[slice], object], most: int = 2**31) -> None:
@@ -36,34 +37,37 @@ def blas_alone(work: Callable[[int], Made], *, wait: bool = False) -> Made:
     blas = numpy_blas()
     if blas is None or blas.threads is None or blas.set_threads is None:
         return work(1)
-    if _ALONE.locked():
-        who, n_threads = _inside
-        if who == get_ident():
-            return work(n_threads)
-        if not wait:
-            return work(1)
-    with _ALONE:  # a statement, which an interrupt cannot leave locked
-        return _while_blas_has_one(blas, work)
-
-
-def _while_blas_has_one(blas: Blas, work: Callable[[int], Made]) -> Made:
-    global _inside
-    assert blas.threads is not None  # the caller has looked
-    assert blas.set_threads is not None
-    n_threads = blas.threads()
-    _inside = (get_ident(), n_threads)
-    try:
-        blas.set_threads(1)
-        return work(n_threads)
+    me = get_ident()
+    if _ALONE.get("thread") == me:
+        return work(_ALONE.get("n", 1))
+    try:  # twice, as an interrupt may keep the first from leaving
+        try:
+            while _ALONE.setdefault("thread", me) != me:
+                if not wait:
+                    return work(1)
+                sleep(_PAUSE)
+            _ALONE["n"] = blas.threads()
+            blas.set_threads(1)
+            return work(_ALONE["n"])
+        finally:
+            _leave(blas, me)
     finally:
-        blas.set_threads(n_threads)
-        _inside = (0, 1)
+        _leave(blas, me)
+
+
+def _leave(blas: Blas, me: int) -> None:
+    """Give BLAS its threads again, and another thread its turn; nothing if that is done."""
+    if _ALONE.get("thread") == me:
+        if "n" in _ALONE and blas.set_threads is not None:
+            blas.set_threads(_ALONE["n"])
+            _ALONE.pop("n")
+        _ALONE.pop("thread")
 
 
 def _forget() -> None:
-    """In a process that was forked: whoever was alone is not here."""
-    global _ALONE
-    _ALONE = Lock()
+    """In a process that was forked: another thread that was alone is not there."""
+    if _ALONE.get("thread") != get_ident():
+        _ALONE.clear()
 
 
 if hasattr(os, "register_at_fork"):
