@@ -5,7 +5,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from test_llvm import run
 
-from portanet.backends._llvm import conv_loops, kernels_conv, machine
+from portanet.backends._llvm import conv_loops, direct, kernels_conv, machine
 from portanet.layers.windows import Window
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="llvmlite is not installed")
@@ -117,6 +117,17 @@ def test_these_cases_are_direct(case, registers):
     ]
     by_columns = "loops_columns" if window.stride != (1, 1) else "loops_direct"
     assert files == ["loops_direct", "loops_direct", by_columns]
+
+
+@pytest.mark.parametrize("n_out", [16, 48, 64])
+def test_sums_fill_the_registers_and_no_more(n_out, registers):
+    """Fewer than eight wait for each other; x and w need registers, too."""
+    window, most = Window((3, 3), padding=((1, 1), (1, 1))), machine.vector_registers()[1] * 5 // 8
+    for width in range(1, 70):
+        shapes = (1, 16, 4, width), (1, n_out, 4, width)
+        loop = direct.DirectForward(window, *shapes, 1, np.dtype("f"))
+        assert min(8, width * loop.vectors) <= loop.units * loop.vectors <= most
+        assert loop.share >= 0.5
 
 
 @pytest.mark.parametrize("number", [np.inf, np.nan])

@@ -93,9 +93,12 @@ class DirectForward(_Direct):
         self._weights = self._steps(prod(window.kernel), mirrored)
 
     def _best_units(self, width: int) -> int:
-        """Return how many places of a row to do at once: half to all that registers can hold."""
-        most = (self.n_registers - 12) // self.vectors
-        wanted = range(min(most, width), min(most // 2, width) - 1, -1)
+        """Return how many places of a row to do at once: those that fit into the row best.
+
+        Fewer than eight sums would wait for each other, and registers are needed for x and w, too.
+        """
+        most, least = self.n_registers * 5 // 8 // self.vectors, 8 // self.vectors
+        wanted = range(min(most, width), min(max(most // 2, least), width) - 1, -1)
         return min(wanted, key=lambda n: rounded_up(width, n))
 
     def _steps(self, n_offsets: int, mirrored: bool) -> tuple[int, ...]:

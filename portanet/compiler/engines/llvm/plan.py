@@ -174,11 +174,11 @@ class LlvmPlan(NumpyPlan):
         return self._numbers[at : at + 1].view(dtype)[:1].reshape(())
 
 
-def _shared(replay: Callable[[], None], helpers: helpers.Helpers, same_bits: bool) -> None:
+def _shared(replay: Callable[[], None], threads: helpers.Helpers, same_bits: bool) -> None:
     """Replay with helpers; BLAS uses one thread meanwhile, unless that would change its bits."""
 
     def with_helpers(n_threads: int) -> None:
-        helpers.allow(n_threads)
+        threads.allow(n_threads)
         replay()
 
     if same_bits:
