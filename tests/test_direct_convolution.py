@@ -122,12 +122,15 @@ def test_these_cases_are_direct(case, registers):
 @pytest.mark.parametrize("n_out", [16, 48, 64])
 def test_sums_fill_the_registers_and_no_more(n_out, registers):
     """Fewer than eight wait for each other; x and w need registers, too."""
-    window, most = Window((3, 3), padding=((1, 1), (1, 1))), machine.vector_registers()[1] * 5 // 8
+    window, (n_bytes, n) = Window((3, 3), padding=((1, 1), (1, 1))), machine.vector_registers()
     for width in range(1, 70):
         shapes = (1, 16, 4, width), (1, n_out, 4, width)
         loop = direct.DirectForward(window, *shapes, 1, np.dtype("f"))
-        assert min(8, width * loop.vectors) <= loop.units * loop.vectors <= most
+        sums = loop.units * loop.lanes * 4 // n_bytes
+        assert min(8, width) <= sums <= n * 5 // 8
         assert loop.share >= 0.5
+        weights = direct.DirectSums(window, *shapes, 1, np.dtype("f"))
+        assert 8 <= weights.units * weights.lanes * 4 // n_bytes <= n * 5 // 8
 
 
 @pytest.mark.parametrize("number", [np.inf, np.nan])

@@ -10,6 +10,8 @@ from portanet.backends._llvm import machine
 Images = tuple[int, int, int, int]
 
 _WAITING, _PLACES = 2**16, 256  # bytes of sums or gradients, and for how many places, at a time
+_VECTOR = 64  # bytes: one register or several, in which x meets as many numbers of w
+_FEWEST_SUMS = 8  # registers of them: fewer wait for each other
 _PART = 96  # products that are added up in one go, at most: longer sums are less exact
 
 
@@ -41,31 +43,31 @@ class Frame:
 
 
 class _Direct:
-    """A direct loop, which holds `units` times `vectors` vectors of `lanes` sums in registers.
+    """A direct loop, which holds `units` vectors of `lanes` sums in registers: `least` to `most`.
 
-    step    how many outputs a group has, rounded up to vectors
+    step    how many outputs a group has, rounded up to lanes
     share   how many of the numbers that are computed mean something
     """
 
     file = "loops_direct"
 
     def __init__(self, window: Any, image: Images, output: Images, groups: int, dtype: Any) -> None:
-        n_bytes, self.n_registers = machine.vector_registers()
-        self.lanes, self.units = n_bytes // dtype.itemsize, self.n_registers // 4
+        n_bytes, n_registers = machine.vector_registers()
+        a_vector = _VECTOR // n_bytes
+        self.lanes = _VECTOR // dtype.itemsize
+        self.most = n_registers // a_vector * 5 // 8  # the others hold x and w
+        self.least = min(self.most, _FEWEST_SUMS // a_vector)
         self.frame, self.dtype = Frame(window, image), dtype
         self.n_in, self.n_out = image[1] // groups, output[1] // groups
         self.n_products = self.n_in * prod(window.kernel)
         self.step = rounded_up(self.n_out, self.lanes)
-        self.vectors = 1 if self.step % (2 * self.lanes) else 2
         self.share = self.n_out / self.step
         self.sizes = (*self.frame.sizes, groups, *output[1:])
 
     @property
     def constants(self) -> dict[str, Any]:
         """What is written out in the loop."""
-        written = tuple(range(self.units)), tuple(range(self.vectors))
-        numbers = (self.units, self.vectors, self.lanes)
-        return {"UNITS_VECTORS": written, "units_vectors_lanes": numbers}
+        return {"UNITS_units_lanes": (tuple(range(self.units)), self.units, self.lanes)}
 
     def n_rows(self, height: int, width: int) -> int:
         """Return for how many rows of the output to have a number for each output in memory."""
@@ -93,12 +95,9 @@ class DirectForward(_Direct):
         self._weights = self._steps(prod(window.kernel), mirrored)
 
     def _best_units(self, width: int) -> int:
-        """Return how many places of a row to do at once: those that fit into the row best.
-
-        Fewer than eight sums would wait for each other, and registers are needed for x and w, too.
-        """
-        most, least = self.n_registers * 5 // 8 // self.vectors, 8 // self.vectors
-        wanted = range(min(most, width), min(max(most // 2, least), width) - 1, -1)
+        """Return how many places of a row to do at once: as many as divide it best."""
+        least = max(self.most // 2, self.least)
+        wanted = range(min(self.most, width), min(least, width) - 1, -1)
         return min(wanted, key=lambda n: rounded_up(width, n))
 
     def _steps(self, n_offsets: int, mirrored: bool) -> tuple[int, ...]:
@@ -125,8 +124,9 @@ class DirectSums(_Direct):
         self, window: Any, image: Images, output: Images, groups: int, dtype: np.dtype
     ) -> None:
         super().__init__(window, image, output, groups, dtype)
-        more = self.units + 1  # 9: for kernels of 3 x 3 on few channels
-        self.units = min((self.units, more), key=lambda n: rounded_up(self.n_products, n))
+        fewest = max(self.least, min(_FEWEST_SUMS, self.most - 1))
+        wanted = range(fewest, min(fewest + 1, self.most) + 1)  # 9 for 3 x 3 on few channels
+        self.units = min(wanted, key=lambda n: rounded_up(self.n_products, n))
         self.sums = (groups, rounded_up(self.n_products, self.units), self.step)
         self._strip = self.n_rows(*output[2:])
         self._n_turned = self._strip * output[3] * self.step

@@ -42,9 +42,10 @@ class Loops:
         following = builder.add(index, step, flags=("nsw",))
         index.add_incoming(following, builder.block)
         back = builder.cbranch(builder.icmp_signed("<", following, stop), body, after)
-        if kind != "range":
-            masked = kind == "parallel"
-            back.set_metadata("llvm.loop", _promises(builder.module, masked))
+        if kind == "range":
+            back.set_metadata("llvm.loop", _as_it_is(builder.module))
+        else:
+            back.set_metadata("llvm.loop", _promises(builder.module, kind == "parallel"))
         builder.position_at_end(after)
 
     @contextmanager
@@ -89,4 +90,12 @@ def _promises(module: ir.Module, masked: bool) -> Any:
     ending = module.add_metadata([_MASKED, ir.Constant(ir.IntType(1), int(masked))])
     own = _node(module, [])
     own.operands = (own, independent, ending)
+    return own
+
+
+def _as_it_is(module: ir.Module) -> Any:
+    """Return a loop's own node: it is not to be vectorized, which would be tried in vain."""
+    never = module.add_metadata(["llvm.loop.vectorize.enable", ir.Constant(ir.IntType(1), 0)])
+    own = _node(module, [])
+    own.operands = (own, never)
     return own

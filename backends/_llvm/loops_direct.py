@@ -1,18 +1,18 @@
 """Direct convolution, in the kernel language; `real` stands for the arrays' type.
 
 What an output adds up, K = C/groups kh kw products, is read where it lies in the frame of an image
-(loops_frames.py), `offsets` (K) numbers behind the output's own place. Sums for some outputs, which
-fill vectors, at some places of a row, or for some weights, are held in registers meanwhile, so that
-each number that is read takes part in several products, and no columns are written down:
+(loops_frames.py), `offsets` (K) numbers behind the output's own place. Sums for as many outputs as
+fill a vector, at some places of a row or for some weights, are held in registers meanwhile: each
+number that is read takes part in several products, and no columns are written down:
 
-    sums[p, o] += x[p + offsets[k]] w[k, o]      for all k, p in units, o in vectors
-    sums[k, o] += x[p + offsets[k]] grad[p, o]   for all places p, k in units, o in vectors
+    sums[p, o] += x[p + offsets[k]] w[k, o]      for all k, p in units, o in lanes
+    sums[k, o] += x[p + offsets[k]] grad[p, o]   for all places p, k in units, o in lanes
 
 They are added up in parts, so that fewer roundings follow each other. With stride 1, dL/dx is a
 convolution of grad, with weights that are read backwards.
 
 Shapes: x (N, C, H, W), w (O, K), y and grad (N, O, OH, OW), channels and outputs in groups; `step`
-is O/groups, rounded up to vectors.
+is O/groups, rounded up to lanes.
 """
 
 # ruff: noqa: F821, E741
@@ -23,41 +23,36 @@ from __future__ import annotations
 
 from portanet.backends._llvm.loops_frames import with_frame
 
-UNITS, VECTORS = (0, 1, 2, 3, 4, 5, 6, 7), (0, 1)
-units, vectors, lanes = 8, 2, 16
+UNITS, units, lanes = (0, 1, 2, 3, 4, 5, 6, 7), 8, 16
 
 
 def _packed(w, packed, n_out, n_in, n_offsets, step, out_step, in_step, offset_step):
-    """Write w, read with steps, as packed (step / span, K, span); 0 where there is no output."""
-    span, n_products = vectors * lanes, n_in * n_offsets
-    for block in range(0, step, span):
+    """Write w, read with steps, as packed (step / lanes, K, lanes); 0 where there is no output."""
+    for block in range(0, step, lanes):
         for c in range(n_in):
             for k in range(n_offsets):
-                to = packed + (block * n_products + (c * n_offsets + k) * span)
+                to = packed + (block * n_in * n_offsets + (c * n_offsets + k) * lanes)
                 source = w + (block * out_step + c * in_step + k * offset_step)
-                n = smaller(span, n_out - block)
+                n = smaller(lanes, n_out - block)
                 for o in range(n):
                     to[o] = source[o * out_step]
-                for o in range(n, span):
+                for o in range(n, lanes):
                     to[o] = real(0)
 
 
 def _add_products(seen, weights, sums, step, offsets, first, last):
-    """Add the products first … last to sums (units, vectors), which are set where first is 0."""
-    own = registers(units * vectors, spread(real(0), lanes))
+    """Add the products first … last to sums (units, lanes), which are set where first is 0."""
+    own = registers(units, spread(real(0), lanes))
     for k in range(first, last):
-        x, w = seen + offsets[k], weights + k * (vectors * lanes)
-        for v in VECTORS:
-            w_v = vector(w + v * lanes, lanes)
-            for u in UNITS:
-                own[u * vectors + v] = own[u * vectors + v] + spread(x[u], lanes) * w_v
+        x, w = seen + offsets[k], vector(weights + k * lanes, lanes)
+        for u in UNITS:
+            own[u] = own[u] + spread(x[u], lanes) * w
     for u in UNITS:
-        for v in VECTORS:
-            to = sums + (u * step + v * lanes)
-            if first > 0:
-                put(to, vector(to, lanes) + own[u * vectors + v])
-            else:
-                put(to, own[u * vectors + v])
+        to = sums + u * step
+        if first > 0:
+            put(to, vector(to, lanes) + own[u])
+        else:
+            put(to, own[u])
 
 
 def _deliver(sums, step, y, n, n_out, places):
@@ -96,7 +91,7 @@ def forward(
                     for p in range(0, OW, units):
                         q = smaller(p, OW - units)  # the last ones of a row are done twice
                         for first in range(0, K, part):
-                            for o in range(0, step, vectors * lanes):
+                            for o in range(0, step, lanes):
                                 _add_products(
                                     seen + q, weights + o * K, sums + ((row * OW + q) * step + o),
                                     step, offsets, first, smaller(K, first + part),
@@ -117,22 +112,18 @@ def _turned(grad, turned, n, n_out, places, step):
 
 
 def _add_gradients(seen, row_step, turned, sums, step, offsets, n_rows, OW):
-    """Add the products at all places of some rows to sums (units, vectors)."""
-    own, at = registers(units * vectors, spread(real(0), lanes)), registers(units, offsets[0])
+    """Add the products at all places of some rows to sums (units, lanes)."""
+    own, at = registers(units, spread(real(0), lanes)), registers(units, offsets[0])
     for u in UNITS:
         at[u] = offsets[u]
     for row in range(n_rows):
         x, grad = seen + row * row_step, turned + row * OW * step
         for q in range(OW):
-            for v in VECTORS:
-                grad_v = vector(grad + (q * step + v * lanes), lanes)
-                for u in UNITS:
-                    product = spread(x[at[u] + q], lanes) * grad_v
-                    own[u * vectors + v] = own[u * vectors + v] + product
+            grad_q = vector(grad + q * step, lanes)
+            for u in UNITS:
+                own[u] = own[u] + spread(x[at[u] + q], lanes) * grad_q
     for u in UNITS:
-        for v in VECTORS:
-            to = sums + (u * step + v * lanes)
-            put(to, vector(to, lanes) + own[u * vectors + v])
+        put(sums + u * step, vector(sums + u * step, lanes) + own[u])
 
 
 def backward_w(
@@ -142,7 +133,7 @@ def backward_w(
 ):  # fmt: skip
     """grad_w (groups, K, step) = the sum over all places of what is seen there times gradᵀ.
 
-    K and step are rounded up: to units, and O/groups to vectors.
+    K and step are rounded up: to units, and O/groups to lanes.
     """
     n_out, n_in, places = O // groups, C // groups, OH * OW
     for t in parallel(groups * K * step):
@@ -154,7 +145,7 @@ def backward_w(
             for row in range(0, OH, strip):
                 n_rows, seen_row = smaller(strip, OH - row), seen + row * row_step
                 _turned(grad_g + row * OW, turned, n_rows * OW, n_out, places, step)
-                for o in range(0, step, vectors * lanes):
+                for o in range(0, step, lanes):
                     for k in range(0, K, units):
                         _add_gradients(
                             seen_row, row_step, turned + o, grad_w + ((g * K + k) * step + o), step,

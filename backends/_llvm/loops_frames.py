@@ -35,7 +35,7 @@ def _copy_apart(to, to_step, source, step, n):
     if (to_step == 1) & (step == 1):
         copy(to, source, n)
     else:
-        for t in parallel(n):
+        for t in range(n):
             to[t * to_step] = source[t * step]
 
 
